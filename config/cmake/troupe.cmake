@@ -1,0 +1,46 @@
+# How Troupe's own targets are compiled. A layer is a shared library that must
+# resolve every symbol it uses from the layers below it, so that an include in
+# the wrong direction fails to link.
+
+add_library(troupe_flags INTERFACE)
+target_compile_options(troupe_flags INTERFACE
+  -Wall -Wextra -Werror -fno-omit-frame-pointer -fno-semantic-interposition)
+target_include_directories(troupe_flags INTERFACE
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+
+# troupe_layer(NAME SOURCES... [LINK targets...])
+function(troupe_layer name)
+  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  add_library(troupe_${name} SHARED ${arg_SOURCES})
+  add_library(troupe::${name} ALIAS troupe_${name})
+  target_link_libraries(troupe_${name} PUBLIC ${arg_LINK} $<BUILD_INTERFACE:troupe_flags>)
+  target_link_options(troupe_${name} PRIVATE -Wl,--as-needed)
+  if(NOT TROUPE_SANITIZED)
+    target_link_options(troupe_${name} PRIVATE -Wl,-z,defs)
+  endif()
+endfunction()
+
+# troupe_plugin(NAME SOURCES...): a plugin that `troupe node --plugin` loads.
+# -fno-gnu-unique: two builds of one plugin may be mapped at once, and must not
+# share their inline statics.
+function(troupe_plugin name)
+  add_library(${name} MODULE ${ARGN})
+  target_link_libraries(${name} PRIVATE troupe::core $<BUILD_INTERFACE:troupe_flags>)
+  target_compile_options(${name} PRIVATE -fno-gnu-unique)
+  set_target_properties(${name} PROPERTIES PREFIX "")
+endfunction()
+
+# troupe_test(NAME SOURCES... [LINK targets...]): one GoogleTest program; each
+# of its tests is a test of ctest.
+function(troupe_test name)
+  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE
+    ${arg_LINK} GTest::gmock GTest::gtest_main $<BUILD_INTERFACE:troupe_flags>)
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
+    PROPERTIES TIMEOUT ${arg_TIMEOUT})
+endfunction()
+include(GoogleTest)
