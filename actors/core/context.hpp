@@ -1,0 +1,253 @@
+// What a handler sees of the call that it serves, and how it calls others. It
+// never blocks: calls from a handler are awaited.
+
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <coroutine>
+#include <string_view>
+#include <thread>
+#include <typeinfo>
+
+#include "actors/core/invocation.hpp"
+#include "actors/core/signature.hpp"
+#include "actors/core/typed_call.hpp"
+
+namespace troupe {
+
+class service_definition;
+
+/// What a context needs of the actor that runs the handler.
+class call_host {
+public:
+  virtual ~call_host() = default;
+
+  virtual time_point now() const noexcept = 0;
+
+  /// Sends `call` to the function `name`, or to its entity if it has one; it is
+  /// answered in every case.
+  virtual void submit(invocation_ptr call, std::string_view name) = 0;
+
+  /// Resumes the handler after `delay`.
+  virtual void resume_after(std::chrono::nanoseconds delay, uint64_t wait) = 0;
+
+  /// Resumes the handler. From any thread.
+  virtual void resume(uint64_t wait, caf::execution_unit* host) noexcept = 0;
+
+  /// The service whose class is `type`; null if there is none.
+  virtual const service_definition* service_of(const std::type_info& type) = 0;
+};
+
+namespace detail {
+
+template <class R, class... As>
+class call_awaiter;
+
+} // namespace detail
+
+template <class Service>
+class entity_handle;
+
+template <class Signature>
+class nested_function;
+
+/// One call as its handler sees it. Lives as long as the handler runs.
+class context {
+public:
+  context(call_host& host, invocation& call) noexcept
+    : host_(host), call_(call) {}
+
+  context(const context&) = delete;
+  context& operator=(const context&) = delete;
+
+  // -- properties ------------------------------------------------------------
+
+  const invocation_id& id() const noexcept { return call_.id; }
+
+  /// When the caller stops waiting.
+  time_point deadline() const noexcept { return call_.deadline; }
+
+  /// How long the caller still waits; negative if it does not.
+  std::chrono::nanoseconds remaining() const noexcept {
+    return call_.deadline - host_.now();
+  }
+
+  /// The caller has given up: nobody will see a result.
+  bool cancelled() const noexcept { return !call_.wanted(); }
+
+  /// The routing key of a function call; empty if there is none.
+  std::string_view routing_key() const noexcept { return call_.routing_key; }
+
+  /// The key of the entity; empty in a function.
+  std::string_view key() const noexcept {
+    return call_.entity ? std::string_view{call_.entity->key}
+                        : std::string_view{};
+  }
+
+  /// W3C traceparent of the caller; empty if there is none.
+  std::string_view trace() const noexcept { return call_.trace; }
+
+  // -- calls to others -------------------------------------------------------
+
+  /// A function by name: `co_await ctx.function<int(int, int)>("add")(1, 2)`.
+  template <class Signature>
+  nested_function<typename signature<Signature>::type>
+  function(std::string_view name) {
+    return {*this, name};
+  }
+
+  /// An entity: `co_await ctx.entity<counter>("visits").call(&counter::get)`.
+  template <class Service>
+  entity_handle<Service> entity(std::string_view key) {
+    return {*this, key};
+  }
+
+  /// Waits without holding a thread: `co_await ctx.sleep(10ms)`.
+  auto sleep(std::chrono::nanoseconds delay) {
+    struct awaiter {
+      context& self;
+      std::chrono::nanoseconds delay;
+
+      bool await_ready() const noexcept { return delay.count() <= 0; }
+
+      void await_suspend(std::coroutine_handle<> waiting) {
+        self.host_.resume_after(delay, self.suspend(waiting));
+      }
+
+      void await_resume() const noexcept {}
+    };
+    return awaiter{*this, delay};
+  }
+
+  // -- for the actor that runs the handler -----------------------------------
+
+  /// Remembers who waits; returns the number of this wait.
+  uint64_t suspend(std::coroutine_handle<> waiting) noexcept {
+    waiting_ = waiting;
+    return ++wait_;
+  }
+
+  /// Lets the coroutine go on if it is still in that wait.
+  bool resume(uint64_t wait) {
+    if (wait != wait_ || !waiting_)
+      return false;
+    std::exchange(waiting_, nullptr).resume();
+    return true;
+  }
+
+  call_host& host() noexcept { return host_; }
+
+  const invocation& call() const noexcept { return call_; }
+
+  /// Waits of an earlier call on the same host must not resume this one.
+  void first_wait(uint64_t wait) noexcept { wait_ = wait; }
+
+  uint64_t last_wait() const noexcept { return wait_; }
+
+private:
+  call_host& host_;
+  invocation& call_;
+  std::coroutine_handle<> waiting_;
+  uint64_t wait_ = 0;
+};
+
+namespace detail {
+
+/// Waits for one nested call. Lives in the frame of the coroutine that awaits.
+template <class R, class... As>
+class call_awaiter final : public reply_port {
+public:
+  using call_type = typed_invocation<R(As...)>;
+
+  call_awaiter(context& self, std::string_view name,
+               caf::intrusive_ptr<call_type> call)
+    : self_(self), name_(name), call_(std::move(call)) {}
+
+  call_awaiter(const call_awaiter&) = delete;
+
+  ~call_awaiter() override {
+    // The frame dies with its actor while the call is under way: no answer may
+    // touch it any more.
+    if (submitted_ && !call_->abandon())
+      while (!done_.load(std::memory_order_acquire))
+        std::this_thread::yield();
+  }
+
+  bool await_ready() {
+    call_->port = this;
+    submitted_ = true;
+    self_.host().submit(call_, name_);
+    return state_.load(std::memory_order_acquire) == state::answered;
+  }
+
+  bool await_suspend(std::coroutine_handle<> waiting) noexcept {
+    wait_ = self_.suspend(waiting);
+    return state_.exchange(state::suspended) != state::answered;
+  }
+
+  R await_resume() {
+    if (auto reason = call_->failure()) {
+      auto raised = *reason;
+      // The outer handler did run, whatever became of its call.
+      if (raised.what_happened() == effect::none)
+        raised.with_effect(effect::ran);
+      throw error_exception{std::move(raised)};
+    }
+    if constexpr (!std::is_void_v<R>)
+      return call_->take_result();
+  }
+
+  void answered(invocation&, caf::execution_unit* host) noexcept override {
+    if (state_.exchange(state::answered) == state::suspended)
+      self_.host().resume(wait_, host);
+    done_.store(true, std::memory_order_release);
+  }
+
+private:
+  enum class state : uint8_t { open, suspended, answered };
+
+  context& self_;
+  std::string_view name_;
+  caf::intrusive_ptr<call_type> call_;
+  bool submitted_ = false;
+  uint64_t wait_ = 0;
+  std::atomic<state> state_{state::open};
+  std::atomic<bool> done_{false};
+};
+
+/// A nested call with what it inherits from the outer one.
+template <class R, class... As, class... Us>
+caf::intrusive_ptr<typed_invocation<R(As...)>>
+make_nested(context& outer, R (*)(As...), Us&&... xs) {
+  auto call = caf::make_counted<typed_invocation<R(As...)>>(
+    std::forward<Us>(xs)...);
+  call->deadline = outer.deadline();
+  call->trace = std::string{outer.trace()};
+  call->id = {outer.id().high, outer.id().low};
+  return call;
+}
+
+} // namespace detail
+
+template <class R, class... As>
+class nested_function<R(As...)> {
+public:
+  nested_function(context& self, std::string_view name)
+    : self_(self), name_(name) {}
+
+  template <class... Us>
+    requires(sizeof...(Us) == sizeof...(As))
+  auto operator()(Us&&... xs) const {
+    using pointer = R (*)(As...);
+    return detail::call_awaiter<R, As...>{
+      self_, name_,
+      detail::make_nested(self_, pointer{}, std::forward<Us>(xs)...)};
+  }
+
+private:
+  context& self_;
+  std::string_view name_;
+};
+
+} // namespace troupe

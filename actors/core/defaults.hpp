@@ -1,0 +1,101 @@
+// Every constant that an operator or a developer may want to know, with its
+// reason. Options override them; see nodes/options.hpp.
+
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace troupe::defaults {
+
+using namespace std::chrono_literals;
+
+namespace function {
+
+/// Enough for handlers that wait for others; an instance exists only once it was
+/// needed.
+inline constexpr uint32_t concurrency = 256;
+
+/// A few turns of all instances; longer queues only make calls late.
+inline constexpr uint32_t queue = 1024;
+
+/// What a caller waits for at most unless the function says otherwise.
+inline constexpr std::chrono::milliseconds timeout = 60s;
+
+/// AWS Lambda's limit, so that ours is no surprise.
+inline constexpr std::chrono::milliseconds timeout_max = 900s;
+
+/// Instances that were idle for so long are retired.
+inline constexpr std::chrono::milliseconds idle_time = 60s;
+
+} // namespace function
+
+namespace quarantine {
+
+/// Crashes within `period` after which a version rests.
+inline constexpr uint32_t intensity = 5;
+inline constexpr std::chrono::milliseconds period = 10s;
+
+/// Rest before the first probe; doubles with each probe that fails.
+inline constexpr std::chrono::milliseconds cool_down = 1s;
+inline constexpr std::chrono::milliseconds cool_down_max = 60s;
+
+} // namespace quarantine
+
+namespace lending {
+
+/// A handler that ran shorter than this is short: it may run on the thread of
+/// its caller.
+inline constexpr std::chrono::nanoseconds short_run = 50us;
+
+/// One run longer than this, and it is not.
+inline constexpr std::chrono::nanoseconds long_run = 1ms;
+
+/// Short runs in a row after which a thread is lent.
+inline constexpr int32_t credit_needed = 4;
+
+/// How many short runs make good for a long one.
+inline constexpr int32_t long_run_penalty = 256;
+
+/// Messages that a lent thread runs at most before the scheduler takes over.
+inline constexpr size_t messages_max = 64;
+
+/// Handlers that call handlers on one lent thread at most.
+inline constexpr uint32_t depth_max = 8;
+
+} // namespace lending
+
+namespace service {
+
+/// Calls that wait for one entity.
+inline constexpr uint32_t queue = 1024;
+
+/// Calls that one service has under way on a node.
+inline constexpr uint32_t in_flight = 65536;
+
+/// Activations that were idle for so long give their memory back.
+inline constexpr std::chrono::milliseconds idle_time = 300s;
+
+inline constexpr std::chrono::milliseconds timeout = 60s;
+
+} // namespace service
+
+namespace scheduler {
+
+/// Messages that an actor handles before another one gets the thread. Without a
+/// bound a few busy actors starve the rest.
+inline constexpr size_t max_throughput = 300;
+
+} // namespace scheduler
+
+/// Names of functions, services, methods and qualifiers: [A-Za-z0-9_-]{1,64}.
+inline constexpr size_t name_length_max = 64;
+
+/// Keys of entities: bytes of UTF-8.
+inline constexpr size_t key_length_max = 512;
+
+/// How long a node may take to answer a control message about itself.
+inline constexpr std::chrono::milliseconds control_timeout = 1s;
+
+} // namespace troupe::defaults

@@ -1,0 +1,128 @@
+#include "actors/core/module.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace troupe {
+
+bool is_valid_name(std::string_view name) noexcept {
+  auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+           || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  return !name.empty() && name.size() <= defaults::name_length_max
+         && std::all_of(name.begin(), name.end(), fits);
+}
+
+namespace {
+
+/// The length of the UTF-8 sequence at the start of `s`; 0 if it is none (RFC
+/// 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+size_t utf8_length(std::string_view s) noexcept {
+  auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
+  auto first = byte(0);
+  if (first < 0x80)
+    return 1;
+  auto length = first >= 0xF0 ? 4u : first >= 0xE0 ? 3u : 2u;
+  if (first < 0xC2 || first > 0xF4 || s.size() < length)
+    return 0;
+  for (size_t i = 1; i < length; ++i)
+    if ((byte(i) & 0xC0) != 0x80)
+      return 0;
+  auto second = byte(1);
+  auto bad = (first == 0xE0 && second < 0xA0)
+             || (first == 0xED && second > 0x9F)
+             || (first == 0xF0 && second < 0x90)
+             || (first == 0xF4 && second > 0x8F);
+  return bad ? 0 : length;
+}
+
+} // namespace
+
+bool is_valid_key(std::string_view key) noexcept {
+  if (key.empty() || key.size() > defaults::key_length_max)
+    return false;
+  while (!key.empty()) {
+    auto length = utf8_length(key);
+    if (length == 0)
+      return false;
+    key.remove_prefix(length);
+  }
+  return true;
+}
+
+limits_builder& limits_builder::concurrency(uint32_t count) {
+  if (count == 0)
+    throw std::invalid_argument("concurrency must be at least 1");
+  limits_.concurrency = count;
+  return *this;
+}
+
+limits_builder& limits_builder::queue(uint32_t count) {
+  limits_.queue = count;
+  return *this;
+}
+
+limits_builder& limits_builder::timeout(std::chrono::milliseconds longest) {
+  if (longest.count() <= 0 || longest > defaults::function::timeout_max)
+    throw std::invalid_argument("a timeout is 1 ms to 900 s");
+  limits_.timeout = longest;
+  return *this;
+}
+
+limits_builder& limits_builder::blocking() {
+  limits_.blocking = true;
+  return *this;
+}
+
+void module::check_free(const std::string& name) const {
+  if (!is_valid_name(name))
+    throw std::invalid_argument("'" + name
+                                + "' is no name: [A-Za-z0-9_-]{1,64}");
+  auto taken = [&](auto& xs) {
+    return std::any_of(xs.begin(), xs.end(),
+                       [&](auto& x) { return x->name == name; });
+  };
+  if (taken(functions_) || taken(services_) || taken(exposed_))
+    throw std::invalid_argument("the name '" + name + "' is taken twice");
+}
+
+limits_builder module::add_function(std::string name,
+                                    std::shared_ptr<const callable> code) {
+  check_free(name);
+  functions_.push_back(std::make_shared<function_definition>(
+    function_definition{std::move(name), {}, std::move(code)}));
+  return limits_builder{functions_.back()->limits};
+}
+
+service_definition& module::add_service(
+  std::string name, const std::type_info& type,
+  std::function<std::unique_ptr<service_object>()> make) {
+  check_free(name);
+  auto definition = std::make_shared<service_definition>();
+  definition->name = std::move(name);
+  definition->type = &type;
+  definition->make = std::move(make);
+  services_.push_back(std::move(definition));
+  return *services_.back();
+}
+
+limits_builder
+module::add_exposed(std::string name, actor_factory spawn,
+                    std::shared_ptr<const exposed_signature> signature) {
+  check_free(name);
+  exposed_.push_back(std::make_shared<exposed_definition>(exposed_definition{
+    std::move(name), std::move(spawn), std::move(signature), {}}));
+  return limits_builder{exposed_.back()->limits};
+}
+
+void detail::check_method(const service_definition& service,
+                          const std::string& name) {
+  if (!is_valid_name(name))
+    throw std::invalid_argument("'" + name + "' is no name of a method");
+  if (service.find(name))
+    throw std::invalid_argument("the method '" + name + "' of '"
+                                + service.name + "' is there twice");
+}
+
+} // namespace troupe

@@ -1,0 +1,158 @@
+// A service is a class: its members are the state, its member functions the
+// methods. A definition holds what the runtime needs of the class once its type
+// is erased.
+
+#pragma once
+
+#include <any>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <typeinfo>
+#include <vector>
+
+#include "actors/core/callable.hpp"
+#include "actors/core/defaults.hpp"
+
+namespace troupe {
+
+/// The state of one entity.
+class service_object {
+public:
+  virtual ~service_object() = default;
+
+  virtual json save() const = 0;
+
+  /// @throws std::exception if `state` does not fit the class
+  virtual void load(const json& state) = 0;
+
+  virtual void* get() noexcept = 0;
+};
+
+/// A method's code.
+class method_code {
+public:
+  virtual ~method_code() = default;
+
+  /// As `callable::run`, on `object` (a pointer to the service's class).
+  virtual task<void> run(void* object, context& ctx, invocation& call) const
+    = 0;
+};
+
+struct method_definition {
+  std::string name;
+
+  /// Cannot change the state: never commits.
+  bool is_const = false;
+
+  /// The pointer to the member function.
+  std::any pointer;
+
+  std::shared_ptr<const method_code> code;
+};
+
+class service_definition {
+public:
+  std::string name;
+  const std::type_info* type = nullptr;
+  std::function<std::unique_ptr<service_object>()> make;
+  std::vector<method_definition> methods;
+
+  /// The longest deadline that a call gets, and the one it gets unasked.
+  std::chrono::milliseconds timeout = defaults::service::timeout;
+
+  /// Null if there is none of that name.
+  const method_definition* find(std::string_view method) const noexcept {
+    for (auto& x : methods)
+      if (x.name == method)
+        return &x;
+    return nullptr;
+  }
+
+  /// The method that `pointer` points to; null if it is none.
+  template <class Pointer>
+  const method_definition* find_pointer(Pointer pointer) const noexcept {
+    for (auto& x : methods)
+      if (auto p = std::any_cast<Pointer>(&x.pointer); p && *p == pointer)
+        return &x;
+    return nullptr;
+  }
+};
+
+namespace detail {
+
+template <class S>
+class bound_object final : public service_object {
+public:
+  json save() const override { return json(object_); }
+
+  void load(const json& state) override { object_ = state.get<S>(); }
+
+  void* get() noexcept override { return &object_; }
+
+private:
+  S object_{};
+};
+
+template <class S, class Pointer>
+class bound_method final : public method_code {
+public:
+  explicit bound_method(Pointer pointer) : pointer_(pointer) {}
+
+  task<void> run(void* object, context& ctx, invocation& call) const override {
+    return runner<traits>::run(
+      [self = static_cast<S*>(object),
+       pointer = pointer_](context& inner, auto&&... xs) -> decltype(auto) {
+        if constexpr (traits::takes_context)
+          return (self->*pointer)(inner, std::forward<decltype(xs)>(xs)...);
+        else
+          return (self->*pointer)(std::forward<decltype(xs)>(xs)...);
+      },
+      ctx, call);
+  }
+
+private:
+  using traits = call_traits<Pointer>;
+
+  Pointer pointer_;
+};
+
+} // namespace detail
+
+/// Calls an entity from a handler.
+template <class S>
+class entity_handle {
+public:
+  entity_handle(context& self, std::string_view key) : self_(self), key_(key) {}
+
+  /// `co_await handle.call(&S::method, arguments...)`.
+  /// @throws error_exception `not_found` if the node has no such service
+  template <class Pointer, class... Us>
+  auto call(Pointer method, Us&&... xs) const {
+    using type = typename detail::call_traits<Pointer>::type;
+    return call_as(static_cast<type*>(nullptr), method,
+                   std::forward<Us>(xs)...);
+  }
+
+private:
+  template <class R, class... As, class Pointer, class... Us>
+  auto call_as(R (*signature)(As...), Pointer method, Us&&... xs) const {
+    auto service = self_.host().service_of(typeid(S));
+    auto entry = service ? service->find_pointer(method) : nullptr;
+    if (!entry)
+      throw error_exception{
+        error{errc::not_found, "no service has this class and method"}};
+    auto nested
+      = detail::make_nested(self_, signature, std::forward<Us>(xs)...);
+    nested->entity = std::make_unique<entity_call>(
+      entity_call{service->name, std::string{key_}, entry->name, {}});
+    return detail::call_awaiter<R, As...>{self_, service->name,
+                                          std::move(nested)};
+  }
+
+  context& self_;
+  std::string_view key_;
+};
+
+} // namespace troupe
