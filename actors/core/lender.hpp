@@ -1,0 +1,48 @@
+// A thread lent to CAF. Whoever calls an instance usually has nothing better to
+// do than to wait for it, so it may run the instance itself: no queue of the
+// scheduler, no wake-up of a worker, no way back. CAF's mailbox still makes sure
+// that an actor runs on one thread at a time.
+
+#pragma once
+
+#include <cstdint>
+
+#include <caf/execution_unit.hpp>
+#include <caf/fwd.hpp>
+#include <caf/mailbox_element.hpp>
+
+namespace troupe {
+
+/// Lives on the stack of one call.
+class lender final : public caf::execution_unit {
+public:
+  /// @param outer the unit that this thread runs for already, or null for a
+  ///        thread of no scheduler
+  /// @param lend false: everything goes to the scheduler (virtual time)
+  lender(caf::actor_system& sys, caf::execution_unit* outer, bool lend);
+
+  /// How many lent threads are nested in each other here, this one included.
+  uint32_t depth() const noexcept { return depth_; }
+
+  /// A handler may run here.
+  bool may_run() const noexcept;
+
+  /// Puts `what` into the mailbox of `to`. If that wakes it, `runnable` is true
+  /// and there is nothing against it, it runs before this returns.
+  void deliver(caf::scheduled_actor& to, caf::mailbox_element_ptr what,
+               bool runnable);
+
+  /// The unit to send other messages with; null on a thread of no scheduler.
+  caf::execution_unit* outer() noexcept { return outer_; }
+
+  void exec_later(caf::resumable* job) override;
+
+private:
+  caf::execution_unit* outer_;
+  caf::resumable* wanted_ = nullptr;
+  bool woken_ = false;
+  bool lend_;
+  uint32_t depth_ = 1;
+};
+
+} // namespace troupe
