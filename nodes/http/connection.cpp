@@ -13,6 +13,8 @@ namespace troupe::http {
 
 namespace {
 
+using linger_option = ::linger;
+
 constexpr auto never = io_thread::clock::time_point::max();
 
 /// A large body gets its whole room only when that much of it has come, so that
@@ -422,7 +424,7 @@ void connection::check_time() {
     return;
   if (!out_.empty()) {
     if (now() >= write_deadline_)
-      lost();
+      cut_off();
   } else if (now() >= read_deadline_) {
     on_read_timeout();
   }
@@ -465,6 +467,13 @@ void connection::lost() {
     tell_aborted();
   else
     owner_.retire(*this);
+}
+
+void connection::cut_off() {
+  // A reset, or the kernel would go on to hold what the client does not take.
+  linger_option at_once{1, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+  lost();
 }
 
 void connection::abandon() {

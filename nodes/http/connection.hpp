@@ -99,6 +99,7 @@ private:
 
   // ending
   void lost();
+  void cut_off();
   void close_socket();
   void tell_aborted();
 

@@ -45,6 +45,16 @@ bool is_decimal(char c) {
   return c >= '0' && c <= '9';
 }
 
+/// Whether the line of a chunk that Beast still reads has already ended, but
+/// without a CR: it would wait for that CR until the client's time is up.
+bool has_bare_line_feed(std::string_view unread) {
+  if (unread.substr(0, 2) == "\r\n")
+    unread.remove_prefix(2);
+  auto end = unread.find('\n');
+  return end != std::string_view::npos
+         && (end == 0 || unread[end - 1] != '\r');
+}
+
 } // namespace
 
 request_parser::request_parser(const options& limits, request& into)
@@ -215,6 +225,8 @@ parsed request_parser::chunks(const char* data, size_t size, size_t& used) {
   if (size - used > limits_.head_bytes_max)
     return refuse(431, "headers_too_large",
                   "the chunk's header or the trailers are too long");
+  if (has_bare_line_feed({data + used, size - used}))
+    return refuse(400, bad, "a line must end with CR LF");
   chunk_overhead_ += used - (into_.body_.size() - body_before);
   if (chunk_overhead_ > chunk_overhead_max + 16 * into_.body_.size())
     return refuse(400, bad, "too much framing around too little content");
@@ -281,7 +293,8 @@ parsed request_parser::translate(const error_code& ec) {
 bool request_parser::is_other_version() const {
   std::string_view line{base_, size_};
   line = line.substr(0, line.find('\r'));
-  auto version = line.substr(line.rfind(' ') + 1);
+  auto target = line.find(' ') + 1;
+  auto version = line.substr(line.find(' ', target) + 1);
   return version.size() == 8 && version.substr(0, 5) == "HTTP/"
          && is_decimal(version[5]) && version[6] == '.' && is_decimal(version[7]);
 }
