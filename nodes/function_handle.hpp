@@ -15,7 +15,7 @@
 #include "actors/core/typed_call.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/blocking_port.hpp"
-#include "nodes/caf_error.hpp"
+#include "actors/core/caf_error.hpp"
 #include "nodes/future.hpp"
 
 namespace troupe {

@@ -25,6 +25,17 @@ using tick = caf::atom_constant<caf::atom("tick")>;
 /// (wake): look at what waits.
 using wake = caf::atom_constant<caf::atom("wake")>;
 
+// -- routing ------------------------------------------------------------------
+
+/// Reserve names for a module, and numbers for its versions.
+using claim = caf::atom_constant<caf::atom("claim")>;
+
+/// Make a change of the routes visible to callers.
+using publish = caf::atom_constant<caf::atom("publish")>;
+
+/// Point an alias to a version.
+using alias = caf::atom_constant<caf::atom("alias")>;
+
 // -- supervision --------------------------------------------------------------
 
 /// Start a child.
