@@ -112,6 +112,9 @@ public:
   /// Sets the error to answer with.
   void fail(error reason);
 
+  /// `fail` was called.
+  bool has_failed() const noexcept { return failure_ != nullptr; }
+
   /// If the caller's typed arguments and result are of exactly this signature
   /// (`R(As...)`, decayed): the `typed_call<R(As...)>`; else null.
   virtual void* typed(const std::type_info& signature) noexcept;

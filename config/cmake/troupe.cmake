@@ -37,16 +37,20 @@ function(troupe_plugin name)
 endfunction()
 
 # troupe_test(NAME SOURCES... [LINK targets...]): one GoogleTest program; each
-# of its tests is a test of ctest.
+# of its tests is a test of ctest, labelled NAME. The time limit is there to end
+# a test that hangs, so it is far above what any test takes on a busy machine.
 function(troupe_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 60)
+    set(arg_TIMEOUT 120)
+  endif()
+  if(TROUPE_SANITIZED)
+    math(EXPR arg_TIMEOUT "5 * ${arg_TIMEOUT}")
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LINK} GTest::gmock GTest::gtest_main $<BUILD_INTERFACE:troupe_flags>)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST
-    PROPERTIES TIMEOUT ${arg_TIMEOUT})
+  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
 endfunction()
 include(GoogleTest)

@@ -1,0 +1,152 @@
+#include "actors/function/instance.hpp"
+
+#include <algorithm>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/core/atoms.hpp"
+#include "actors/core/deadline_keeper.hpp"
+#include "actors/core/submit.hpp"
+
+namespace troupe {
+
+namespace {
+
+int64_t ns(time_point t) noexcept {
+  return t.time_since_epoch().count();
+}
+
+} // namespace
+
+instance::instance(caf::actor_config& cfg, function_target_ptr target,
+                   size_t index)
+  : caf::event_based_actor(cfg), target_(std::move(target)), index_(index),
+    slot_(*target_->at(index)), routes_(target_->environment().routes) {}
+
+instance::~instance() = default;
+
+caf::behavior instance::make_behavior() {
+  return {
+    [this](atom::run) { take(); },
+    [this](atom::resume, uint64_t wait) { go_on(wait); },
+  };
+}
+
+void instance::take() {
+  call_ = invocation_ptr{slot_.assigned.exchange(nullptr), false};
+  if (!call_)
+    return; // it was rescued
+  auto began = ns(now());
+  if (!call_->start()) {
+    call_ = nullptr;
+    target_->release(index_, context());
+    return;
+  }
+  if (began >= ns(call_->deadline)) {
+    slot_.late.add(1);
+    auto call = std::exchange(call_, nullptr);
+    target_->release(index_, context());
+    call->finish({errc::deadline_exceeded, "the deadline passed in the queue"},
+                 context());
+    return;
+  }
+  slot_.running_since.store(began, std::memory_order_relaxed);
+  view_.emplace(*this, *call_);
+  view_->first_wait(last_wait_);
+  try {
+    task_ = target_->definition().code->run(*view_, *call_);
+    if (task_)
+      task_.start();
+  } catch (...) {
+    call_->fail(error::from_exception(std::current_exception()));
+  }
+  end_if_done(began);
+}
+
+void instance::go_on(uint64_t wait) {
+  if (!call_)
+    return;
+  auto began = ns(now());
+  if (view_->resume(wait))
+    end_if_done(began);
+}
+
+void instance::end_if_done(int64_t segment_began) {
+  auto now_ns = ns(now());
+  judge(now_ns - segment_began);
+  if (task_ && !task_.done())
+    return;
+  if (task_) {
+    try {
+      task_.take();
+    } catch (...) {
+      call_->fail(error::from_exception(std::current_exception()));
+    }
+    task_ = {};
+  }
+  slot_.count(now_ns - slot_.running_since.load(std::memory_order_relaxed));
+  slot_.idle_since.store(now_ns, std::memory_order_relaxed);
+  end();
+}
+
+void instance::judge(int64_t segment_ns) noexcept {
+  using namespace defaults::lending;
+  if (segment_ns < short_run.count())
+    slot_.credit = std::min(slot_.credit + 1, credit_needed);
+  else if (segment_ns > long_run.count())
+    slot_.credit = -long_run_penalty;
+  else
+    slot_.credit = std::min(slot_.credit, 0);
+}
+
+void instance::end() {
+  auto call = std::exchange(call_, nullptr);
+  last_wait_ = view_->last_wait();
+  view_.reset();
+  if (call->has_failed())
+    slot_.failures.add(1);
+  slot_.running_since.store(0, std::memory_order_relaxed);
+  target_->release(index_, context());
+  call->finish(context());
+}
+
+void instance::on_exit() {
+  slot_.gone.store(true);
+  target_->rescue(index_, context());
+  if (call_)
+    slot_.vacant.store(true);
+  task_ = {};
+  view_.reset();
+  slot_.running_since.store(0, std::memory_order_relaxed);
+  if (auto call = std::exchange(call_, nullptr))
+    call->finish({errc::instance_lost, "the instance ended in the call"},
+                 context());
+}
+
+// -- call_host ---------------------------------------------------------------
+
+time_point instance::now() const noexcept {
+  return home_system().clock().now();
+}
+
+void instance::submit(invocation_ptr call, std::string_view name) {
+  submit_nested(target_->environment(), *routes_, std::move(call), name,
+                home_system(), context());
+}
+
+void instance::resume_after(std::chrono::nanoseconds delay, uint64_t wait) {
+  delayed_send(this, delay, atom::resume::value, wait);
+}
+
+void instance::resume(uint64_t wait, caf::execution_unit* host) noexcept {
+  ctrl()->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(atom::resume::value, wait), host);
+}
+
+const service_definition* instance::service_of(const std::type_info& type) {
+  auto& table = *routes_;
+  auto i = table.classes.find(std::type_index{type});
+  return i != table.classes.end() ? i->second.get() : nullptr;
+}
+
+} // namespace troupe
