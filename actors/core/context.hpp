@@ -222,6 +222,7 @@ caf::intrusive_ptr<typed_invocation<R(As...)>>
 make_nested(context& outer, R (*)(As...), Us&&... xs) {
   auto call = caf::make_counted<typed_invocation<R(As...)>>(
     std::forward<Us>(xs)...);
+  call->submitted = outer.host().now();
   call->deadline = outer.deadline();
   call->trace = std::string{outer.trace()};
   call->id = {outer.id().high, outer.id().low};

@@ -90,7 +90,9 @@ public:
 
   invocation_id id;
 
-  /// By the clock of the actor system.
+  /// When the caller made the call, and until when it waits. By the clock of
+  /// the actor system.
+  time_point submitted;
   time_point deadline;
 
   /// Calls with the same key go to the same place; may be empty.

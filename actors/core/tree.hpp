@@ -21,7 +21,8 @@ struct tree_node {
   std::string name;
 
   /// How it is: "up", "starting", "waiting" (for a restart), "quarantined",
-  /// "probing", "stopping".
+  /// "probing", "stopping", "down" (stopped, its specification kept), "silent"
+  /// (it did not answer in time).
   std::string state = "up";
 
   /// How often it was restarted since its keeper started.

@@ -1,9 +1,9 @@
 #include "actors/function/function_target.hpp"
 
 #include <caf/actor_system.hpp>
-#include <caf/scheduled_actor.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/function/instance.hpp"
 #include "actors/function/messages.hpp"
 
 namespace troupe {
@@ -43,17 +43,19 @@ void function_target::hand_over(size_t index, invocation_ptr call,
   caf::actor keep = to.handle;
   auto actor = to.actor;
   auto runnable = !limits_.blocking
-                  && to.credit >= defaults::lending::credit_needed;
+                  && to.credit >= defaults::lending::credit_needed
+                  && from.may_run();
+  if (runnable && actor->run_here(call, from))
+    return;
   to.assigned.store(call.detach());
   // Either we see that it is gone, or who declares it gone sees the call.
   if (to.gone.load()) {
     rescue(index, from.outer());
     return;
   }
-  from.deliver(*actor,
-               caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
-                                         atom::run::value),
-               runnable);
+  actor->enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                           atom::run::value),
+                 from.outer());
 }
 
 void function_target::enqueue(invocation_ptr call, caf::execution_unit* host) {

@@ -33,22 +33,39 @@ caf::behavior instance::make_behavior() {
 }
 
 void instance::take() {
-  call_ = invocation_ptr{slot_.assigned.exchange(nullptr), false};
-  if (!call_)
-    return; // it was rescued
-  auto began = ns(now());
-  if (!call_->start()) {
-    call_ = nullptr;
-    target_->release(index_, context());
-    return;
+  invocation_ptr call{slot_.assigned.exchange(nullptr), false};
+  if (call && begin(std::move(call), ns(now())))
+    answer(context());
+}
+
+bool instance::run_here(invocation_ptr& call, lender& thread) {
+  if (!mailbox().try_unblock())
+    return false;
+  context(&thread);
+  auto began = ns(call->submitted);
+  auto ended = begin(std::move(call), began);
+  auto done = ended ? std::exchange(call_, nullptr) : nullptr;
+  // From here on another thread may run this actor.
+  context(nullptr);
+  if (!mailbox().try_block()) {
+    intrusive_ptr_add_ref(ctrl());
+    thread.exec_later(this);
   }
+  if (done) {
+    target_->release(index_, &thread);
+    done->finish(&thread);
+  }
+  return true;
+}
+
+bool instance::begin(invocation_ptr call, int64_t began) {
+  call_ = std::move(call);
+  if (!call_->start())
+    return true; // given up
   if (began >= ns(call_->deadline)) {
     slot_.late.add(1);
-    auto call = std::exchange(call_, nullptr);
-    target_->release(index_, context());
-    call->finish({errc::deadline_exceeded, "the deadline passed in the queue"},
-                 context());
-    return;
+    call_->fail({errc::deadline_exceeded, "the deadline passed in the queue"});
+    return true;
   }
   slot_.running_since.store(began, std::memory_order_relaxed);
   view_.emplace(*this, *call_);
@@ -60,23 +77,23 @@ void instance::take() {
   } catch (...) {
     call_->fail(error::from_exception(std::current_exception()));
   }
-  end_if_done(began);
+  return end_if_done(began);
 }
 
 void instance::go_on(uint64_t wait) {
   if (!call_)
     return;
   auto began = ns(now());
-  if (view_->resume(wait))
-    end_if_done(began);
+  if (view_->resume(wait) && end_if_done(began))
+    answer(context());
 }
 
-void instance::end_if_done(int64_t segment_began) {
+bool instance::end_if_done(int64_t segment_began) {
   auto now_ns = ns(now());
   judge(now_ns - segment_began);
-  if (task_ && !task_.done())
-    return;
   if (task_) {
+    if (!task_.done())
+      return false;
     try {
       task_.take();
     } catch (...) {
@@ -86,7 +103,18 @@ void instance::end_if_done(int64_t segment_began) {
   }
   slot_.count(now_ns - slot_.running_since.load(std::memory_order_relaxed));
   slot_.idle_since.store(now_ns, std::memory_order_relaxed);
-  end();
+  slot_.running_since.store(0, std::memory_order_relaxed);
+  if (call_->has_failed())
+    slot_.failures.add(1);
+  last_wait_ = view_->last_wait();
+  view_.reset();
+  return true;
+}
+
+void instance::answer(caf::execution_unit* host) {
+  auto call = std::exchange(call_, nullptr);
+  target_->release(index_, host);
+  call->finish(host);
 }
 
 void instance::judge(int64_t segment_ns) noexcept {
@@ -97,17 +125,6 @@ void instance::judge(int64_t segment_ns) noexcept {
     slot_.credit = -long_run_penalty;
   else
     slot_.credit = std::min(slot_.credit, 0);
-}
-
-void instance::end() {
-  auto call = std::exchange(call_, nullptr);
-  last_wait_ = view_->last_wait();
-  view_.reset();
-  if (call->has_failed())
-    slot_.failures.add(1);
-  slot_.running_since.store(0, std::memory_order_relaxed);
-  target_->release(index_, context());
-  call->finish(context());
 }
 
 void instance::on_exit() {

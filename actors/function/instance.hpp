@@ -25,6 +25,11 @@ public:
 
   void on_exit() override;
 
+  /// Runs `call` on the thread of its caller if this actor is idle: then its
+  /// mailbox is blocked, and whoever unblocks it may run the actor, as a worker
+  /// of the scheduler does. False, and nothing happened, if it is not.
+  bool run_here(invocation_ptr& call, lender& thread);
+
   // -- call_host -------------------------------------------------------------
 
   time_point now() const noexcept override;
@@ -38,20 +43,23 @@ public:
   const service_definition* service_of(const std::type_info& type) override;
 
 private:
-  /// Takes the call out of the slot and starts it.
+  /// Takes the call out of the slot and runs it.
   void take();
+
+  /// Runs `call` until it ends or waits. True if it ended.
+  bool begin(invocation_ptr call, int64_t began);
 
   /// The coroutine of `wait` may go on.
   void go_on(uint64_t wait);
 
-  /// Ends the call if its coroutine has.
-  void end_if_done(int64_t segment_began);
+  /// Takes the result of a handler that ended; false if it waits.
+  bool end_if_done(int64_t segment_began);
 
   /// Earns or loses the trust that lets it run on lent threads.
   void judge(int64_t segment_ns) noexcept;
 
   /// Frees the slot, then answers: a caller that calls again finds it free.
-  void end();
+  void answer(caf::execution_unit* host);
 
   function_target_ptr target_;
   size_t index_;

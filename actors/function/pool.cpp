@@ -109,7 +109,7 @@ std::optional<size_t> pool_actor::spawn_instance() {
     x.handle = target_->limits().blocking && target_->environment().lend
                  ? spawn<instance, caf::monitored + caf::detached>(target_, i)
                  : spawn<instance, caf::monitored + caf::lazy_init>(target_, i);
-    x.actor = static_cast<caf::scheduled_actor*>(
+    x.actor = static_cast<instance*>(
       caf::actor_cast<caf::abstract_actor*>(x.handle));
     ++target_->instances;
     arm_tick();

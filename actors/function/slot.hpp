@@ -14,6 +14,8 @@
 
 namespace troupe {
 
+class instance;
+
 /// Counters that one thread at a time writes and any thread reads.
 class counter_cell {
 public:
@@ -36,8 +38,8 @@ struct alignas(64) slot {
   /// Empty once the instance is retired.
   caf::actor handle;
 
-  /// `handle` as what can be run on a lent thread.
-  caf::scheduled_actor* actor = nullptr;
+  /// What `handle` points to.
+  instance* actor = nullptr;
 
   // -- the hand-over ---------------------------------------------------------
 

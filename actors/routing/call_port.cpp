@@ -40,8 +40,9 @@ void call_port::prepare(invocation& call, const call_target& target,
   auto longest = target.timeout();
   call.id = next_;
   ++next_.low;
+  call.submitted = sys_.clock().now();
   call.deadline
-    = sys_.clock().now() + std::min(timeout.value_or(longest), longest);
+    = call.submitted + std::min(timeout.value_or(longest), longest);
 }
 
 } // namespace troupe
