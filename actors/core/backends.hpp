@@ -28,6 +28,8 @@ struct stored_state {
 
   /// JSON.
   std::string state;
+
+  friend bool operator==(const stored_state&, const stored_state&) = default;
 };
 
 /// What became of a commit.
@@ -38,7 +40,8 @@ enum class commit_outcome : uint8_t {
   refused,
   /// Nothing was written; the store does not answer.
   failed,
-  /// Written or not: nobody knows.
+  /// Written or not: nobody knows. A `load` that comes later and succeeds
+  /// settles it.
   unknown,
 };
 

@@ -30,10 +30,10 @@ bool deeper_than(std::string_view text, size_t limit) noexcept {
 
 } // namespace
 
-json parse_json(std::string_view text) {
-  if (deeper_than(text, json_depth_max))
+json parse_json(std::string_view text, size_t depth_max) {
+  if (deeper_than(text, depth_max))
     detail::throw_bad_argument("JSON is nested deeper than "
-                               + std::to_string(json_depth_max) + " levels");
+                               + std::to_string(depth_max) + " levels");
   try {
     return json::parse(text);
   } catch (const json::exception& e) {

@@ -31,7 +31,7 @@ inline constexpr size_t json_depth_max = 512;
 
 /// Parses `text`.
 /// @throws error_exception `bad_request` if it is no JSON or too deep
-json parse_json(std::string_view text);
+json parse_json(std::string_view text, size_t depth_max = json_depth_max);
 
 /// `value` as text; bytes that are not UTF-8 are replaced.
 std::string dump_json(const json& value);

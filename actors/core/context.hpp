@@ -226,6 +226,7 @@ make_nested(context& outer, R (*)(As...), Us&&... xs) {
   call->deadline = outer.deadline();
   call->trace = std::string{outer.trace()};
   call->id = {outer.id().high, outer.id().low};
+  call->path = outer.call().path;
   return call;
 }
 

@@ -76,6 +76,16 @@ inline constexpr std::chrono::milliseconds idle_time = 300s;
 
 inline constexpr std::chrono::milliseconds timeout = 60s;
 
+/// Between two looks at the store for a commit whose outcome is unknown.
+inline constexpr std::chrono::milliseconds settle_delay = 50ms;
+
+/// Levels of JSON in a state: an argument of the deepest kind may be a part of
+/// it. Within what can be dumped on any stack.
+inline constexpr size_t state_depth_max = 1024;
+
+/// Entities that wait for each other in one path of calls.
+inline constexpr uint32_t path_length_max = 16;
+
 } // namespace service
 
 namespace scheduler {

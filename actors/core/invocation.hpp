@@ -51,6 +51,17 @@ struct entity_call {
   std::string if_match;
 };
 
+/// The entities that wait for a call, the innermost first. A call into one of
+/// them could never end: it is a `call_cycle`.
+struct call_path {
+  std::string service;
+  std::string key;
+  std::shared_ptr<const call_path> outer;
+
+  /// How many there are, this one included.
+  uint32_t depth = 1;
+};
+
 /// Gets answered invocations back.
 class reply_port {
 public:
@@ -92,6 +103,9 @@ public:
 
   /// Set for calls of a service.
   std::unique_ptr<entity_call> entity;
+
+  /// Who waits for it; null if no entity does.
+  std::shared_ptr<const call_path> path;
 
   /// Gets the answer; outlives the call unless it abandons it.
   reply_port* port = nullptr;

@@ -1,0 +1,81 @@
+// Keeps the activations of one service on one node: starts one when the first
+// call for its key comes, and passivates it when it was idle. Every call goes
+// through the host's mailbox, and only the host adds to an activation's pending
+// calls; so when it finds none pending, none is on its way, and the activation
+// may end without a call being lost.
+
+#pragma once
+
+#include <list>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include <caf/event_based_actor.hpp>
+
+#include "actors/core/tree.hpp"
+#include "actors/service/messages.hpp"
+#include "actors/service/service_target.hpp"
+
+namespace troupe {
+
+/// Understands (describe), (drain); see core/interfaces.hpp. It is the host of
+/// its target from its start to its exit, and answers everything that is
+/// pending when it exits; a new one may take its place.
+class host_actor final : public caf::event_based_actor {
+public:
+  /// Activations that (describe) lists at most, those used last.
+  static constexpr size_t described_max = 100;
+
+  host_actor(caf::actor_config& cfg, service_target_ptr target);
+
+  const char* name() const override { return "host"; }
+
+  caf::behavior make_behavior() override;
+
+  void on_exit() override;
+
+private:
+  struct entry {
+    std::string key;
+    caf::actor handle;
+    activation_record_ptr record;
+    time_point used;
+    time_point swept;
+  };
+
+  using entry_list = std::list<entry>;
+
+  void forward(ticket_ptr call);
+
+  /// The entry of `key`, now the one that was used last.
+  entry& use(const std::string& key);
+
+  void start(entry& x);
+
+  /// The queue of `x` is full: there may be calls in it that nobody waits for.
+  void sweep(entry& x);
+
+  void passivate_idle();
+
+  void passivate(entry& x);
+
+  void arm_tick();
+
+  void drain();
+
+  void leave_if_drained();
+
+  tree_node describe() const;
+
+  tree_node describe(const entry& x) const;
+
+  time_point now() const noexcept;
+
+  service_target_ptr target_;
+  entry_list by_use_; // the one that was used last comes last
+  std::unordered_map<std::string_view, entry_list::iterator> by_key_;
+  bool ticking_ = false;
+};
+
+} // namespace troupe

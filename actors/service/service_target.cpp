@@ -1,0 +1,127 @@
+#include "actors/service/service_target.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduled_actor.hpp>
+
+#include "actors/core/atoms.hpp"
+#include "actors/core/module.hpp"
+#include "actors/service/messages.hpp"
+
+namespace troupe {
+
+namespace {
+
+bool is_on_path(const invocation& call) noexcept {
+  auto& to = *call.entity;
+  for (auto x = call.path.get(); x; x = x->outer.get())
+    if (x->key == to.key && x->service == to.service)
+      return true;
+  return false;
+}
+
+error too_many(const std::string& what) {
+  return error{errc::too_many_requests, what}.retry_after(1);
+}
+
+} // namespace
+
+service_target::service_target(
+  std::shared_ptr<const service_definition> definition,
+  state_store& store, const call_environment& env, service_options options)
+  : definition_(std::move(definition)), store_(store), env_(env),
+    options_(options) {}
+
+void service_target::submit(invocation_ptr call, lender& from) {
+  if (auto reason = refuse(*call)) {
+    call->finish(std::move(*reason), from.outer());
+    return;
+  }
+  auto before = under_way_.fetch_add(1);
+  // From here on its end is counted and answered, wherever it gets lost.
+  auto admitted = caf::make_counted<ticket>(*this, std::move(call));
+  if (before >= options_.in_flight) {
+    count_rejected();
+    admitted->finish(too_many("the service '" + definition_->name
+                              + "' has too many calls under way"),
+                     from.outer());
+    return;
+  }
+  auto host = host_handle();
+  // After the count: who drains sees the call, or the call sees the drain.
+  if (!host || draining()) {
+    admitted->finish(
+      error{errc::shutting_down, "the node is leaving"}.retry_after(1),
+      from.outer());
+    return;
+  }
+  auto actor = static_cast<caf::scheduled_actor*>(
+    caf::actor_cast<caf::abstract_actor*>(host));
+  from.deliver(*actor,
+               caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                         entity_message{std::move(admitted)}),
+               true);
+}
+
+std::optional<error> service_target::refuse(const invocation& call) const {
+  if (!call.entity)
+    return error{errc::bad_request,
+                 "'" + definition_->name + "' is a service: it needs a key"};
+  if (!is_valid_key(call.entity->key))
+    return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
+  if (is_on_path(call))
+    return error{errc::call_cycle, definition_->name + "/" + call.entity->key
+                                     + " waits for this call itself"};
+  if (call.path && call.path->depth >= defaults::service::path_length_max)
+    return error{errc::call_cycle,
+                 "too many entities wait for each other in one path"};
+  return std::nullopt;
+}
+
+void service_target::host(caf::actor handle) {
+  std::lock_guard guard{mutex_};
+  host_ = std::move(handle);
+}
+
+caf::actor service_target::host_handle() const {
+  std::lock_guard guard{mutex_};
+  return host_;
+}
+
+void service_target::left_method(int64_t ns, bool failed) noexcept {
+  auto length = static_cast<uint64_t>(std::max<int64_t>(ns, 0));
+  auto bucket = static_cast<size_t>(std::bit_width(length / 1000));
+  add(durations_[std::min(bucket, call_stats::buckets - 1)], 1);
+  add(busy_ns_, length);
+  add(calls_, 1);
+  add(failures_, failed ? 1 : 0);
+  running_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void service_target::left() noexcept {
+  if (under_way_.fetch_sub(1) != 1 || !draining())
+    return;
+  if (auto host = host_handle())
+    host->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(atom::wake::value), nullptr);
+}
+
+call_stats service_target::stats() const {
+  call_stats result;
+  result.calls = calls_.load();
+  result.failures = failures_.load();
+  result.rejected = rejected_.load();
+  result.late = late_.load();
+  result.busy_ns = busy_ns_.load();
+  result.instances = activations.load();
+  result.in_flight = running_.load();
+  auto under_way = under_way_.load();
+  result.queued = under_way - std::min(under_way, result.in_flight);
+  for (size_t i = 0; i < call_stats::buckets; ++i)
+    result.durations[i] = durations_[i].load();
+  return result;
+}
+
+} // namespace troupe

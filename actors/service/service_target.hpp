@@ -1,0 +1,125 @@
+// The part of a service that callers touch: it refuses what cannot be taken on
+// (a full service, a cycle, a node that leaves) before any mailbox, and counts.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <type_traits>
+
+#include <caf/actor.hpp>
+
+#include "actors/core/backends.hpp"
+#include "actors/core/interfaces.hpp"
+#include "actors/core/lender.hpp"
+#include "actors/core/service_definition.hpp"
+
+namespace troupe {
+
+struct service_options {
+  /// Calls that wait for one entity; past it: too_many_requests.
+  uint32_t queue = defaults::service::queue;
+
+  /// Calls that the whole service has under way.
+  uint32_t in_flight = defaults::service::in_flight;
+
+  /// Activations that were idle for so long are passivated.
+  std::chrono::nanoseconds idle_time = defaults::service::idle_time;
+};
+
+class service_target final : public call_target {
+public:
+  /// `store` outlives every activation.
+  service_target(std::shared_ptr<const service_definition> definition,
+                 state_store& store, const call_environment& env,
+                 service_options options = {});
+
+  // -- call_target -----------------------------------------------------------
+
+  void submit(invocation_ptr call, lender& from) override;
+
+  std::chrono::milliseconds timeout() const noexcept override {
+    return definition_->timeout;
+  }
+
+  call_stats stats() const override;
+
+  std::string_view kind() const noexcept override { return "service"; }
+
+  // -- properties ------------------------------------------------------------
+
+  const service_definition& definition() const noexcept {
+    return *definition_;
+  }
+
+  const service_options& options() const noexcept { return options_; }
+
+  const call_environment& environment() const noexcept { return env_; }
+
+  state_store& store() const noexcept { return store_; }
+
+  // -- for the host ----------------------------------------------------------
+
+  /// Where calls go; none: they are answered `shutting_down`.
+  void host(caf::actor handle);
+
+  /// No new calls from now on; the host is woken when the last one has left.
+  void drain() noexcept { draining_.store(true); }
+
+  bool draining() const noexcept { return draining_.load(); }
+
+  /// No call is under way.
+  bool idle() const noexcept { return under_way_.load() == 0; }
+
+  /// How many activations there are.
+  std::atomic<uint32_t> activations{0};
+
+  /// A call found its entity's queue full.
+  void count_rejected() noexcept { add(rejected_, 1); }
+
+  // -- for activations -------------------------------------------------------
+
+  void entered_method() noexcept { add(running_, 1); }
+
+  /// A method began `ns` ago, and its call is about to be answered.
+  void left_method(int64_t ns, bool failed) noexcept;
+
+  /// A call's deadline passed in the queue.
+  void count_late() noexcept { add(late_, 1); }
+
+  /// A call that was under way is not any more.
+  void left() noexcept;
+
+private:
+  template <class T>
+  static void add(std::atomic<T>& x, std::type_identity_t<T> n) noexcept {
+    x.fetch_add(n, std::memory_order_relaxed);
+  }
+
+  std::optional<error> refuse(const invocation& call) const;
+  caf::actor host_handle() const;
+
+  std::shared_ptr<const service_definition> definition_;
+  state_store& store_;
+  const call_environment env_;
+  const service_options options_;
+  std::atomic<bool> draining_{false};
+  mutable std::mutex mutex_; // guards host_
+  caf::actor host_;
+  alignas(64) std::atomic<uint32_t> under_way_{0};
+  std::atomic<uint32_t> running_{0};
+  std::atomic<uint64_t> calls_{0};
+  std::atomic<uint64_t> failures_{0};
+  std::atomic<uint64_t> rejected_{0};
+  std::atomic<uint64_t> late_{0};
+  std::atomic<uint64_t> busy_ns_{0};
+  std::array<std::atomic<uint64_t>, call_stats::buckets> durations_{};
+};
+
+using service_target_ptr = caf::intrusive_ptr<service_target>;
+
+} // namespace troupe

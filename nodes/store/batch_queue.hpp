@@ -1,0 +1,67 @@
+// What waits for a thread of the store. The thread takes all that is there up to
+// a batch, so that the work costs one turn for many who wait, and nobody waits
+// for a timer.
+
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <iterator>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+namespace troupe {
+
+/// Bounded. Thread-safe.
+template <class T>
+class batch_queue {
+public:
+  /// @param limit how many wait at most
+  explicit batch_queue(size_t limit) : limit_(limit) {}
+
+  /// False if it is full or closed; then `x` is as it was.
+  [[nodiscard]] bool push(T&& x) {
+    {
+      std::lock_guard guard{mutex_};
+      if (closed_ || waiting_.size() >= limit_)
+        return false;
+      waiting_.push_back(std::move(x));
+    }
+    wake_.notify_one();
+    return true;
+  }
+
+  /// Waits for something and fills `batch` with what is there, `most` at most.
+  /// False if it is closed and nothing is left.
+  bool pop(std::vector<T>& batch, size_t most) {
+    batch.clear();
+    std::unique_lock guard{mutex_};
+    wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
+    auto count = static_cast<std::ptrdiff_t>(std::min(most, waiting_.size()));
+    auto first = waiting_.begin();
+    std::move(first, first + count, std::back_inserter(batch));
+    waiting_.erase(first, first + count);
+    return count > 0;
+  }
+
+  /// Nothing more comes in; what is there is still taken.
+  void close() {
+    {
+      std::lock_guard guard{mutex_};
+      closed_ = true;
+    }
+    wake_.notify_all();
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<T> waiting_;
+  size_t limit_;
+  bool closed_ = false;
+};
+
+} // namespace troupe

@@ -1,0 +1,64 @@
+#include "nodes/store/store_url.hpp"
+
+#include "nodes/store/memory_store.hpp"
+#include "nodes/store/sqlite_store.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr std::string_view sqlite_prefix = "sqlite:";
+
+constexpr std::string_view memory_prefix = "memory:";
+
+constexpr std::string_view postgresql_prefix = "postgresql://";
+
+error wrong_url(std::string_view url, std::string_view why) {
+  return {errc::bad_request,
+          "'" + std::string{url} + "' is no store: " + std::string{why}};
+}
+
+} // namespace
+
+expected<store_url> parse_store_url(std::string_view url) {
+  using scheme = store_url::scheme;
+  if (url.starts_with(sqlite_prefix)) {
+    auto folder = url.substr(sqlite_prefix.size());
+    if (folder.empty())
+      return wrong_url(url, "a folder comes after 'sqlite:'");
+    if (folder.find('\0') != std::string_view::npos)
+      return wrong_url(url, "a folder has no NUL in its name");
+    return store_url{scheme::sqlite, std::string{folder}};
+  }
+  if (url.starts_with(memory_prefix)) {
+    if (url.size() > memory_prefix.size())
+      return wrong_url(url, "nothing comes after 'memory:'");
+    return store_url{scheme::memory, {}};
+  }
+  if (url.starts_with(postgresql_prefix))
+    return store_url{scheme::postgresql, std::string{url}};
+  return wrong_url(url, "it begins with sqlite:, memory: or postgresql://");
+}
+
+expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
+  auto parsed = parse_store_url(url);
+  if (!parsed)
+    return parsed.error();
+  try {
+    switch (parsed->kind) {
+      case store_url::scheme::sqlite:
+        return std::unique_ptr<state_store>{
+          std::make_unique<sqlite_store>(parsed->location)};
+      case store_url::scheme::memory:
+        return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
+      case store_url::scheme::postgresql:
+        return error{errc::not_implemented,
+                     "PostgreSQL as a store is not built yet"};
+    }
+  } catch (const error_exception& e) {
+    return e.reason();
+  }
+  return error{errc::internal_error, "a store of no kind"};
+}
+
+} // namespace troupe

@@ -1,0 +1,37 @@
+// What an operator writes to say where state is kept.
+
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "actors/core/backends.hpp"
+
+namespace troupe {
+
+/// `sqlite:FOLDER`, `memory:` or `postgresql://...`.
+struct store_url {
+  enum class scheme : uint8_t {
+    /// A folder of this machine.
+    sqlite,
+    /// Gone with the process.
+    memory,
+    /// A server that many machines share.
+    postgresql,
+  };
+
+  store_url::scheme kind = scheme::memory;
+
+  /// The folder; for PostgreSQL the whole URL.
+  std::string location;
+};
+
+/// Fails with `bad_request`.
+expected<store_url> parse_store_url(std::string_view url);
+
+/// Fails with `bad_request` for a wrong URL, `not_implemented` for a kind of
+/// store that is not built yet, `store_unavailable` if it cannot be opened.
+expected<std::unique_ptr<state_store>> open_store(std::string_view url);
+
+} // namespace troupe
