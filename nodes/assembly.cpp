@@ -308,6 +308,18 @@ expected<tree_node> assembly::tree() {
   return ask<tree_node>(root_, atom::describe::value);
 }
 
+void assembly::ask_tree(std::function<void(expected<tree_node>)> done) {
+  system_.spawn([root = root_, done](caf::event_based_actor* self) {
+    self->request(root, caf::duration{2 * defaults::control_timeout},
+                  atom::describe::value)
+      .then([done](tree_node& tree) { done(std::move(tree)); },
+            [done](caf::error&) {
+              done(error{errc::deadline_exceeded, effect::none,
+                         "the actors do not describe themselves in time"});
+            });
+  });
+}
+
 bool assembly::drain(std::chrono::milliseconds time) {
   auto table = routes();
   for (auto group : {"functions", "exposed", "services"})

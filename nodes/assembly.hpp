@@ -94,6 +94,9 @@ public:
   /// The supervision tree; `deadline_exceeded` if it does not answer in time.
   expected<tree_node> tree();
 
+  /// The same without waiting: `done` is called once, on any thread.
+  void ask_tree(std::function<void(expected<tree_node>)> done);
+
   /// New calls are refused; waits until those in flight are answered. False if
   /// the time was up before.
   bool drain(std::chrono::milliseconds time);
