@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -44,7 +45,7 @@ bool may_have_body(unsigned status) {
 } // namespace
 
 connection::connection(worker& owner, int fd)
-  : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
+    : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
   parser_.emplace(owner_.limits(), request_);
 }
 
@@ -62,8 +63,8 @@ void connection::start() {
 
 void connection::turn_away() {
   turned_away_ = true;
-  auto answer = error_response(429, "too_many_requests",
-                               "too many connections");
+  auto answer =
+      error_response(429, "too_many_requests", "too many connections");
   answer.add("Retry-After", "1");
   write_head(answer, false);
   out_.add(std::move(answer.body));
@@ -76,6 +77,16 @@ void connection::turn_away() {
 }
 
 void connection::on_ready(uint32_t events) {
+  try {
+    handle_events(events);
+  } catch (const std::bad_alloc&) {
+    // No memory for this one; the others go on.
+    if (fd_ >= 0)
+      cut_off();
+  }
+}
+
+void connection::handle_events(uint32_t events) {
   if ((events & EPOLLOUT) != 0 && fd_ >= 0)
     settle();
   if (fd_ < 0)
@@ -90,17 +101,17 @@ void connection::on_ready(uint32_t events) {
 
 void connection::on_readable() {
   switch (phase_) {
-    case phase::head:
-    case phase::chunks:
-    case phase::answering:
-      return read_some();
-    case phase::body:
-      return read_body();
-    case phase::lingering:
-      return discard();
-    case phase::finishing:
-    case phase::closed:
-      return;
+  case phase::head:
+  case phase::chunks:
+  case phase::answering:
+    return read_some();
+  case phase::body:
+    return read_body();
+  case phase::lingering:
+    return discard();
+  case phase::finishing:
+  case phase::closed:
+    return;
   }
 }
 
@@ -181,21 +192,21 @@ size_t connection::consume(const char* data, size_t size) {
   auto goes_on = true;
   while (goes_on) {
     switch (phase_) {
-      case phase::head:
-        goes_on = consume_head(data, size, used);
-        break;
-      case phase::body:
-        goes_on = consume_body(data, size, used);
-        break;
-      case phase::chunks:
-        goes_on = consume_chunks(data, size, used);
-        break;
-      case phase::answering:
-        return used;
-      case phase::finishing:
-      case phase::lingering:
-      case phase::closed:
-        return size;
+    case phase::head:
+      goes_on = consume_head(data, size, used);
+      break;
+    case phase::body:
+      goes_on = consume_body(data, size, used);
+      break;
+    case phase::chunks:
+      goes_on = consume_chunks(data, size, used);
+      break;
+    case phase::answering:
+      return used;
+    case phase::finishing:
+    case phase::lingering:
+    case phase::closed:
+      return size;
     }
   }
   return used;
@@ -212,17 +223,17 @@ bool connection::consume_head(const char* data, size_t size, size_t& used) {
     return false;
   }
   switch (parser_->head(data + used, size - used)) {
-    case parsed::partly:
-      if (!std::exchange(in_head_, true))
-        read_deadline_ = now() + owner_.limits().head_time;
-      return false;
-    case parsed::refused:
-      refuse(parser_->why());
-      return true;
-    case parsed::wholly:
-      used += parser_->head_size();
-      begin_body(used < size);
-      return true;
+  case parsed::partly:
+    if (!std::exchange(in_head_, true))
+      read_deadline_ = now() + owner_.limits().head_time;
+    return false;
+  case parsed::refused:
+    refuse(parser_->why());
+    return true;
+  case parsed::wholly:
+    used += parser_->head_size();
+    begin_body(used < size);
+    return true;
   }
   return false;
 }
@@ -261,17 +272,17 @@ bool connection::consume_chunks(const char* data, size_t size, size_t& used) {
     return false;
   size_t n = 0;
   switch (parser_->chunks(data + used, size - used, n)) {
-    case parsed::partly:
-      used += n;
-      note_progress(n);
-      return false;
-    case parsed::refused:
-      refuse(parser_->why());
-      return true;
-    case parsed::wholly:
-      used += n;
-      dispatch();
-      return true;
+  case parsed::partly:
+    used += n;
+    note_progress(n);
+    return false;
+  case parsed::refused:
+    refuse(parser_->why());
+    return true;
+  case parsed::wholly:
+    used += n;
+    dispatch();
+    return true;
   }
   return false;
 }

@@ -67,6 +67,8 @@ private:
     closed,    ///< has no socket any more
   };
 
+  void handle_events(uint32_t events);
+
   // reading
   void on_readable();
   void read_some();

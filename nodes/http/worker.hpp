@@ -97,7 +97,7 @@ public:
   /// Keeps the memory of a body, within the pool's bound.
   void recycle(std::string&& body);
 
-  /// An empty string that holds `size` bytes or promises to be able to.
+  /// An empty string for a large body: with room for it, if the pool has one.
   std::string take_body(size_t size);
 
   /// The connection has closed its socket.
@@ -109,6 +109,7 @@ public:
 private:
   connection& add(int fd);
   void sweep();
+  void give_back_memory();
   void schedule_sweep();
   void tear_down();
 
@@ -119,7 +120,8 @@ private:
   size_t turned_away_open_ = 0;
   bool draining_ = false;
   bool sweeping_ = false;
-  bool pool_used_ = false;
+  bool large_bodies_ = false; // since the last sweep
+  bool has_peaked_ = false;   // since memory was given back
   size_t pool_bytes_ = 0;
   std::vector<std::string> pool_;
   std::vector<std::string> sent_bodies_;
