@@ -244,6 +244,8 @@ void connection::begin_body(bool has_begun) {
     body_left_ = parser_->content_length();
     if (body_left_ == 0)
       return dispatch();
+    if (!charge(body_left_))
+      return;
   }
   phase_ = parser_->is_chunked() ? phase::chunks : phase::body;
   progress_ = 0;
@@ -271,20 +273,29 @@ bool connection::consume_chunks(const char* data, size_t size, size_t& used) {
   if (used == size)
     return false;
   size_t n = 0;
-  switch (parser_->chunks(data + used, size - used, n)) {
-  case parsed::partly:
-    used += n;
-    note_progress(n);
-    return false;
-  case parsed::refused:
+  auto result = parser_->chunks(data + used, size - used, n);
+  if (result == parsed::refused) {
     refuse(parser_->why());
     return true;
-  case parsed::wholly:
-    used += n;
+  }
+  used += n;
+  if (!charge(request_.body().size()))
+    return true;
+  if (result == parsed::wholly) {
     dispatch();
     return true;
   }
+  note_progress(n);
   return false;
+}
+
+bool connection::charge(size_t body_bytes) {
+  if (!owner_.charge(charged_, body_bytes)) {
+    refuse({429, "too_many_requests", "too many bodies are being read"});
+    return false;
+  }
+  charged_ = body_bytes;
+  return true;
 }
 
 void connection::dispatch() {
@@ -307,8 +318,10 @@ void connection::dispatch() {
 
 void connection::respond(response&& answer) {
   assert(phase_ == phase::answering || fd_ < 0);
-  if (fd_ < 0)
+  if (fd_ < 0) {
+    owner_.charge(std::exchange(charged_, 0), 0);
     return owner_.retire(*this);
+  }
   auto keep = request_.keep_alive() && !answer.close && !owner_.is_draining();
   write_head(answer, keep);
   if (request_.method() != method::head && may_have_body(answer.status))
@@ -326,6 +339,7 @@ void connection::respond(response&& answer) {
 void connection::next_request(bool keep) {
   tag = 0;
   told_ = false;
+  owner_.charge(std::exchange(charged_, 0), 0);
   phase_ = keep ? phase::head : phase::finishing;
   read_deadline_ = keep ? now() + owner_.limits().idle_time : never;
   parser_.emplace(owner_.limits(), request_);
@@ -356,6 +370,8 @@ void connection::write_head(const response& answer, bool keep) {
 void connection::refuse(const refusal& why) {
   owner_.refused.add(1);
   auto answer = error_response(why.status, why.error_type, why.text);
+  if (why.status == 429)
+    answer.add("Retry-After", "1");
   write_head(answer, false);
   if (request_.method() != method::head)
     out_.add(std::move(answer.body));
@@ -475,9 +491,9 @@ void connection::lost() {
   in_ = {};
   owner_.closed(*this);
   if (owes)
-    tell_aborted();
-  else
-    owner_.retire(*this);
+    return tell_aborted();
+  owner_.charge(std::exchange(charged_, 0), 0);
+  owner_.retire(*this);
 }
 
 void connection::cut_off() {

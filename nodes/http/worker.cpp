@@ -179,6 +179,14 @@ void worker::recycle(std::string&& body) {
   pool_.push_back(std::move(owned));
 }
 
+bool worker::charge(size_t before, size_t now) {
+  auto share = limits_.bodies_bytes_max / std::max(1u, limits_.threads);
+  if (now > before && charged_ - before + now > share)
+    return false;
+  charged_ = charged_ - before + now;
+  return true;
+}
+
 std::string worker::take_body(size_t size) {
   large_bodies_ = has_peaked_ = true;
   for (auto& x : pool_) {

@@ -100,6 +100,10 @@ public:
   /// An empty string for a large body: with room for it, if the pool has one.
   std::string take_body(size_t size);
 
+  /// Counts `now` instead of `before` bytes of a body that is not answered yet;
+  /// false, and nothing is counted, if that is too much.
+  bool charge(size_t before, size_t now);
+
   /// The connection has closed its socket.
   void closed(connection& x);
 
@@ -122,6 +126,7 @@ private:
   bool sweeping_ = false;
   bool large_bodies_ = false; // since the last sweep
   bool has_peaked_ = false;   // since memory was given back
+  size_t charged_ = 0;
   size_t pool_bytes_ = 0;
   std::vector<std::string> pool_;
   std::vector<std::string> sent_bodies_;

@@ -381,6 +381,59 @@ TEST(http_server, limits_the_trailers_and_the_framing_of_chunked_bodies) {
   expect_refused(chunked(framing), 400);
 }
 
+TEST(http_server, bounds_the_bodies_that_are_not_answered_together) {
+  awaited<http::exchange*> pending;
+  auto limits = free_port();
+  limits.bodies_bytes_max = 1000;
+  running_server server{[&](http::exchange& x) {
+                          if (x.request().path() == "/later")
+                            pending.set(&x);
+                          else
+                            echo(x);
+                        },
+                        limits};
+  raw_client one{server.port()};
+  one.send("POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n"
+           + std::string(600, 'a'));
+  auto* x = pending.get();
+  for (const auto& request :
+       {post(std::string(401, 'b')),
+        chunked("191\r\n" + std::string(401, 'b') + "\r\n")}) {
+    auto answer = ask(server.port(), request);
+    EXPECT_EQ(answer.status, 429u);
+    EXPECT_EQ(answer.error_type(), "too_many_requests");
+    EXPECT_EQ(answer.field("Retry-After"), "1");
+  }
+  EXPECT_EQ(ask(server.port(), post(std::string(400, 'b'))).status, 200u);
+  server->thread(0).post([=] { echo(*x); });
+  EXPECT_EQ(one.read().status, 200u);
+  EXPECT_EQ(ask(server.port(), post(std::string(1000, 'b'))).status, 200u);
+}
+
+TEST(http_server, forgets_the_bodies_of_clients_that_went_away) {
+  awaited<http::exchange*> pending;
+  auto limits = free_port();
+  limits.bodies_bytes_max = 1000;
+  running_server server{[&](http::exchange& x) {
+                          if (x.request().path() == "/later")
+                            pending.set(&x);
+                          else
+                            echo(x);
+                        },
+                        limits, [](http::exchange& x) { x.respond({}); }};
+  raw_client reading{server.port()}, waiting{server.port()};
+  reading.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n");
+  waiting.send("POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+               + std::string(500, 'a'));
+  pending.get();
+  EXPECT_EQ(ask(server.port(), post("b")).status, 429u);
+  reading.reset();
+  waiting.reset();
+  while (server.settled_stats().connections != 0)
+    std::this_thread::yield();
+  EXPECT_EQ(ask(server.port(), post(std::string(1000, 'b'))).status, 200u);
+}
+
 // -- framing that may be read in two ways -------------------------------------
 
 TEST(http_server, refuses_a_length_beside_a_coding) {
@@ -613,6 +666,23 @@ TEST(http_server, pauses_reading_for_a_client_that_does_not_read) {
   sender.join();
 }
 
+TEST(http_server, sends_many_large_answers_of_pipelined_requests_in_parts) {
+  running_server server{[](http::exchange& x) {
+    http::response answer;
+    auto size = 3000 + std::stoul(std::string{x.request().path().substr(1)});
+    answer.body.assign(size * 4 % 9000, static_cast<char>('a' + size % 26));
+    x.respond(std::move(answer));
+  }};
+  raw_client client{server.port(), 4096};
+  std::string all;
+  for (int i = 0; i < 400; ++i)
+    all += get("/" + std::to_string(i));
+  client.send(all);
+  for (size_t i = 3000; i < 3400; ++i)
+    EXPECT_EQ(client.read().body,
+              std::string(i * 4 % 9000, static_cast<char>('a' + i % 26)));
+}
+
 // -- answers that come later --------------------------------------------------
 
 TEST(http_server, answers_later_from_the_io_thread) {
@@ -827,6 +897,14 @@ TEST(http_server, says_which_address_is_taken) {
   }
 }
 
+TEST(http_server, listens_only_on_numeric_addresses) {
+  auto options = free_port();
+  options.address = "localhost";
+  http::server server{
+      options, [](auto&) { return std::make_unique<scripted_handler>(); }};
+  EXPECT_THROW(server.start(), std::invalid_argument);
+}
+
 TEST(http_server, passes_on_what_a_factory_of_handlers_throws) {
   auto options = free_port();
   options.threads = 2;
@@ -901,7 +979,7 @@ TEST(http_server, counts_what_it_does) {
   auto request = post("hello");
   client.send(request);
   auto answer = client.read();
-  auto stats = server->stats();
+  auto stats = server.settled_stats();
   EXPECT_EQ(stats.connections, 1u);
   EXPECT_EQ(stats.accepted, 1u);
   EXPECT_EQ(stats.requests, 1u);

@@ -50,6 +50,26 @@ inline http::options free_port() {
   return result;
 }
 
+/// A value that another thread will give; waiting for it is bounded.
+template <class T>
+class awaited {
+public:
+  void set(T x) { promise_.set_value(std::move(x)); }
+
+  T get() {
+    if (future_.wait_for(std::chrono::seconds{20})
+        != std::future_status::ready) {
+      ADD_FAILURE() << "waited in vain";
+      std::abort();
+    }
+    return future_.get();
+  }
+
+private:
+  std::promise<T> promise_;
+  std::future<T> future_ = promise_.get_future();
+};
+
 /// A server that is running.
 class running_server {
 public:
@@ -70,28 +90,16 @@ public:
 
   http::server* operator->() { return &server_; }
 
-private:
-  http::server server_;
-};
-
-/// A value that another thread will give; waiting for it is bounded.
-template <class T>
-class awaited {
-public:
-  void set(T x) { promise_.set_value(std::move(x)); }
-
-  T get() {
-    if (future_.wait_for(std::chrono::seconds{20})
-        != std::future_status::ready) {
-      ADD_FAILURE() << "waited in vain";
-      std::abort();
-    }
-    return future_.get();
+  /// What the server has done once it is done with what it does now.
+  http::statistics settled_stats() {
+    awaited<bool> done;
+    server_.thread(0).post([&] { done.set(true); });
+    done.get();
+    return server_.stats();
   }
 
 private:
-  std::promise<T> promise_;
-  std::future<T> future_ = promise_.get_future();
+  http::server server_;
 };
 
 } // namespace troupe::test
