@@ -151,17 +151,13 @@ private:
 
   void place(int fd) {
     auto& workers = owner_.workers_;
-    auto load = [](const auto& x) {
-      return x->load.load(std::memory_order_relaxed);
-    };
-    auto all = std::accumulate(
-        workers.begin(), workers.end(), size_t{0},
-        [&](size_t sum, const auto& x) { return sum + load(x); });
-    if (all >= owner_.limits_.connections_max)
+    if (owner_.load() >= owner_.limits_.connections_max)
       return workers.front()->turn_away(fd);
     auto& least = **std::min_element(
-        workers.begin(), workers.end(),
-        [&](const auto& x, const auto& y) { return load(x) < load(y); });
+        workers.begin(), workers.end(), [](const auto& x, const auto& y) {
+          return x->load.load(std::memory_order_relaxed)
+                 < y->load.load(std::memory_order_relaxed);
+        });
     least.load.fetch_add(1, std::memory_order_relaxed);
     if (least.loop().is_current())
       least.adopt(fd);
@@ -237,12 +233,19 @@ void server::on_each_worker(void (worker::*what)()) {
 bool server::drain(std::chrono::milliseconds time) {
   auto deadline = std::chrono::steady_clock::now() + time;
   on_each_worker(&worker::drain);
-  while (stats().connections != 0) {
+  while (load() != 0) {
     if (std::chrono::steady_clock::now() >= deadline)
       return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   return true;
+}
+
+size_t server::load() const {
+  return std::accumulate(workers_.begin(), workers_.end(), size_t{0},
+                         [](size_t sum, const auto& x) {
+                           return sum + x->load.load(std::memory_order_relaxed);
+                         });
 }
 
 void server::stop() {

@@ -3,9 +3,7 @@
 // construction, and mutations of good ones, from a seeded generator. To repeat
 // a failure, run with TROUPE_TEST_SEED set to the seed that was printed.
 
-#include <cstdlib>
 #include <functional>
-#include <iostream>
 #include <random>
 #include <set>
 #include <string>
@@ -19,12 +17,6 @@
 namespace troupe::test {
 
 namespace {
-
-uint64_t seed_of_this_run() {
-  if (const auto* given = std::getenv("TROUPE_TEST_SEED"))
-    return std::strtoull(given, nullptr, 10);
-  return std::random_device{}();
-}
 
 class generator {
 public:
@@ -220,7 +212,6 @@ void expect_service(uint16_t port) {
 
 TEST(http_malformed, each_of_800_broken_requests_is_refused_and_harms_nobody) {
   auto seed = seed_of_this_run();
-  std::cout << "seed " << seed << '\n';
   generator g{seed};
   running_server server;
   for (int i = 0; i < 800 && !testing::Test::HasFailure(); ++i) {
@@ -237,7 +228,6 @@ TEST(http_malformed, each_of_800_broken_requests_is_refused_and_harms_nobody) {
 
 TEST(http_malformed, each_of_3000_mutations_is_answered_in_good_form) {
   auto seed = seed_of_this_run();
-  std::cout << "seed " << seed << '\n';
   generator g{seed};
   running_server server;
   for (int i = 0; i < 3000 && !testing::Test::HasFailure(); ++i) {
@@ -257,7 +247,6 @@ TEST(http_malformed, each_of_3000_mutations_is_answered_in_good_form) {
 
 TEST(http_malformed, each_of_300_runs_of_noise_is_refused) {
   auto seed = seed_of_this_run();
-  std::cout << "seed " << seed << '\n';
   generator g{seed};
   running_server server;
   for (int i = 0; i < 300 && !testing::Test::HasFailure(); ++i) {

@@ -6,6 +6,9 @@
 #include <system_error>
 #include <thread>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/http_fixture.hpp"
@@ -878,6 +881,24 @@ TEST(http_server, turns_away_a_connection_too_many) {
   EXPECT_TRUE(one.at_end());
   one.half_close();
   EXPECT_EQ(server->stats().turned_away, 1u);
+}
+
+TEST(http_server, waits_for_a_descriptor_when_the_process_has_none_left) {
+  running_server server;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto next = ::dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  auto tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(next) + 1; // the client's own, no more
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  raw_client client{server.port()};
+  client.send(get("/a"));
+  auto accepted = server.settled_stats().accepted;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(accepted, 0u);
+  EXPECT_EQ(client.read().status, 200u);
 }
 
 TEST(http_server, says_which_address_is_taken) {

@@ -4,9 +4,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <future>
+#include <iostream>
 #include <memory>
+#include <random>
 #include <string>
 #include <utility>
 
@@ -15,6 +18,15 @@
 #include "nodes/http/server.hpp"
 
 namespace troupe::test {
+
+/// A new seed, or TROUPE_TEST_SEED to repeat a failure; printed.
+inline uint64_t seed_of_this_run() {
+  const auto* given = std::getenv("TROUPE_TEST_SEED");
+  auto seed = given != nullptr ? std::strtoull(given, nullptr, 10)
+                               : std::random_device{}();
+  std::cout << "TROUPE_TEST_SEED=" << seed << '\n';
+  return seed;
+}
 
 /// Calls functions of the test's.
 struct scripted_handler : http::handler {
