@@ -81,6 +81,12 @@ void service_target::host(caf::actor handle) {
   host_ = std::move(handle);
 }
 
+void service_target::host_left(const caf::actor& handle) {
+  std::lock_guard guard{mutex_};
+  if (host_ == handle)
+    host_ = nullptr;
+}
+
 caf::actor service_target::host_handle() const {
   std::lock_guard guard{mutex_};
   return host_;

@@ -774,6 +774,18 @@ TEST_F(service_test, answers_calls_that_are_still_in_the_mailbox_at_its_end) {
   EXPECT_EQ(x->text(), "shutting_down none");
 }
 
+TEST_F(service_test, takes_calls_as_soon_as_its_host_is_spawned) {
+  auto definition = module_.services().front();
+  auto fresh = caf::make_counted<service_target>(definition, store, env);
+  own(system().spawn<host_actor>(fresh));
+  auto x = std::make_shared<outcome>("");
+  x->call->deadline = now() + 1s;
+  x->call->entity.reset(new entity_call{"counter", "k", "get", {}});
+  submit_watched(env, *fresh, x->call, system(), nullptr);
+  run();
+  EXPECT_EQ(x->text(), "0");
+}
+
 TEST_F(service_test, serves_again_with_a_new_host) {
   call("k", "increment", "1");
   caf::anon_send_exit(hosts["counter"], caf::exit_reason::kill);
