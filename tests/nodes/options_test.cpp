@@ -114,7 +114,8 @@ TEST(options, default_to_a_valid_node_on_loopback) {
 }
 
 TEST(options, prefer_the_command_line_to_the_environment_to_the_file) {
-  temporary_file file{"[http]\nthreads = 2\nhead-fields = 2\nconnections = 2\n"};
+  temporary_file file{"[http]\n"
+                      "threads = 2\nhead-fields = 2\nconnections = 2\n"};
   environment env{{"TROUPE_HTTP_THREADS", "3"},
                   {"TROUPE_HTTP_HEAD_FIELDS", "3"}};
   auto x = parse({"--config", file.path(), "--http.threads=4"}, env);
