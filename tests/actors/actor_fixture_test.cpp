@@ -132,16 +132,10 @@ TEST_F(actor_fixture_test, takes_message_types_and_options_before_the_start) {
   EXPECT_EQ(x, 17);
 }
 
-// An actor that the test does not own, and that somebody keeps alive.
-void leave_an_orphan() {
-  actor_fixture fixture;
-  auto orphan = fixture.system().spawn(adder);
-  fixture.system().registry().put(caf::atom("orphan"), orphan);
-  fixture.run();
-}
-
-TEST(actor_fixture_orphans, fail_the_test) {
-  EXPECT_NONFATAL_FAILURE(leave_an_orphan(), "actors are alive");
+TEST_F(actor_fixture_test, fails_a_test_that_leaves_an_actor_alive) {
+  auto orphan = system().spawn(adder);
+  EXPECT_NONFATAL_FAILURE(stop_all(), "actors are alive");
+  own(orphan);
 }
 
 } // namespace
