@@ -260,6 +260,8 @@ TEST_F(supervisor_children, refuses_what_waited_for_a_group_when_it_stops) {
     = supervise(opts, {worker("a"), worker("b", permanent, stubborn)});
   end_child(parent, "a", "kill");
   auto started = ask<caf::actor>(parent, atom::start::value, worker("c"));
+  run();
+  EXPECT_FALSE(started->ready());
   shut_down(parent);
   ASSERT_TRUE(started->ready());
   EXPECT_TRUE(is(started->error, errc::shutting_down));

@@ -139,12 +139,33 @@ TEST_F(supervisor_test, serves_a_kill_before_what_waits_in_a_mailbox) {
   spec.stop = stop_policy::brutal_kill();
   auto parent = supervise(options(one_for_one), {spec});
   auto a = child(parent, "a");
-  caf::anon_send_exit(parent, caf::exit_reason::user_shutdown);
-  deliver(parent);
   for (auto i = 0; i < 3; ++i)
     caf::anon_send(a, std::string{"ignored"});
+  caf::anon_send_exit(parent, caf::exit_reason::user_shutdown);
+  deliver(parent);
   deliver(a);
   EXPECT_EQ(end_of(a), "kill");
+}
+
+TEST_F(supervisor_test, does_not_restart_a_child_that_ends_while_it_stops) {
+  auto parent = supervise(options(one_for_one),
+                          {worker("a"), worker("b", permanent, stubborn)});
+  take_log();
+  shut_down(parent);
+  kill_newest("a");
+  advance(1min);
+  EXPECT_EQ(take_log(), "-a -b");
+  EXPECT_EQ(end_of(parent), "user_shutdown");
+}
+
+TEST_F(supervisor_test, does_not_prolong_the_limit_of_a_child_it_stops_already) {
+  auto parent = supervise(options(one_for_one),
+                          {worker("a", permanent, stubborn)});
+  ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+  advance(3s);
+  shut_down(parent);
+  advance(2s);
+  EXPECT_EQ(end_of(parent), "user_shutdown");
 }
 
 TEST_F(supervisor_test, goes_on_without_a_child_that_survives_its_kill) {
@@ -332,6 +353,18 @@ TEST_F(supervisor_test, lets_requests_wait_while_a_group_stops) {
   EXPECT_EQ(states(parent), "a(down) b c");
 }
 
+TEST_F(supervisor_test, lets_a_request_wait_until_a_stopped_group_is_started) {
+  auto parent = supervise(options(one_for_all), {worker("a")});
+  auto a = child(parent, "a");
+  take_log();
+  end_child(a, "kill");
+  deliver(a);
+  // behind the news of the end, ahead of the message that starts the group
+  caf::anon_send(parent, atom::start::value, worker("b"));
+  run();
+  EXPECT_EQ(take_log(), "-a +a +b");
+}
+
 // -- intensity ----------------------------------------------------------------
 
 TEST_F(supervisor_test, survives_as_many_restarts_as_its_intensity) {
@@ -487,7 +520,31 @@ TEST_P(supervisor_backoff, waits_with_full_jitter_below_a_doubling_ceiling) {
   EXPECT_EQ(delays->size(), 5u);
 }
 
+TEST_P(supervisor_backoff, keeps_the_order_when_a_group_widens_during_a_wait) {
+  auto parent = supervise(with_backoff(rest_for_one, GetParam()),
+                          {worker("a"), worker("b"), worker("c")});
+  take_log();
+  end_child(parent, "c", "kill");
+  end_child(parent, "a", "kill");
+  advance(1min);
+  EXPECT_EQ(take_log(), "-c -a -b +a +b +c");
+}
+
 INSTANTIATE_TEST_SUITE_P(seeds, supervisor_backoff, ::testing::Range(1u, 11u));
+
+TEST_F(supervisor_test, waits_longer_after_many_restarts_in_a_row) {
+  auto total = std::make_shared<std::chrono::nanoseconds>(0);
+  auto opts = with_backoff(one_for_one);
+  opts.on_event = [=](const supervisor_event& x) { *total += x.delay; };
+  auto parent = supervise(opts, {worker("a")});
+  for (auto i = 0; i < 50; ++i) {
+    kill_newest("a");
+    advance(8s);
+  }
+  // evenly from 0 to 8 s, but for the first three: 4 s on average
+  EXPECT_GT(*total / 50, 3s);
+  EXPECT_LT(*total / 50, 5s);
+}
 
 TEST_F(supervisor_test, without_backoff_restarts_without_time_passing) {
   auto parent = supervise(options(one_for_one), {worker("a")});
