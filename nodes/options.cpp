@@ -1,9 +1,9 @@
 #include "nodes/options.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -364,9 +364,9 @@ const option_row* find_row(const std::vector<option_row>& rows,
 std::string variable_of(std::string_view name) {
   std::string result = "TROUPE_";
   for (auto c : name)
-    result += c == '.' || c == '-'
-                ? '_'
-                : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+    result += c == '.' || c == '-'         ? '_'
+              : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A')
+                                     : c;
   return result;
 }
 
@@ -417,7 +417,8 @@ po::options_description describe(const std::vector<option_row>& rows) {
     all.add(group);
   }
   po::options_description meta{"Where options come from", width};
-  meta.add_options()("config", po::value<std::vector<std::string>>()->value_name("FILE"),
+  auto file = po::value<std::vector<std::string>>()->value_name("FILE");
+  meta.add_options()("config", file,
                      "File with options: b-c under [a] is --a.b-c. "
                      "config/troupe.ini lists them all. Default: none.");
   meta.add_options()("help,h", "Print this text.");

@@ -60,6 +60,10 @@ public:
 
   bool complete() const { return complete_; }
 
+  /// Stays open: the loader knows an object by its path, so the number must not
+  /// come again while this one is loaded.
+  void keep_open() { fd_ = -1; }
+
   std::string path() const { return "/proc/self/fd/" + std::to_string(fd_); }
 
 private:
@@ -106,6 +110,7 @@ expected<loaded_plugin> load_plugin(const std::filesystem::path& file) {
     auto why = ::dlerror();
     return refuse(file, why ? why : "cannot be opened");
   }
+  copy.keep_open();
   auto entry = static_cast<const plugin_entry*>(
     ::dlsym(handle, plugin_symbol));
   if (!entry)

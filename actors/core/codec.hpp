@@ -36,8 +36,13 @@ json parse_json(std::string_view text, size_t depth_max = json_depth_max);
 /// `value` as text; bytes that are not UTF-8 are replaced.
 std::string dump_json(const json& value);
 
-/// A JSON string as an argument, where `std::string` would be the raw body.
+/// A JSON string as an argument, where `std::string` would be the raw body. No
+/// aggregate: GCC 12 destroys an aggregate twice that is made within the
+/// operand of a `co_await`, as in `co_await f(text{"x"})`.
 struct text {
+  text() = default;
+  text(std::string x) : value(std::move(x)) {}
+
   std::string value;
 };
 

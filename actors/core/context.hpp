@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <string>
 #include <string_view>
 #include <thread>
 #include <typeinfo>
@@ -160,9 +161,9 @@ class call_awaiter final : public reply_port {
 public:
   using call_type = typed_invocation<R(As...)>;
 
-  call_awaiter(context& self, std::string_view name,
+  call_awaiter(context& self, std::string name,
                caf::intrusive_ptr<call_type> call)
-    : self_(self), name_(name), call_(std::move(call)) {}
+    : self_(self), name_(std::move(name)), call_(std::move(call)) {}
 
   call_awaiter(const call_awaiter&) = delete;
 
@@ -208,7 +209,7 @@ private:
   enum class state : uint8_t { open, suspended, answered };
 
   context& self_;
-  std::string_view name_;
+  std::string name_;
   caf::intrusive_ptr<call_type> call_;
   bool submitted_ = false;
   uint64_t wait_ = 0;
@@ -249,7 +250,7 @@ public:
 
 private:
   context& self_;
-  std::string_view name_;
+  std::string name_;
 };
 
 } // namespace troupe

@@ -146,13 +146,13 @@ private:
     auto nested
       = detail::make_nested(self_, signature, std::forward<Us>(xs)...);
     nested->entity = std::make_unique<entity_call>(
-      entity_call{service->name, std::string{key_}, entry->name, {}});
+      entity_call{service->name, key_, entry->name, {}});
     return detail::call_awaiter<R, As...>{self_, service->name,
                                           std::move(nested)};
   }
 
   context& self_;
-  std::string_view key_;
+  std::string key_; // a handle may outlive the text that it was made from
 };
 
 } // namespace troupe

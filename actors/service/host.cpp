@@ -20,10 +20,12 @@ constexpr std::chrono::milliseconds sweep_interval{10};
 } // namespace
 
 host_actor::host_actor(caf::actor_config& cfg, service_target_ptr target)
-  : caf::event_based_actor(cfg), target_(std::move(target)) {}
+  : caf::event_based_actor(cfg), target_(std::move(target)) {
+  // Not when it starts to run: a call may come as soon as it is spawned.
+  target_->host(caf::actor{this});
+}
 
 caf::behavior host_actor::make_behavior() {
-  target_->host(caf::actor{this});
   return {
     [this](entity_message& msg) { forward(std::move(msg.call)); },
     [this](atom::tick) {
@@ -38,7 +40,7 @@ caf::behavior host_actor::make_behavior() {
 }
 
 void host_actor::on_exit() {
-  target_->host(nullptr);
+  target_->host_left(caf::actor{this});
   for (auto& x : by_use_)
     send_exit(x.handle, caf::exit_reason::user_shutdown);
   by_key_.clear();

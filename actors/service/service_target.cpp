@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include <caf/actor_system.hpp>
-#include <caf/scheduled_actor.hpp>
+#include <caf/message.hpp>
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/module.hpp"
@@ -57,12 +56,9 @@ void service_target::submit(invocation_ptr call, lender& from) {
       from.outer());
     return;
   }
-  auto actor = static_cast<caf::scheduled_actor*>(
-    caf::actor_cast<caf::abstract_actor*>(host));
-  from.deliver(*actor,
-               caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
-                                         entity_message{std::move(admitted)}),
-               true);
+  host->enqueue(nullptr, caf::make_message_id(),
+                caf::make_message(entity_message{std::move(admitted)}),
+                from.outer());
 }
 
 std::optional<error> service_target::refuse(const invocation& call) const {
@@ -83,6 +79,12 @@ std::optional<error> service_target::refuse(const invocation& call) const {
 void service_target::host(caf::actor handle) {
   std::lock_guard guard{mutex_};
   host_ = std::move(handle);
+}
+
+void service_target::host_left(const caf::actor& handle) {
+  std::lock_guard guard{mutex_};
+  if (host_ == handle)
+    host_ = nullptr;
 }
 
 caf::actor service_target::host_handle() const {

@@ -64,8 +64,11 @@ public:
 
   // -- for the host ----------------------------------------------------------
 
-  /// Where calls go; none: they are answered `shutting_down`.
+  /// Where calls go; without one they are answered `shutting_down`.
   void host(caf::actor handle);
+
+  /// `handle` ends; another one may have taken its place already.
+  void host_left(const caf::actor& handle);
 
   /// No new calls from now on; the host is woken when the last one has left.
   void drain() noexcept { draining_.store(true); }

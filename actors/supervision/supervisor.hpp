@@ -297,9 +297,9 @@ typename Inspector::result_type inspect(Inspector& f, child_counts& x) {
 
 // -- the actor ----------------------------------------------------------------
 
-/// While a group is being stopped, `start`, `terminate`, `restart` and `erase`
-/// wait until that is done. All of them answer `shutting_down` once the
-/// supervisor stops.
+/// While a group is being stopped and started again, `start`, `terminate`,
+/// `restart` and `erase` wait until that is done; they do not wait for a backoff.
+/// All of them answer `shutting_down` once the supervisor stops.
 using supervisor_actor = caf::typed_actor<
   /// Adds a child after all others and starts it: answers its handle. Errors:
   /// `bad_spec`, `already_started`, `already_present`, `start_failed` (the

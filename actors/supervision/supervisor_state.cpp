@@ -62,6 +62,12 @@ struct gathering {
   size_t missing = 0;
   caf::typed_response_promise<tree_node> promise;
 
+  /// When the supervisor exits, its pending requests go, and this with them.
+  ~gathering() {
+    if (promise.pending())
+      promise.deliver(make_error(supervisor_errc::shutting_down));
+  }
+
   void answer_if_complete() {
     if (missing == 0)
       promise.deliver(std::move(root));
@@ -100,10 +106,8 @@ supervisor_state::~supervisor_state() {
     if (x.handle)
       caf::anon_send_exit(x.handle, caf::exit_reason::kill);
   }
-  for (auto& weak : gatherings_)
-    if (auto ptr = weak.lock(); ptr && ptr->missing > 0)
-      ptr->promise.deliver(make_error(supervisor_errc::shutting_down));
   group_.reset();
+  group_due_ = false;
   exit_reason_ = caf::error{};
   run_deferred();
 }
@@ -208,12 +212,8 @@ void supervisor_state::describe(caf::typed_response_promise<tree_node> promise) 
     all->root.children.push_back(describe_given_up(id));
   all->missing = asked.size();
   all->answer_if_complete();
-  if (asked.empty())
-    return;
   for (auto& [i, handle] : asked)
     ask(all, i, handle);
-  std::erase_if(gatherings_, [](auto& weak) { return weak.expired(); });
-  gatherings_.push_back(all);
 }
 
 void supervisor_state::ask(std::shared_ptr<gathering> all, size_t i,
@@ -453,6 +453,7 @@ void supervisor_state::begin_group(child& trigger,
       x.timer = 0;
   }
   group_ = group_restart{trigger.spec.id, delay};
+  group_due_ = false;
   step_group();
 }
 
@@ -468,7 +469,8 @@ void supervisor_state::step_group() {
     wait_group(*children_.find(group.trigger), *group.delay);
   else
     start_group();
-  run_deferred();
+  if (!group_due_)
+    run_deferred();
 }
 
 child* supervisor_state::last_living_member() {
@@ -491,6 +493,7 @@ void supervisor_state::wait_group(child& trigger, nanoseconds delay) {
   for (auto& x : children_)
     if (std::exchange(x.in_group, false))
       x.state = child_state::waiting;
+  group_due_ = delay.count() == 0;
   wait(trigger, delay);
 }
 
@@ -518,7 +521,7 @@ void supervisor_state::revive(child& x) {
 }
 
 bool supervisor_state::defer(std::function<void()> request) {
-  if (!group_)
+  if (!group_ && !group_due_)
     return false;
   deferred_.push_back(std::move(request));
   return true;
@@ -577,6 +580,7 @@ void supervisor_state::shut_down(caf::error reason) {
   report(event::stopping, {}, render(reason));
   exit_reason_ = std::move(reason);
   group_.reset();
+  group_due_ = false;
   run_deferred();
   step_shutdown();
 }

@@ -88,14 +88,7 @@ public:
   actor_fixture& operator=(const actor_fixture&) = delete;
 
   virtual ~actor_fixture() {
-    for (auto& x : owned_)
-      caf::anon_send_exit(x, caf::exit_reason::kill);
-    owned_.clear();
-    run();
-    scheduler_.clock().cancel_all();
-    run();
-    EXPECT_EQ(system_.registry().running(), 0u)
-      << "actors are alive after their owners were killed";
+    stop_all();
     system_.await_actors_before_shutdown(false);
   }
 
@@ -134,6 +127,19 @@ public:
   /// Lets go of all that was owned, as a program does that drops its handles.
   void disown_all() {
     owned_.clear();
+  }
+
+  /// Kills what is owned, drops all timers, and runs until all is quiet; the
+  /// test fails if somebody is still alive then. The end of every test.
+  void stop_all() {
+    for (auto& x : owned_)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
+    owned_.clear();
+    run();
+    scheduler_.clock().cancel_all();
+    run();
+    EXPECT_EQ(system_.registry().running(), 0u)
+      << "actors are alive after their owners were killed";
   }
 
   /// Why an actor ended; none while it lives. Learns of ends since the first

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -62,10 +63,11 @@ public:
     child_spec spec;
     spec.id = id;
     spec.restart = restart;
-    spec.start = [log = log_, id, body](caf::local_actor* parent)
-      -> caf::expected<caf::actor> {
+    spec.start = [log = log_, newest = newest_, id,
+                  body](caf::local_actor* parent) -> caf::expected<caf::actor> {
       log->push_back("+" + id);
       auto child = parent->spawn(body);
+      (*newest)[id] = child.address();
       child->attach_functor([log, id] { log->push_back("-" + id); });
       return child;
     };
@@ -140,6 +142,16 @@ public:
     run();
   }
 
+  /// The last `worker` that was started under this id, by whomever.
+  caf::actor newest(const std::string& id) {
+    return caf::actor_cast<caf::actor>((*newest_)[id]);
+  }
+
+  void kill_newest(const std::string& id) {
+    end_child(newest(id), "kill");
+    run();
+  }
+
   void shut_down(const supervisor_actor& x) {
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
     run();
@@ -157,8 +169,10 @@ public:
   }
 
 private:
-  // outlives the children, which the base class kills
+  // shared with the children, for they outlive these members
   transcript log_ = std::make_shared<std::vector<std::string>>();
+  std::shared_ptr<std::map<std::string, caf::actor_addr>> newest_
+    = std::make_shared<std::map<std::string, caf::actor_addr>>();
 };
 
 } // namespace troupe

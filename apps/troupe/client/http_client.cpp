@@ -140,7 +140,8 @@ http_answer read_answer(const easy_handle& handle, std::string body) {
 error to_error(const endpoint& node, const http_answer& answer) {
   try {
     auto body = parse_json(answer.body);
-    if (body.is_object() && body.contains("errorType"))
+    if (body.is_object() && body.contains("errorType")
+        && body["errorType"].is_string())
       return error::from_json(body);
   } catch (const error_exception&) {
     // No JSON: not from a node, or from something in between.
