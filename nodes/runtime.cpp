@@ -71,6 +71,13 @@ runtime::runtime(node_options options, const module& content, bool http)
 
 runtime::~runtime() = default;
 
+caf::actor runtime::actor(const std::string& name) {
+  auto target = port().function(name);
+  if (!target || (*target)->kind() != "exposed")
+    return nullptr;
+  return static_cast<exposed_target&>(**target).actor();
+}
+
 caf::actor_system& runtime::system() noexcept {
   return node_->actors().system();
 }

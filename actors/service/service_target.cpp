@@ -38,6 +38,12 @@ void service_target::submit(invocation_ptr call, lender& from) {
     call->finish(std::move(*reason), from.outer());
     return;
   }
+  if (draining()) {
+    if (auto next = successor()) {
+      next->submit(std::move(call), from);
+      return;
+    }
+  }
   auto before = under_way_.fetch_add(1);
   // From here on its end is counted and answered, wherever it gets lost.
   auto admitted = caf::make_counted<ticket>(*this, std::move(call));
@@ -51,6 +57,10 @@ void service_target::submit(invocation_ptr call, lender& from) {
   auto host = host_handle();
   // After the count: who drains sees the call, or the call sees the drain.
   if (!host || draining()) {
+    if (auto next = successor()) {
+      next->submit(admitted->hand_on(), from);
+      return;
+    }
     admitted->finish(
         error{errc::shutting_down, "the node is leaving"}.retry_after(1),
         from.outer());
@@ -102,8 +112,19 @@ void service_target::left_method(int64_t ns, bool failed) noexcept {
   running_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void service_target::succeeded_by(call_target_ptr next) {
+  std::lock_guard guard{mutex_};
+  successor_ = std::move(next);
+}
+
+call_target_ptr service_target::successor() const {
+  std::lock_guard guard{mutex_};
+  return successor_;
+}
+
 void service_target::left() noexcept {
-  if (under_way_.fetch_sub(1) != 1 || !draining())
+  under_way_.fetch_sub(1);
+  if (!draining())
     return;
   if (auto host = host_handle())
     host->enqueue(nullptr, caf::make_message_id(),

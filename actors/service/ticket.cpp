@@ -40,6 +40,12 @@ void ticket::finish(error reason, caf::execution_unit* host) {
   finish(host);
 }
 
+invocation_ptr ticket::hand_on() noexcept {
+  auto call = std::exchange(call_, nullptr);
+  leave();
+  return call;
+}
+
 void ticket::leave() noexcept {
   if (record_)
     record_->pending.fetch_sub(1);

@@ -60,6 +60,9 @@ public:
 
   void finish(error reason, caf::execution_unit* host);
 
+  /// Gives the call to somebody else, who answers it.
+  invocation_ptr hand_on() noexcept;
+
 private:
   void leave() noexcept;
 

@@ -167,6 +167,44 @@ TEST(runtime, calls_from_a_handler_hold_no_thread) {
     EXPECT_EQ(pending[static_cast<size_t>(i)].get(), 2 * i);
 }
 
+caf::behavior ticker(caf::event_based_actor* self) {
+  return {
+    [self, ticks = 0](int by) mutable {
+      if (by < 0)
+        self->quit(caf::sec::runtime_error);
+      return ticks += by;
+    },
+  };
+}
+
+TEST(runtime, reaches_an_exposed_actor_like_a_function_and_by_its_handle) {
+  auto content = shop();
+  content.expose(
+    "ticker", [](caf::actor_system& sys) { return sys.spawn(ticker); },
+    troupe::signature<int(int)>{});
+  troupe::runtime rt{content};
+  auto tick = rt.function<int(int)>("ticker");
+  EXPECT_EQ(tick(2), 2);
+  EXPECT_EQ(tick(3), 5);
+  caf::scoped_actor self{rt.system()};
+  self->request(rt.actor("ticker"), 5s, 4)
+    .receive([](int ticks) { EXPECT_EQ(ticks, 9); },
+             [](caf::error&) { FAIL(); });
+  EXPECT_EQ(rt.actor("nobody"), caf::actor{});
+}
+
+TEST(runtime, restarts_an_exposed_actor_that_died) {
+  auto content = shop();
+  content.expose(
+    "ticker", [](caf::actor_system& sys) { return sys.spawn(ticker); },
+    troupe::signature<int(int)>{});
+  troupe::runtime rt{content};
+  auto tick = rt.function<int(int)>("ticker");
+  EXPECT_EQ(tick(2), 2);
+  static_cast<void>(tick(-1));
+  EXPECT_EQ(tick(7), 7);
+}
+
 TEST(runtime, keeps_the_state_of_entities) {
   troupe::runtime rt{shop()};
   auto visits = rt.entity<counter>("visits");
