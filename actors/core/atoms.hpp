@@ -25,6 +25,20 @@ using tick = caf::atom_constant<caf::atom("tick")>;
 /// (wake): look at what waits.
 using wake = caf::atom_constant<caf::atom("wake")>;
 
+/// (taken, request): the exposed actor is done with that message.
+using taken = caf::atom_constant<caf::atom("taken")>;
+
+// -- routing ------------------------------------------------------------------
+
+/// Reserve names for a module, and numbers for its versions.
+using claim = caf::atom_constant<caf::atom("claim")>;
+
+/// Make a change of the routes visible to callers.
+using publish = caf::atom_constant<caf::atom("publish")>;
+
+/// Point an alias to a version.
+using alias = caf::atom_constant<caf::atom("alias")>;
+
 // -- supervision --------------------------------------------------------------
 
 /// Start a child.

@@ -15,6 +15,19 @@ deadline_keeper::shard_of(const invocation& call) noexcept {
   return shards_[reinterpret_cast<uintptr_t>(&call) / 256 % shard_count];
 }
 
+void deadline_keeper::on_armed(std::function<void()> wake) {
+  std::lock_guard guard{wake_mutex_};
+  wake_ = std::move(wake);
+  if (wake_ && armed_.load())
+    wake_();
+}
+
+void deadline_keeper::wake() {
+  std::lock_guard guard{wake_mutex_};
+  if (wake_)
+    wake_();
+}
+
 void deadline_keeper::add(invocation_ptr call) {
   auto& x = shard_of(*call);
   {
@@ -23,8 +36,8 @@ void deadline_keeper::add(invocation_ptr call) {
     call->ref();
   }
   call->watched_by(*this); // forgets it if the answer came meanwhile
-  if (!armed_.exchange(true) && wake_)
-    wake_();
+  if (!armed_.exchange(true))
+    wake();
 }
 
 void deadline_keeper::forget(invocation& call) noexcept {

@@ -21,8 +21,9 @@ public:
   /// @param now by the clock of the actor system
   explicit deadline_keeper(time_point now);
 
-  /// Called once when there is something to wait for again.
-  void on_armed(std::function<void()> wake) { wake_ = std::move(wake); }
+  /// `wake` is called when there is something to wait for again, and now if
+  /// there is already.
+  void on_armed(std::function<void()> wake);
 
   /// Ends `call` at its deadline unless it is answered before. @pre it was
   /// submitted
@@ -49,11 +50,13 @@ private:
     deadline_wheel wheel;
   };
 
+  void wake();
   shard& shard_of(const invocation& call) noexcept;
 
   std::array<shard, shard_count> shards_;
   std::chrono::nanoseconds tick_;
   std::atomic<bool> armed_{false};
+  std::mutex wake_mutex_;
   std::function<void()> wake_;
 };
 

@@ -4,6 +4,10 @@
 // Messages between actors:
 //   supervisor, pool, host, instance:
 //     (describe) -> tree_node              what `troupe tree` shows
+//   router:
+//     (claim, module_claim) -> vector<uint64>      numbers for new versions
+//     (publish, route_change) -> published_change  callers see it
+//     (alias, string, string, uint64) -> unit      function, alias, version
 //   pool, exposed, host:
 //     (drain)                              no new calls; exit when idle
 //   instance, activation:

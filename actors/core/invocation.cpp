@@ -56,6 +56,11 @@ std::optional<effect> invocation::abandon() noexcept {
   return now == phase::waiting ? effect::none : effect::unknown;
 }
 
+bool invocation::abandon_waiting() noexcept {
+  auto expected = phase::waiting;
+  return phase_.compare_exchange_strong(expected, phase::abandoned);
+}
+
 void invocation::expire(caf::execution_unit* host) noexcept {
   auto what = abandon();
   if (!what)

@@ -152,6 +152,9 @@ public:
   /// it, or has).
   std::optional<effect> abandon() noexcept;
 
+  /// Gives the call up if it was not started yet.
+  bool abandon_waiting() noexcept;
+
   /// Gives the call up and tells the port so, with the error for a deadline
   /// that passed. Nothing happens if it was answered already.
   void expire(caf::execution_unit* host) noexcept;
@@ -185,6 +188,9 @@ class raw_invocation : public invocation {
 public:
   explicit raw_invocation(payload arguments)
     : arguments_(std::move(arguments)) {}
+
+  /// Sets the arguments. @pre it was not submitted yet
+  void arguments(payload bytes) { arguments_ = std::move(bytes); }
 
   payload take_arguments() override { return std::move(arguments_); }
 

@@ -34,6 +34,9 @@ using name_map
 
 /// One function or exposed actor.
 struct function_route {
+  /// The module that brought it: only that one may bring a new version.
+  std::string owner;
+
   /// `$LATEST`: the highest version.
   call_target_ptr latest;
 
@@ -50,6 +53,9 @@ struct function_route {
 
 /// One service.
 struct service_route {
+  /// The module that brought it.
+  std::string owner;
+
   call_target_ptr host;
   std::shared_ptr<const service_definition> definition;
 };

@@ -27,7 +27,8 @@ void function_target::submit(invocation_ptr call, lender& from) {
     return;
   }
   // Who waits in the queue comes first.
-  if (waiting_.load(std::memory_order_relaxed) == 0) {
+  if (waiting_.load(std::memory_order_relaxed) == 0
+      && watched.load(std::memory_order_relaxed) == 0) {
     if (auto index = free_.claim()) {
       hand_over(*index, std::move(call), from);
       return;
@@ -87,7 +88,8 @@ void function_target::release(size_t index, caf::execution_unit* host) {
   free_.release(index);
   // Sequentially consistent on both sides: a waiting call is seen here, or it
   // sees the free slot.
-  if (waiting_.load() == 0 || woken_.exchange(true))
+  if ((waiting_.load() == 0 && watched.load() == 0)
+      || woken_.exchange(true))
     return;
   if (auto pool = pool_handle())
     pool->enqueue(nullptr, caf::make_message_id(),

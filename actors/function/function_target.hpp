@@ -72,6 +72,10 @@ public:
 
   troupe::slots& free() noexcept { return free_; }
 
+  /// As long as it is not 0, each release wakes the pool, and calls do not pass
+  /// it by.
+  std::atomic<uint32_t> watched{0};
+
   /// The pool took a waiting call out of its queue.
   void left_queue() noexcept { waiting_.fetch_sub(1); }
 

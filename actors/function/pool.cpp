@@ -95,7 +95,7 @@ std::optional<size_t> pool_actor::acquire_slot() {
   if (!probe_)
     quarantine_.record_inconclusive(home_system().clock().now());
   else
-    ++target_->waiting_; // its release wakes us, and all calls come to us
+    ++target_->watched; // its release wakes us, and all calls come to us
   return probe_;
 }
 
@@ -142,7 +142,7 @@ void pool_actor::lost(const caf::down_msg& msg) {
     --target_->instances;
     if (probe_ == i) {
       probe_.reset();
-      target_->left_queue();
+      --target_->watched;
     }
     break;
   }
@@ -182,7 +182,7 @@ void pool_actor::check_probe() {
       || target_->at(*probe_)->gone.load())
     return;
   probe_.reset();
-  target_->left_queue();
+  --target_->watched;
   quarantine_.record_success(home_system().clock().now());
   follow_quarantine();
 }
@@ -220,7 +220,7 @@ void pool_actor::drain() {
   if (std::exchange(draining_, true))
     return;
   target_->draining.store(true);
-  ++target_->waiting_; // each release wakes us
+  ++target_->watched;
   leave_if_drained();
 }
 

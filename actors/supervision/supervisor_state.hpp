@@ -139,7 +139,7 @@ private:
   /// Starts one that was up before; a failure is another restart.
   void revive(child& x);
 
-  /// Whether a request has to wait, for a group is being stopped.
+  /// Whether a request has to wait, for a group is being restarted.
   bool defer(std::function<void()> request);
 
   void run_deferred();
@@ -182,11 +182,12 @@ private:
   std::mt19937_64 random_;
   uint64_t timers_ = 0;
   std::optional<group_restart> group_;
-  /// Requests that came while a group was being stopped.
+  /// A group has stopped and is started by the next message.
+  bool group_due_ = false;
+  /// Requests that came while a group was being restarted.
   std::deque<std::function<void()>> deferred_;
   /// Children that were given up and have not ended yet.
   std::map<caf::actor_addr, std::string> given_up_;
-  std::vector<std::weak_ptr<gathering>> gatherings_;
   /// Set once the supervisor stops.
   std::optional<caf::error> exit_reason_;
 };

@@ -71,8 +71,8 @@ private:
   http::response<http::string_body> response_;
 };
 
-using reuse_port
-  = asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+using reuse_port =
+    asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 class listener {
 public:

@@ -33,8 +33,7 @@ int main(int argc, char** argv) {
   options.port = given.port;
   options.threads = given.threads;
   options.body_bytes_max = troupe::bench::echo_body_max;
-  http::server server{options,
-                      [](auto&) { return std::make_unique<echo>(); }};
+  http::server server{options, [](auto&) { return std::make_unique<echo>(); }};
   server.start();
   std::cout << server.port() << std::endl;
   for (;;)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <sys/epoll.h>
@@ -44,7 +45,7 @@ bool may_have_body(unsigned status) {
 } // namespace
 
 connection::connection(worker& owner, int fd)
-  : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
+    : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
   parser_.emplace(owner_.limits(), request_);
 }
 
@@ -62,8 +63,8 @@ void connection::start() {
 
 void connection::turn_away() {
   turned_away_ = true;
-  auto answer = error_response(429, "too_many_requests",
-                               "too many connections");
+  auto answer =
+      error_response(429, "too_many_requests", "too many connections");
   answer.add("Retry-After", "1");
   write_head(answer, false);
   out_.add(std::move(answer.body));
@@ -76,6 +77,16 @@ void connection::turn_away() {
 }
 
 void connection::on_ready(uint32_t events) {
+  try {
+    handle_events(events);
+  } catch (const std::bad_alloc&) {
+    // No memory for this one; the others go on.
+    if (fd_ >= 0)
+      cut_off();
+  }
+}
+
+void connection::handle_events(uint32_t events) {
   if ((events & EPOLLOUT) != 0 && fd_ >= 0)
     settle();
   if (fd_ < 0)
@@ -90,17 +101,17 @@ void connection::on_ready(uint32_t events) {
 
 void connection::on_readable() {
   switch (phase_) {
-    case phase::head:
-    case phase::chunks:
-    case phase::answering:
-      return read_some();
-    case phase::body:
-      return read_body();
-    case phase::lingering:
-      return discard();
-    case phase::finishing:
-    case phase::closed:
-      return;
+  case phase::head:
+  case phase::chunks:
+  case phase::answering:
+    return read_some();
+  case phase::body:
+    return read_body();
+  case phase::lingering:
+    return discard();
+  case phase::finishing:
+  case phase::closed:
+    return;
   }
 }
 
@@ -181,21 +192,21 @@ size_t connection::consume(const char* data, size_t size) {
   auto goes_on = true;
   while (goes_on) {
     switch (phase_) {
-      case phase::head:
-        goes_on = consume_head(data, size, used);
-        break;
-      case phase::body:
-        goes_on = consume_body(data, size, used);
-        break;
-      case phase::chunks:
-        goes_on = consume_chunks(data, size, used);
-        break;
-      case phase::answering:
-        return used;
-      case phase::finishing:
-      case phase::lingering:
-      case phase::closed:
-        return size;
+    case phase::head:
+      goes_on = consume_head(data, size, used);
+      break;
+    case phase::body:
+      goes_on = consume_body(data, size, used);
+      break;
+    case phase::chunks:
+      goes_on = consume_chunks(data, size, used);
+      break;
+    case phase::answering:
+      return used;
+    case phase::finishing:
+    case phase::lingering:
+    case phase::closed:
+      return size;
     }
   }
   return used;
@@ -212,17 +223,17 @@ bool connection::consume_head(const char* data, size_t size, size_t& used) {
     return false;
   }
   switch (parser_->head(data + used, size - used)) {
-    case parsed::partly:
-      if (!std::exchange(in_head_, true))
-        read_deadline_ = now() + owner_.limits().head_time;
-      return false;
-    case parsed::refused:
-      refuse(parser_->why());
-      return true;
-    case parsed::wholly:
-      used += parser_->head_size();
-      begin_body(used < size);
-      return true;
+  case parsed::partly:
+    if (!std::exchange(in_head_, true))
+      read_deadline_ = now() + owner_.limits().head_time;
+    return false;
+  case parsed::refused:
+    refuse(parser_->why());
+    return true;
+  case parsed::wholly:
+    used += parser_->head_size();
+    begin_body(used < size);
+    return true;
   }
   return false;
 }
@@ -233,6 +244,8 @@ void connection::begin_body(bool has_begun) {
     body_left_ = parser_->content_length();
     if (body_left_ == 0)
       return dispatch();
+    if (!charge(body_left_))
+      return;
   }
   phase_ = parser_->is_chunked() ? phase::chunks : phase::body;
   progress_ = 0;
@@ -260,20 +273,29 @@ bool connection::consume_chunks(const char* data, size_t size, size_t& used) {
   if (used == size)
     return false;
   size_t n = 0;
-  switch (parser_->chunks(data + used, size - used, n)) {
-    case parsed::partly:
-      used += n;
-      note_progress(n);
-      return false;
-    case parsed::refused:
-      refuse(parser_->why());
-      return true;
-    case parsed::wholly:
-      used += n;
-      dispatch();
-      return true;
+  auto result = parser_->chunks(data + used, size - used, n);
+  if (result == parsed::refused) {
+    refuse(parser_->why());
+    return true;
   }
+  used += n;
+  if (!charge(request_.body().size()))
+    return true;
+  if (result == parsed::wholly) {
+    dispatch();
+    return true;
+  }
+  note_progress(n);
   return false;
+}
+
+bool connection::charge(size_t body_bytes) {
+  if (!owner_.charge(charged_, body_bytes)) {
+    refuse({429, "too_many_requests", "too many bodies are being read"});
+    return false;
+  }
+  charged_ = body_bytes;
+  return true;
 }
 
 void connection::dispatch() {
@@ -296,8 +318,10 @@ void connection::dispatch() {
 
 void connection::respond(response&& answer) {
   assert(phase_ == phase::answering || fd_ < 0);
-  if (fd_ < 0)
+  if (fd_ < 0) {
+    owner_.charge(std::exchange(charged_, 0), 0);
     return owner_.retire(*this);
+  }
   auto keep = request_.keep_alive() && !answer.close && !owner_.is_draining();
   write_head(answer, keep);
   if (request_.method() != method::head && may_have_body(answer.status))
@@ -315,6 +339,7 @@ void connection::respond(response&& answer) {
 void connection::next_request(bool keep) {
   tag = 0;
   told_ = false;
+  owner_.charge(std::exchange(charged_, 0), 0);
   phase_ = keep ? phase::head : phase::finishing;
   read_deadline_ = keep ? now() + owner_.limits().idle_time : never;
   parser_.emplace(owner_.limits(), request_);
@@ -345,6 +370,8 @@ void connection::write_head(const response& answer, bool keep) {
 void connection::refuse(const refusal& why) {
   owner_.refused.add(1);
   auto answer = error_response(why.status, why.error_type, why.text);
+  if (why.status == 429)
+    answer.add("Retry-After", "1");
   write_head(answer, false);
   if (request_.method() != method::head)
     out_.add(std::move(answer.body));
@@ -464,9 +491,9 @@ void connection::lost() {
   in_ = {};
   owner_.closed(*this);
   if (owes)
-    tell_aborted();
-  else
-    owner_.retire(*this);
+    return tell_aborted();
+  owner_.charge(std::exchange(charged_, 0), 0);
+  owner_.retire(*this);
 }
 
 void connection::cut_off() {

@@ -67,6 +67,8 @@ private:
     closed,    ///< has no socket any more
   };
 
+  void handle_events(uint32_t events);
+
   // reading
   void on_readable();
   void read_some();
@@ -80,6 +82,7 @@ private:
   bool consume_body(const char* data, size_t size, size_t& used);
   bool consume_chunks(const char* data, size_t size, size_t& used);
   void begin_body(bool has_begun);
+  bool charge(size_t body_bytes);
   void end_input();
   void dispatch();
 
@@ -114,6 +117,7 @@ private:
   bool turned_away_ = false;
   uint32_t watched_ = 0;
   size_t body_left_ = 0;
+  size_t charged_ = 0; // bytes of the body that count against all bodies
   size_t progress_ = 0;
   time_point read_deadline_;
   time_point write_deadline_;

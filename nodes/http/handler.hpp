@@ -56,7 +56,7 @@ public:
 };
 
 /// Makes the handler of a thread, on that thread.
-using handler_factory
-  = std::function<std::unique_ptr<handler>(io_thread& thread)>;
+using handler_factory =
+    std::function<std::unique_ptr<handler>(io_thread& thread)>;
 
 } // namespace troupe::http

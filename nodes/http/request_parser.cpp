@@ -21,16 +21,26 @@ std::string_view std_view(boost::beast::string_view x) {
 
 method to_method(beast_http::verb x) {
   switch (x) {
-    case beast_http::verb::get: return method::get;
-    case beast_http::verb::head: return method::head;
-    case beast_http::verb::post: return method::post;
-    case beast_http::verb::put: return method::put;
-    case beast_http::verb::delete_: return method::delete_;
-    case beast_http::verb::connect: return method::connect;
-    case beast_http::verb::options: return method::options;
-    case beast_http::verb::trace: return method::trace;
-    case beast_http::verb::patch: return method::patch;
-    default: return method::other;
+  case beast_http::verb::get:
+    return method::get;
+  case beast_http::verb::head:
+    return method::head;
+  case beast_http::verb::post:
+    return method::post;
+  case beast_http::verb::put:
+    return method::put;
+  case beast_http::verb::delete_:
+    return method::delete_;
+  case beast_http::verb::connect:
+    return method::connect;
+  case beast_http::verb::options:
+    return method::options;
+  case beast_http::verb::trace:
+    return method::trace;
+  case beast_http::verb::patch:
+    return method::patch;
+  default:
+    return method::other;
   }
 }
 
@@ -38,7 +48,7 @@ bool is_host_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
          || (c >= 'a' && c <= 'z')
          || std::string_view{"-._~!$&'()*+,;=:%[]"}.find(c)
-              != std::string_view::npos;
+                != std::string_view::npos;
 }
 
 bool is_decimal(char c) {
@@ -51,14 +61,13 @@ bool has_bare_line_feed(std::string_view unread) {
   if (unread.substr(0, 2) == "\r\n")
     unread.remove_prefix(2);
   auto end = unread.find('\n');
-  return end != std::string_view::npos
-         && (end == 0 || unread[end - 1] != '\r');
+  return end != std::string_view::npos && (end == 0 || unread[end - 1] != '\r');
 }
 
 } // namespace
 
 request_parser::request_parser(const options& limits, request& into)
-  : limits_(limits), into_(into) {
+    : limits_(limits), into_(into) {
   // Beast bounds what is left of a head, not the whole; we count ourselves.
   header_limit(std::numeric_limits<uint32_t>::max());
   body_limit(std::numeric_limits<uint64_t>::max());
@@ -139,23 +148,23 @@ void request_parser::on_field_impl(beast_http::field id, string_view name,
     return refuse(ec, 431, "headers_too_large", "too many header fields");
   into_.fields_.push_back({slice(name), slice(value)});
   switch (id) {
-    case beast_http::field::host:
-      ++hosts_;
-      if (!std::all_of(value.begin(), value.end(), is_host_char))
-        refuse(ec, 400, bad, "malformed Host");
-      break;
-    case beast_http::field::transfer_encoding:
-      has_coding_ = true;
-      other_coding_ |= !same_name(std_view(value), "chunked");
-      break;
-    case beast_http::field::expect:
-      if (same_name(std_view(value), "100-continue"))
-        expects_continue_ = true;
-      else
-        other_expectation_ = true;
-      break;
-    default:
-      break;
+  case beast_http::field::host:
+    ++hosts_;
+    if (!std::all_of(value.begin(), value.end(), is_host_char))
+      refuse(ec, 400, bad, "malformed Host");
+    break;
+  case beast_http::field::transfer_encoding:
+    has_coding_ = true;
+    other_coding_ |= !same_name(std_view(value), "chunked");
+    break;
+  case beast_http::field::expect:
+    if (same_name(std_view(value), "100-continue"))
+      expects_continue_ = true;
+    else
+      other_expectation_ = true;
+    break;
+  default:
+    break;
   }
 }
 
@@ -263,30 +272,30 @@ parsed request_parser::translate(const error_code& ec) {
   if (why_.status != 0)
     return parsed::refused;
   switch (static_cast<beast_http::error>(ec.value())) {
-    case beast_http::error::bad_version:
-      if (is_other_version())
-        return refuse(505, bad, "HTTP/1.1 and HTTP/1.0 are spoken here");
-      return refuse(400, bad, "malformed HTTP version");
-    case beast_http::error::bad_method:
-      return refuse(400, bad, "malformed method");
-    case beast_http::error::bad_target:
-      return refuse(400, bad, "malformed request target");
-    case beast_http::error::bad_field:
-      return refuse(400, bad, "malformed name of a header field");
-    case beast_http::error::bad_value:
-      return refuse(400, bad, "malformed value of a header field");
-    case beast_http::error::bad_line_ending:
-      return refuse(400, bad, "a line must end with CR LF");
-    case beast_http::error::bad_content_length:
-      return refuse(400, bad, "malformed or conflicting Content-Length");
-    case beast_http::error::bad_transfer_encoding:
-      return refuse(400, bad, "malformed or conflicting Transfer-Encoding");
-    case beast_http::error::bad_chunk:
-      return refuse(400, bad, "malformed chunk");
-    case beast_http::error::bad_chunk_extension:
-      return refuse(400, bad, "malformed chunk extension");
-    default:
-      return refuse(400, bad, "malformed request");
+  case beast_http::error::bad_version:
+    if (is_other_version())
+      return refuse(505, bad, "HTTP/1.1 and HTTP/1.0 are spoken here");
+    return refuse(400, bad, "malformed HTTP version");
+  case beast_http::error::bad_method:
+    return refuse(400, bad, "malformed method");
+  case beast_http::error::bad_target:
+    return refuse(400, bad, "malformed request target");
+  case beast_http::error::bad_field:
+    return refuse(400, bad, "malformed name of a header field");
+  case beast_http::error::bad_value:
+    return refuse(400, bad, "malformed value of a header field");
+  case beast_http::error::bad_line_ending:
+    return refuse(400, bad, "a line must end with CR LF");
+  case beast_http::error::bad_content_length:
+    return refuse(400, bad, "malformed or conflicting Content-Length");
+  case beast_http::error::bad_transfer_encoding:
+    return refuse(400, bad, "malformed or conflicting Transfer-Encoding");
+  case beast_http::error::bad_chunk:
+    return refuse(400, bad, "malformed chunk");
+  case beast_http::error::bad_chunk_extension:
+    return refuse(400, bad, "malformed chunk extension");
+  default:
+    return refuse(400, bad, "malformed request");
   }
 }
 
@@ -296,7 +305,8 @@ bool request_parser::is_other_version() const {
   auto target = line.find(' ') + 1;
   auto version = line.substr(line.find(' ', target) + 1);
   return version.size() == 8 && version.substr(0, 5) == "HTTP/"
-         && is_decimal(version[5]) && version[6] == '.' && is_decimal(version[7]);
+         && is_decimal(version[5]) && version[6] == '.'
+         && is_decimal(version[7]);
 }
 
 } // namespace troupe::http

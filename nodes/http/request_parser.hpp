@@ -27,8 +27,7 @@ struct refusal {
 enum class parsed : uint8_t { partly, wholly, refused };
 
 /// Parses one request; one object a request.
-class request_parser final
-  : private boost::beast::http::basic_parser<true> {
+class request_parser final : private boost::beast::http::basic_parser<true> {
 public:
   request_parser(const options& limits, request& into);
 

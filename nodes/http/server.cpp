@@ -53,6 +53,24 @@ endpoint to_endpoint(const std::string& address, uint16_t port) {
   return result;
 }
 
+/// A socket on its way to another thread, which may end before it takes it.
+class owned_socket {
+public:
+  explicit owned_socket(int fd) : fd_(fd) {}
+
+  owned_socket(owned_socket&& other) noexcept : fd_(other.release()) {}
+
+  ~owned_socket() {
+    if (fd_ >= 0)
+      ::close(fd_);
+  }
+
+  int release() { return std::exchange(fd_, -1); }
+
+private:
+  int fd_;
+};
+
 int listen_on(const options& x) {
   auto where = to_endpoint(x.address, x.port);
   auto fd = ::socket(where.storage.ss_family,
@@ -68,7 +86,7 @@ int listen_on(const options& x) {
     ::close(fd);
   throw std::system_error(error, std::generic_category(),
                           "cannot listen on " + x.address + ":"
-                            + std::to_string(x.port));
+                              + std::to_string(x.port));
 }
 
 uint16_t port_of(int fd) {
@@ -76,8 +94,9 @@ uint16_t port_of(int fd) {
   where.size = sizeof(where.storage);
   ::getsockname(fd, where.address(), &where.size);
   return where.storage.ss_family == AF_INET
-           ? ntohs(reinterpret_cast<sockaddr_in*>(&where.storage)->sin_port)
-           : ntohs(reinterpret_cast<sockaddr_in6*>(&where.storage)->sin6_port);
+             ? ntohs(reinterpret_cast<sockaddr_in*>(&where.storage)->sin_port)
+             : ntohs(
+                 reinterpret_cast<sockaddr_in6*>(&where.storage)->sin6_port);
 }
 
 } // namespace
@@ -132,22 +151,20 @@ private:
 
   void place(int fd) {
     auto& workers = owner_.workers_;
-    auto load = [](const auto& x) {
-      return x->load.load(std::memory_order_relaxed);
-    };
-    auto all = std::accumulate(
-      workers.begin(), workers.end(), size_t{0},
-      [&](size_t sum, const auto& x) { return sum + load(x); });
-    if (all >= owner_.limits_.connections_max)
+    if (owner_.load() >= owner_.limits_.connections_max)
       return workers.front()->turn_away(fd);
     auto& least = **std::min_element(
-      workers.begin(), workers.end(),
-      [&](const auto& x, const auto& y) { return load(x) < load(y); });
+        workers.begin(), workers.end(), [](const auto& x, const auto& y) {
+          return x->load.load(std::memory_order_relaxed)
+                 < y->load.load(std::memory_order_relaxed);
+        });
     least.load.fetch_add(1, std::memory_order_relaxed);
     if (least.loop().is_current())
       least.adopt(fd);
     else
-      least.loop().post([&least, fd] { least.adopt(fd); });
+      least.loop().post([&least, x = owned_socket{fd}]() mutable {
+        least.adopt(x.release());
+      });
   }
 
   server& owner_;
@@ -155,7 +172,7 @@ private:
 };
 
 server::server(options limits, handler_factory make_handler)
-  : limits_(std::move(limits)), make_handler_(std::move(make_handler)) {}
+    : limits_(std::move(limits)), make_handler_(std::move(make_handler)) {}
 
 server::~server() {
   stop();
@@ -216,12 +233,19 @@ void server::on_each_worker(void (worker::*what)()) {
 bool server::drain(std::chrono::milliseconds time) {
   auto deadline = std::chrono::steady_clock::now() + time;
   on_each_worker(&worker::drain);
-  while (stats().connections != 0) {
+  while (load() != 0) {
     if (std::chrono::steady_clock::now() >= deadline)
       return false;
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   }
   return true;
+}
+
+size_t server::load() const {
+  return std::accumulate(workers_.begin(), workers_.end(), size_t{0},
+                         [](size_t sum, const auto& x) {
+                           return sum + x->load.load(std::memory_order_relaxed);
+                         });
 }
 
 void server::stop() {

@@ -91,6 +91,10 @@ public:
 private:
   class acceptor;
 
+  /// Connections that were taken and are not closed, also those that are on
+  /// their way to their thread.
+  size_t load() const;
+
   void run_workers();
   void on_each_worker(void (worker::*what)());
 

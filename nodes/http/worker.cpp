@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -131,13 +132,19 @@ void worker::sweep() {
     x->check_time();
     x = next;
   }
-  if (!std::exchange(pool_used_, false)) {
-    pool_.clear();
-    pool_.shrink_to_fit();
-    pool_bytes_ = 0;
-  }
-  if (first_ != nullptr || !pool_.empty())
+  give_back_memory();
+  if (first_ != nullptr || has_peaked_)
     schedule_sweep();
+}
+
+void worker::give_back_memory() {
+  if (std::exchange(large_bodies_, false) || !std::exchange(has_peaked_, false))
+    return;
+  pool_.clear();
+  pool_.shrink_to_fit();
+  pool_bytes_ = 0;
+  // The allocator keeps what was freed once for ever, unless told otherwise.
+  ::malloc_trim(0);
 }
 
 std::string_view worker::date() {
@@ -162,20 +169,29 @@ void worker::recycle_sent() {
 
 void worker::recycle(std::string&& body) {
   auto owned = std::move(body);
-  if (owned.capacity() < pooled_body_min
-      || owned.capacity() > limits_.pool_bytes_max - pool_bytes_)
+  if (owned.capacity() < pooled_body_min)
     return;
+  large_bodies_ = has_peaked_ = true;
+  if (owned.capacity() > limits_.pool_bytes_max - pool_bytes_)
+    return; // the rest goes back to the allocator
   owned.clear();
   pool_bytes_ += owned.capacity();
   pool_.push_back(std::move(owned));
-  schedule_sweep();
+}
+
+bool worker::charge(size_t before, size_t now) {
+  auto share = limits_.bodies_bytes_max / std::max(1u, limits_.threads);
+  if (now > before && charged_ - before + now > share)
+    return false;
+  charged_ = charged_ - before + now;
+  return true;
 }
 
 std::string worker::take_body(size_t size) {
+  large_bodies_ = has_peaked_ = true;
   for (auto& x : pool_) {
     if (x.capacity() < size || x.capacity() / 4 > size)
       continue;
-    pool_used_ = true;
     pool_bytes_ -= x.capacity();
     std::swap(x, pool_.back());
     auto result = std::move(pool_.back());

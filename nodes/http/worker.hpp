@@ -97,8 +97,12 @@ public:
   /// Keeps the memory of a body, within the pool's bound.
   void recycle(std::string&& body);
 
-  /// An empty string that holds `size` bytes or promises to be able to.
+  /// An empty string for a large body: with room for it, if the pool has one.
   std::string take_body(size_t size);
+
+  /// Counts `now` instead of `before` bytes of a body that is not answered yet;
+  /// false, and nothing is counted, if that is too much.
+  bool charge(size_t before, size_t now);
 
   /// The connection has closed its socket.
   void closed(connection& x);
@@ -109,6 +113,7 @@ public:
 private:
   connection& add(int fd);
   void sweep();
+  void give_back_memory();
   void schedule_sweep();
   void tear_down();
 
@@ -119,7 +124,9 @@ private:
   size_t turned_away_open_ = 0;
   bool draining_ = false;
   bool sweeping_ = false;
-  bool pool_used_ = false;
+  bool large_bodies_ = false; // since the last sweep
+  bool has_peaked_ = false;   // since memory was given back
+  size_t charged_ = 0;
   size_t pool_bytes_ = 0;
   std::vector<std::string> pool_;
   std::vector<std::string> sent_bodies_;

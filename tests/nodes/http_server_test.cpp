@@ -6,6 +6,9 @@
 #include <system_error>
 #include <thread>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include "tests/support/http_fixture.hpp"
@@ -174,7 +177,7 @@ TEST(http_server, refuses_a_request_that_ends_too_early) {
 
 TEST(http_server, answers_500_when_the_handler_throws) {
   running_server server{
-    [](http::exchange&) { throw std::runtime_error("oops"); }};
+      [](http::exchange&) { throw std::runtime_error("oops"); }};
   auto answer = ask(server.port(), get("/a"));
   EXPECT_EQ(answer.status, 500u);
   EXPECT_EQ(answer.error_type(), "internal_error");
@@ -198,15 +201,15 @@ TEST(http_server, splits_the_target_in_each_of_its_forms) {
   struct row {
     std::string line, expected;
   };
-  for (const auto& [line, expected] : std::initializer_list<row>{
-         {"GET /", "GET /  "},
-         {"GET /a/b%2Fc?x=1?y", "GET /a/b%2Fc x=1?y "},
-         {"GET /?", "GET /  "},
-         {"GET http://h:80/a?b", "GET /a b "},
-         {"GET HTTP://h", "GET /  "},
-         {"GET http://h?b", "GET / b "},
-         {"OPTIONS *", "OPTIONS *  "},
-         {"CONNECT h:80", "CONNECT   "}}) {
+  for (const auto& [line, expected] :
+       std::initializer_list<row>{{"GET /", "GET /  "},
+                                  {"GET /a/b%2Fc?x=1?y", "GET /a/b%2Fc x=1?y "},
+                                  {"GET /?", "GET /  "},
+                                  {"GET http://h:80/a?b", "GET /a b "},
+                                  {"GET HTTP://h", "GET /  "},
+                                  {"GET http://h?b", "GET / b "},
+                                  {"OPTIONS *", "OPTIONS *  "},
+                                  {"CONNECT h:80", "CONNECT   "}}) {
     SCOPED_TRACE(line);
     running_server server;
     auto answer = ask(server.port(), line + " HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -242,8 +245,9 @@ TEST(http_server, finds_fields_by_a_name_of_any_case) {
     x.respond(std::move(answer));
   }};
   EXPECT_EQ(
-    ask(server.port(), get("/", "X-Key:  v w \t\r\nX-KEY:2\r\nEmpty:\r\n")).body,
-    "v w|none|2|4");
+      ask(server.port(), get("/", "X-Key:  v w \t\r\nX-KEY:2\r\nEmpty:\r\n"))
+          .body,
+      "v w|none|2|4");
 }
 
 TEST(http_server, ignores_empty_lines_before_a_request) {
@@ -313,9 +317,10 @@ TEST(http_server, lets_a_client_read_413_while_it_still_sends) {
 TEST(http_server, decodes_a_chunked_body) {
   running_server server;
   raw_client client{server.port()};
-  client.send(chunked("5\r\nhello\r\n1;name=\"v;\"\r\n \r\n00a\r\n0123456789\r\n"
-                      "0;last\r\nTrailer: t\r\nAnother: a\r\n\r\n")
-              + get("/b"));
+  client.send(
+      chunked("5\r\nhello\r\n1;name=\"v;\"\r\n \r\n00a\r\n0123456789\r\n"
+              "0;last\r\nTrailer: t\r\nAnother: a\r\n\r\n")
+      + get("/b"));
   EXPECT_EQ(client.read().body, "POST /c  hello 0123456789");
   EXPECT_EQ(client.read().body, "GET /b  ");
 }
@@ -379,6 +384,59 @@ TEST(http_server, limits_the_trailers_and_the_framing_of_chunked_bodies) {
   expect_refused(chunked(framing), 400);
 }
 
+TEST(http_server, bounds_the_bodies_that_are_not_answered_together) {
+  awaited<http::exchange*> pending;
+  auto limits = free_port();
+  limits.bodies_bytes_max = 1000;
+  running_server server{[&](http::exchange& x) {
+                          if (x.request().path() == "/later")
+                            pending.set(&x);
+                          else
+                            echo(x);
+                        },
+                        limits};
+  raw_client one{server.port()};
+  one.send("POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 600\r\n\r\n"
+           + std::string(600, 'a'));
+  auto* x = pending.get();
+  for (const auto& request :
+       {post(std::string(401, 'b')),
+        chunked("191\r\n" + std::string(401, 'b') + "\r\n")}) {
+    auto answer = ask(server.port(), request);
+    EXPECT_EQ(answer.status, 429u);
+    EXPECT_EQ(answer.error_type(), "too_many_requests");
+    EXPECT_EQ(answer.field("Retry-After"), "1");
+  }
+  EXPECT_EQ(ask(server.port(), post(std::string(400, 'b'))).status, 200u);
+  server->thread(0).post([=] { echo(*x); });
+  EXPECT_EQ(one.read().status, 200u);
+  EXPECT_EQ(ask(server.port(), post(std::string(1000, 'b'))).status, 200u);
+}
+
+TEST(http_server, forgets_the_bodies_of_clients_that_went_away) {
+  awaited<http::exchange*> pending;
+  auto limits = free_port();
+  limits.bodies_bytes_max = 1000;
+  running_server server{[&](http::exchange& x) {
+                          if (x.request().path() == "/later")
+                            pending.set(&x);
+                          else
+                            echo(x);
+                        },
+                        limits, [](http::exchange& x) { x.respond({}); }};
+  raw_client reading{server.port()}, waiting{server.port()};
+  reading.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n");
+  waiting.send("POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 500\r\n\r\n"
+               + std::string(500, 'a'));
+  pending.get();
+  EXPECT_EQ(ask(server.port(), post("b")).status, 429u);
+  reading.reset();
+  waiting.reset();
+  while (server.settled_stats().connections != 0)
+    std::this_thread::yield();
+  EXPECT_EQ(ask(server.port(), post(std::string(1000, 'b'))).status, 200u);
+}
+
 // -- framing that may be read in two ways -------------------------------------
 
 TEST(http_server, refuses_a_length_beside_a_coding) {
@@ -386,18 +444,18 @@ TEST(http_server, refuses_a_length_beside_a_coding) {
                       "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
                       "Transfer-Encoding: chunked\r\n"
                       "Transfer-Encoding: chunked\r\n"})
-    expect_refused("POST / HTTP/1.1\r\nHost: x\r\n"s + fields
-                     + "\r\n0\r\n\r\n",
+    expect_refused("POST / HTTP/1.1\r\nHost: x\r\n"s + fields + "\r\n0\r\n\r\n",
                    400);
 }
 
 TEST(http_server, refuses_lengths_that_differ_or_are_none) {
   for (auto fields :
-       {"Content-Length: 5\r\nContent-Length: 6\r\n", "Content-Length: 5, 6\r\n",
-        "Content-Length: -5\r\n", "Content-Length: +5\r\n",
-        "Content-Length: 0x5\r\n", "Content-Length: 5 5\r\n",
-        "Content-Length:\r\n", "Content-Length: 5,\r\n",
-        "Content-Length: 99999999999999999999\r\n", "Content-Length: 5a\r\n"})
+       {"Content-Length: 5\r\nContent-Length: 6\r\n",
+        "Content-Length: 5, 6\r\n", "Content-Length: -5\r\n",
+        "Content-Length: +5\r\n", "Content-Length: 0x5\r\n",
+        "Content-Length: 5 5\r\n", "Content-Length:\r\n",
+        "Content-Length: 5,\r\n", "Content-Length: 99999999999999999999\r\n",
+        "Content-Length: 5a\r\n"})
     expect_refused("POST / HTTP/1.1\r\nHost: x\r\n"s + fields + "\r\nhello",
                    400);
 }
@@ -409,10 +467,10 @@ TEST(http_server, takes_a_length_that_is_said_twice_alike) {
 }
 
 TEST(http_server, refuses_codings_that_it_does_not_know) {
-  for (auto coding : {"gzip", "gzip, chunked", "identity", "chunked, gzip",
-                      "chunkedx", ""})
+  for (auto coding :
+       {"gzip", "gzip, chunked", "identity", "chunked, gzip", "chunkedx", ""})
     expect_refused("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "s + coding
-                     + "\r\n\r\n0\r\n\r\n",
+                       + "\r\n\r\n0\r\n\r\n",
                    501, "not_implemented");
   expect_refused("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n"
                  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -432,29 +490,30 @@ TEST(http_server, wants_exactly_one_host) {
   expect_refused("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", 400);
   expect_refused("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400);
   running_server server;
-  EXPECT_EQ(ask(server.port(), "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n").status,
-            200u);
+  EXPECT_EQ(
+      ask(server.port(), "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n").status,
+      200u);
   EXPECT_EQ(ask(server.port(), "GET / HTTP/1.1\r\nHost:\r\n\r\n").status, 200u);
 }
 
 TEST(http_server, refuses_malformed_field_lines) {
-  for (auto field : {"A: b\r\n folded: c\r\n", "A: b\r\n\tc\r\n",
-                     "A:\r\n b\r\n", "A:\r\n \r\n", "A : b\r\n", "A\t: b\r\n",
-                     " A: b\r\n", ": b\r\n", "A\r\n", "A b: c\r\n",
-                     "A: b\nB: c\r\n", "A: b\rB: c\r\n", "A: b\x01\r\n",
-                     "A(: b\r\n", "A: b\x7f\r\n"})
+  for (auto field :
+       {"A: b\r\n folded: c\r\n", "A: b\r\n\tc\r\n", "A:\r\n b\r\n",
+        "A:\r\n \r\n", "A : b\r\n", "A\t: b\r\n", " A: b\r\n", ": b\r\n",
+        "A\r\n", "A b: c\r\n", "A: b\nB: c\r\n", "A: b\rB: c\r\n",
+        "A: b\x01\r\n", "A(: b\r\n", "A: b\x7f\r\n"})
     expect_refused(get("/", field), 400);
   expect_refused(get("/", "A: b\0c\r\n"sv), 400);
   expect_refused(get("/", "A\0: b\r\n"sv), 400);
 }
 
 TEST(http_server, refuses_malformed_request_lines) {
-  for (auto line :
-       {"GET / HTTP/1.1\nHost: x\n\n", "GET /\r\n\r\n", "GET  / HTTP/1.1\r\n\r\n",
-        "GET / HTTP/1.1 \r\n\r\n", "GET / HTTP/11\r\n\r\n",
-        "GET / http/1.1\r\n\r\n", "GET / HTTP/1.1x\r\n\r\n",
-        "GET / FTTP/1.1\r\n\r\n", "GET /a b HTTP/1.1\r\n\r\n",
-        "GET /\x01 HTTP/1.1\r\n\r\n", "\n\nGET / HTTP/1.1\r\n\r\n"})
+  for (auto line : {"GET / HTTP/1.1\nHost: x\n\n", "GET /\r\n\r\n",
+                    "GET  / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1 \r\n\r\n",
+                    "GET / HTTP/11\r\n\r\n", "GET / http/1.1\r\n\r\n",
+                    "GET / HTTP/1.1x\r\n\r\n", "GET / FTTP/1.1\r\n\r\n",
+                    "GET /a b HTTP/1.1\r\n\r\n", "GET /\x01 HTTP/1.1\r\n\r\n",
+                    "\n\nGET / HTTP/1.1\r\n\r\n"})
     expect_refused(line, 400);
   expect_refused("GET /\0 HTTP/1.1\r\n\r\n"sv, 400);
   expect_refused("G\0T / HTTP/1.1\r\n\r\n"sv, 400);
@@ -557,8 +616,8 @@ TEST(http_server, answers_pipelined_requests_in_their_order) {
   client.send(all);
   for (int i = 0; i < 500; ++i) {
     auto number = std::to_string(i);
-    EXPECT_EQ(client.read().body, i % 2 == 0 ? "GET /" + number + "  "
-                                             : "POST /p  body " + number);
+    EXPECT_EQ(client.read().body,
+              i % 2 == 0 ? "GET /" + number + "  " : "POST /p  body " + number);
   }
 }
 
@@ -608,6 +667,23 @@ TEST(http_server, pauses_reading_for_a_client_that_does_not_read) {
   for (int i = 0; i < count; ++i)
     EXPECT_EQ(client.read().body.size(), 100'000u);
   sender.join();
+}
+
+TEST(http_server, sends_many_large_answers_of_pipelined_requests_in_parts) {
+  running_server server{[](http::exchange& x) {
+    http::response answer;
+    auto size = 3000 + std::stoul(std::string{x.request().path().substr(1)});
+    answer.body.assign(size * 4 % 9000, static_cast<char>('a' + size % 26));
+    x.respond(std::move(answer));
+  }};
+  raw_client client{server.port(), 4096};
+  std::string all;
+  for (int i = 0; i < 400; ++i)
+    all += get("/" + std::to_string(i));
+  client.send(all);
+  for (size_t i = 3000; i < 3400; ++i)
+    EXPECT_EQ(client.read().body,
+              std::string(i * 4 % 9000, static_cast<char>('a' + i % 26)));
 }
 
 // -- answers that come later --------------------------------------------------
@@ -775,9 +851,8 @@ TEST(http_server, gives_an_answer_all_the_time_that_the_handler_needs) {
   raw_client client{server.port()};
   client.send(get("/1"));
   auto* x = pending.get();
-  server->thread(0).post([&, x] {
-    server->thread(0).after(50ms, [x] { echo(*x); });
-  });
+  server->thread(0).post(
+      [&, x] { server->thread(0).after(50ms, [x] { echo(*x); }); });
   EXPECT_EQ(client.read().body, "GET /1  ");
 }
 
@@ -808,22 +883,47 @@ TEST(http_server, turns_away_a_connection_too_many) {
   EXPECT_EQ(server->stats().turned_away, 1u);
 }
 
+TEST(http_server, waits_for_a_descriptor_when_the_process_has_none_left) {
+  running_server server;
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  auto next = ::dup(0);
+  ASSERT_GE(next, 0);
+  ::close(next);
+  auto tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(next) + 1; // the client's own, no more
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &tight), 0);
+  raw_client client{server.port()};
+  client.send(get("/a"));
+  auto accepted = server.settled_stats().accepted;
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  EXPECT_EQ(accepted, 0u);
+  EXPECT_EQ(client.read().status, 200u);
+}
+
 TEST(http_server, says_which_address_is_taken) {
   running_server server;
   auto same = free_port();
   same.port = server.port();
-  http::server second{same, [](auto&) {
-                        return std::make_unique<scripted_handler>();
-                      }};
+  http::server second{
+      same, [](auto&) { return std::make_unique<scripted_handler>(); }};
   try {
     second.start();
     FAIL() << "two servers listen on one port";
   } catch (const std::system_error& e) {
     EXPECT_EQ(e.code().value(), EADDRINUSE);
-    EXPECT_NE(std::string{e.what()}.find(
-                "127.0.0.1:" + std::to_string(server.port())),
+    EXPECT_NE(std::string{e.what()}.find("127.0.0.1:"
+                                         + std::to_string(server.port())),
               std::string::npos);
   }
+}
+
+TEST(http_server, listens_only_on_numeric_addresses) {
+  auto options = free_port();
+  options.address = "localhost";
+  http::server server{
+      options, [](auto&) { return std::make_unique<scripted_handler>(); }};
+  EXPECT_THROW(server.start(), std::invalid_argument);
 }
 
 TEST(http_server, passes_on_what_a_factory_of_handlers_throws) {
@@ -841,8 +941,8 @@ TEST(http_server, spreads_connections_over_its_threads) {
   running_server server{[](http::exchange& x) {
                           http::response answer;
                           auto id = std::this_thread::get_id();
-                          answer.body = std::to_string(
-                            std::hash<std::thread::id>{}(id));
+                          answer.body =
+                              std::to_string(std::hash<std::thread::id>{}(id));
                           x.respond(std::move(answer));
                         },
                         options};
@@ -900,7 +1000,7 @@ TEST(http_server, counts_what_it_does) {
   auto request = post("hello");
   client.send(request);
   auto answer = client.read();
-  auto stats = server->stats();
+  auto stats = server.settled_stats();
   EXPECT_EQ(stats.connections, 1u);
   EXPECT_EQ(stats.accepted, 1u);
   EXPECT_EQ(stats.requests, 1u);

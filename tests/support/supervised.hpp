@@ -4,6 +4,7 @@
 #pragma once
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -22,16 +23,16 @@ using transcript = std::shared_ptr<std::vector<std::string>>;
 /// Ends as it is told, and notes its end.
 inline caf::behavior obedient(caf::event_based_actor* self) {
   return {
-    [=](const std::string& how) {
-      if (how == "throw")
-        throw std::runtime_error{"as told"};
-      if (how == "normal")
-        self->quit();
-      else if (how == "shutdown")
-        self->quit(caf::exit_reason::user_shutdown);
-      else if (how == "error")
-        self->quit(caf::sec::invalid_argument);
-    },
+      [=](const std::string& how) {
+        if (how == "throw")
+          throw std::runtime_error{"as told"};
+        if (how == "normal")
+          self->quit();
+        else if (how == "shutdown")
+          self->quit(caf::exit_reason::user_shutdown);
+        else if (how == "error")
+          self->quit(caf::sec::invalid_argument);
+      },
   };
 }
 
@@ -62,10 +63,11 @@ public:
     child_spec spec;
     spec.id = id;
     spec.restart = restart;
-    spec.start = [log = log_, id, body](caf::local_actor* parent)
-      -> caf::expected<caf::actor> {
+    spec.start = [log = log_, newest = newest_, id,
+                  body](caf::local_actor* parent) -> caf::expected<caf::actor> {
       log->push_back("+" + id);
       auto child = parent->spawn(body);
+      (*newest)[id] = child.address();
       child->attach_functor([log, id] { log->push_back("-" + id); });
       return child;
     };
@@ -75,9 +77,8 @@ public:
   /// Like `inner`, but starts fail while `*failing` is above zero; each takes
   /// one off. A failed start of a is noted as "!a".
   child_spec flaky(child_spec inner, std::shared_ptr<int> failing) {
-    inner.start = [log = log_, id = inner.id, start = inner.start,
-                   failing](caf::local_actor* parent)
-      -> caf::expected<caf::actor> {
+    inner.start = [log = log_, id = inner.id, start = inner.start, failing](
+                      caf::local_actor* parent) -> caf::expected<caf::actor> {
       if (*failing == 0)
         return start(parent);
       --*failing;
@@ -140,6 +141,16 @@ public:
     run();
   }
 
+  /// The last `worker` that was started under this id, by whomever.
+  caf::actor newest(const std::string& id) {
+    return caf::actor_cast<caf::actor>((*newest_)[id]);
+  }
+
+  void kill_newest(const std::string& id) {
+    end_child(newest(id), "kill");
+    run();
+  }
+
   void shut_down(const supervisor_actor& x) {
     caf::anon_send_exit(x, caf::exit_reason::user_shutdown);
     run();
@@ -157,8 +168,10 @@ public:
   }
 
 private:
-  // outlives the children, which the base class kills
+  // shared with the children, for they outlive these members
   transcript log_ = std::make_shared<std::vector<std::string>>();
+  std::shared_ptr<std::map<std::string, caf::actor_addr>> newest_ =
+      std::make_shared<std::map<std::string, caf::actor_addr>>();
 };
 
 } // namespace troupe

@@ -1,4 +1,4 @@
-#include "nodes/caf_error.hpp"
+#include "actors/core/caf_error.hpp"
 
 #include <caf/atom.hpp>
 #include <caf/deep_to_string.hpp>

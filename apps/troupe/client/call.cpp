@@ -1,0 +1,71 @@
+#include <algorithm>
+
+#include "apps/troupe/client/calling.hpp"
+#include "apps/troupe/client/commands.hpp"
+#include "apps/troupe/client/output.hpp"
+
+namespace troupe::cli {
+
+namespace {
+
+constexpr const char* usage = R"(Usage: troupe call SERVICE KEY METHOD [options]
+
+Calls a method of one entity of a service, and prints its answer. What is sent
+is JSON: one argument is the value itself, several are an array.
+
+  troupe call counter visits increment -d 2
+  troupe call data_service user/7 set_data -d '{"name":"Ada"}'
+  troupe call counter visits increment --if-match 4
+)";
+
+command_line make_line() {
+  command_line line{usage, {"SERVICE", "KEY", "METHOD"}};
+  add_call_options(line);
+  line.option("if-match", "R",
+              "Call only if the state's revision is R (a number, several with "
+              "commas, or * for any); else revision_mismatch.");
+  return line;
+}
+
+/// 4,5 as HTTP writes it: "4", "5".
+std::string to_entity_tags(const std::string& text) {
+  if (text == "*")
+    return text;
+  std::string result;
+  for (size_t begin = 0; begin <= text.size();) {
+    auto end = std::min(text.find(',', begin), text.size());
+    auto number = text.substr(begin, end - begin);
+    if (number.empty() || number.size() > 20
+        || number.find_first_not_of("0123456789") != number.npos)
+      throw usage_error{"--if-match must be a revision (a number), several "
+                        "with commas, or *, is '"
+                        + text + "'"};
+    result += (result.empty() ? "\"" : ", \"") + number + "\"";
+    begin = end + 1;
+  }
+  return result;
+}
+
+} // namespace
+
+void call(const arguments& args) {
+  auto line = make_line();
+  if (!line.parse(args))
+    return;
+  auto key = line.argument("KEY");
+  check_key(key);
+  auto target = "/services/" + line.name("SERVICE") + "/" + percent_encode(key)
+                + "/" + line.name("METHOD");
+  std::string revisions;
+  if (auto text = line.value("if-match"))
+    revisions = to_entity_tags(*text);
+  auto node = line.node();
+  auto request = make_call(line, target);
+  if (!revisions.empty())
+    request.fields.push_back("If-Match: " + revisions);
+  if (!request.body.empty())
+    request.content_type = "application/json";
+  write_answer(send_checked(node, request));
+}
+
+} // namespace troupe::cli

@@ -1,0 +1,69 @@
+// What the subcommands' command lines have in common: options, arguments by
+// name, --help, and complaints that name what is wrong.
+
+#pragma once
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+
+#include "apps/troupe/client/commands.hpp"
+#include "apps/troupe/client/http_client.hpp"
+
+namespace troupe::cli {
+
+class command_line {
+public:
+  /// `usage` is what --help prints above the options; `positional` names the
+  /// arguments, all of which are needed.
+  command_line(std::string usage, std::vector<std::string> positional);
+
+  /// Adds a flag. `name` may be "long" or "long,s".
+  command_line& flag(const char* name, const char* text);
+
+  /// Adds an option with a value.
+  command_line& option(const char* name, const char* argument,
+                       const char* text);
+
+  /// Reads `args`. @returns false if help was asked for, and printed
+  /// @throws usage_error
+  bool parse(const arguments& args);
+
+  bool has(const char* name) const;
+
+  /// The option's value, or nothing.
+  std::optional<std::string> value(const char* name) const;
+
+  /// The argument of that name.
+  const std::string& argument(const char* name) const;
+
+  /// The argument of that name, which must be a name of Troupe's.
+  /// @throws usage_error
+  const std::string& name(const char* name) const;
+
+  /// --endpoint, else TROUPE_ENDPOINT, else the default.
+  /// @throws usage_error
+  endpoint node() const;
+
+private:
+  void store(const arguments& args);
+  void check_positional() const;
+
+  std::string usage_;
+  std::vector<std::string> positional_;
+  std::vector<std::string> given_;
+  boost::program_options::options_description described_;
+  boost::program_options::variables_map values_;
+};
+
+/// @throws usage_error unless `text` is a name; `what` says of what
+void check_name(const std::string& text, const std::string& what);
+
+/// @throws usage_error unless `text` can be a key
+void check_key(const std::string& text);
+
+} // namespace troupe::cli

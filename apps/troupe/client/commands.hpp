@@ -1,0 +1,40 @@
+// The subcommands that talk to a node; each has a file of its name. They throw
+// usage_error for a wrong command line (exit 2) and error_exception for what
+// failed (exit 1).
+
+#pragma once
+
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace troupe::cli {
+
+/// What follows the subcommand on the command line.
+using arguments = std::vector<std::string>;
+
+/// The command line is wrong; the text names what is.
+class usage_error : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Calls a function.
+void invoke(const arguments& args);
+
+/// Calls a method of a service.
+void call(const arguments& args);
+
+/// Lists functions.
+void functions(const arguments& args);
+
+/// Lists services.
+void services(const arguments& args);
+
+/// Lists nodes.
+void nodes(const arguments& args);
+
+/// Shows the actors of a node.
+void tree(const arguments& args);
+
+} // namespace troupe::cli

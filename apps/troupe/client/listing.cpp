@@ -1,0 +1,79 @@
+#include "apps/troupe/client/listing.hpp"
+
+#include "actors/core/codec.hpp"
+#include "actors/core/errors.hpp"
+#include "apps/troupe/client/output.hpp"
+
+namespace troupe::cli {
+
+namespace {
+
+[[noreturn]] void refuse_answer(const endpoint& node, const std::string& path) {
+  throw error_exception{
+    error{errc::internal_error, effect::none,
+          node.url() + path + " answers with something else than a node does"}};
+}
+
+} // namespace
+
+void add_listing_options(command_line& line) {
+  line.flag("json", "Print JSON, for programs.");
+}
+
+nlohmann::json fetch(const command_line& line, const std::string& path) {
+  auto node = line.node();
+  http_request request;
+  request.target = path;
+  auto answer = send_checked(node, request);
+  try {
+    return parse_json(answer.body);
+  } catch (const error_exception&) {
+    refuse_answer(node, path);
+  }
+}
+
+nlohmann::json fetch_list(const command_line& line, const char* member) {
+  constexpr auto path = "/cluster";
+  auto body = fetch(line, path);
+  if (!body.is_object() || !body.contains(member) || !body[member].is_array())
+    refuse_answer(line.node(), path);
+  for (const auto& x : body[member])
+    if (!x.is_object())
+      refuse_answer(line.node(), path);
+  return std::move(body[member]);
+}
+
+bool printed_json(const command_line& line, const nlohmann::json& value) {
+  if (!line.has("json"))
+    return false;
+  write_stdout(
+    value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  return true;
+}
+
+std::string cell(const nlohmann::json& object, const char* member) {
+  auto i = object.find(member);
+  if (i == object.end() || i->is_null())
+    return "-";
+  if (!i->is_string())
+    return dump_json(*i);
+  const auto& text = i->get_ref<const std::string&>();
+  return text.empty() ? "-" : text;
+}
+
+void list_names(const arguments& args, const char* usage, const char* member,
+                const char* heading) {
+  command_line line{usage, {}};
+  add_listing_options(line);
+  if (!line.parse(args))
+    return;
+  auto list = fetch_list(line, member);
+  if (printed_json(line, list))
+    return;
+  table result{{heading}};
+  for (const auto& x : list)
+    result.add({cell(x, "name")});
+  write_stdout(result.to_string());
+}
+
+} // namespace troupe::cli

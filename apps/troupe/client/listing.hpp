@@ -1,0 +1,34 @@
+// What the subcommands that list things have in common: one GET, JSON or a
+// table.
+
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "apps/troupe/client/command_line.hpp"
+
+namespace troupe::cli {
+
+/// Adds --json.
+void add_listing_options(command_line& line);
+
+/// The JSON at `path` of the node.
+/// @throws error_exception if there is none
+nlohmann::json fetch(const command_line& line, const std::string& path);
+
+/// The list called `member` of the node's `/cluster`.
+/// @throws error_exception if there is none
+nlohmann::json fetch_list(const command_line& line, const char* member);
+
+/// Prints `value` as JSON if --json asks for it. @returns whether it did
+bool printed_json(const command_line& line, const nlohmann::json& value);
+
+/// The member of `object` as a cell of a table: text as it is, "-" for what is
+/// not there.
+std::string cell(const nlohmann::json& object, const char* member);
+
+/// Lists the names in `/cluster`'s `member`.
+void list_names(const arguments& args, const char* usage, const char* member,
+                const char* heading);
+
+} // namespace troupe::cli

@@ -1,0 +1,87 @@
+#include "apps/troupe/client/output.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <langinfo.h>
+#include <unistd.h>
+
+#include "actors/core/errors.hpp"
+
+namespace troupe::cli {
+
+namespace {
+
+/// Characters, not bytes, of UTF-8.
+size_t width_of(std::string_view text) {
+  return static_cast<size_t>(
+    std::count_if(text.begin(), text.end(),
+                  [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+bool is_json(const std::string& content_type) {
+  return content_type.starts_with("application/json");
+}
+
+} // namespace
+
+void write_stdout(std::string_view text) {
+  auto written = std::fwrite(text.data(), 1, text.size(), stdout);
+  if (written != text.size() || std::fflush(stdout) != 0)
+    throw error_exception{
+      error{errc::internal_error, effect::ran,
+            std::string{"cannot write to stdout: "} + std::strerror(errno)}};
+}
+
+void write_answer(const http_answer& answer) {
+  const auto& body = answer.body;
+  write_stdout(body);
+  auto is_open_line = !body.empty() && body.back() != '\n';
+  if (is_open_line && (is_json(answer.content_type) || isatty(STDOUT_FILENO)))
+    write_stdout("\n");
+}
+
+bool can_draw_lines() {
+  return isatty(STDOUT_FILENO)
+         && std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+std::string printable(const std::string& text) {
+  auto result = text;
+  for (auto& c : result)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f)
+      c = ' ';
+  return result;
+}
+
+table::table(std::vector<std::string> header) {
+  add(std::move(header));
+}
+
+void table::add(std::vector<std::string> row) {
+  for (auto& cell : row)
+    cell = printable(cell);
+  rows_.push_back(std::move(row));
+}
+
+std::string table::to_string() const {
+  std::vector<size_t> widths;
+  for (const auto& row : rows_) {
+    widths.resize(std::max(widths.size(), row.size()));
+    for (size_t i = 0; i < row.size(); ++i)
+      widths[i] = std::max(widths[i], width_of(row[i]));
+  }
+  std::string result;
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) {
+      result += row[i];
+      result.append(widths[i] - width_of(row[i]) + 2, ' ');
+    }
+    result.erase(result.find_last_not_of(' ') + 1);
+    result += '\n';
+  }
+  return result;
+}
+
+} // namespace troupe::cli

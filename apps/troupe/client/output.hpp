@@ -1,0 +1,42 @@
+// What a subcommand prints. Nothing is written before all is known to be well,
+// so that a failure leaves stdout empty.
+
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apps/troupe/client/http_client.hpp"
+
+namespace troupe::cli {
+
+/// Writes all of `text` to stdout.
+/// @throws error_exception if it cannot be written (a full disk, a closed pipe)
+void write_stdout(std::string_view text);
+
+/// The answer's bytes as they are. A newline follows where it cannot do harm:
+/// on a terminal, and after JSON that ends without one.
+void write_answer(const http_answer& answer);
+
+/// Whether stdout is a terminal that shows UTF-8.
+bool can_draw_lines();
+
+/// `text` without the control characters that a terminal would obey.
+std::string printable(const std::string& text);
+
+/// Columns as wide as their widest cell; the last one is not padded.
+class table {
+public:
+  explicit table(std::vector<std::string> header);
+
+  void add(std::vector<std::string> row);
+
+  /// Lines of text; the header alone if there are no rows.
+  std::string to_string() const;
+
+private:
+  std::vector<std::vector<std::string>> rows_;
+};
+
+} // namespace troupe::cli

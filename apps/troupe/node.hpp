@@ -1,0 +1,13 @@
+// `troupe node`: options in, a running node out.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace troupe::cli {
+
+/// Reads the options and runs a node. @returns the exit status
+int run_node_command(const std::vector<std::string>& arguments);
+
+} // namespace troupe::cli

@@ -1,0 +1,357 @@
+#include "nodes/assembly.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <caf/actor_registry.hpp>
+#include <caf/scheduler/abstract_coordinator.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include "actors/core/atoms.hpp"
+#include "actors/core/caf_error.hpp"
+#include "actors/routing/deadline_ticker.hpp"
+#include "actors/service/host.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// What the whole tree may take to stop; its parts have shorter limits.
+constexpr auto stop_limit = 10s;
+
+/// How long a pool or a host may take to end when it is stopped.
+constexpr auto child_stop_limit = 2s;
+
+std::unique_ptr<caf::actor_system_config>
+make_config(const assembly_options& options) {
+  auto result = std::make_unique<caf::actor_system_config>();
+  if (options.virtual_time) {
+    result->set("scheduler.policy", caf::atom("testing"));
+  } else {
+    auto cores = std::max(2u, std::thread::hardware_concurrency());
+    auto threads = options.scheduler_threads ? options.scheduler_threads
+                                             : cores;
+    result->set("scheduler.max-threads", size_t{threads});
+    result->set("scheduler.max-throughput",
+                defaults::scheduler::max_throughput);
+  }
+  return result;
+}
+
+supervisor_options group_options(std::string name) {
+  supervisor_options result;
+  result.name = std::move(name);
+  // The death of a pool or a host is a defect of ours, not of the code that it
+  // runs: a few are survived, a stream of them is escalated.
+  result.intensity = 10;
+  result.period = 10s;
+  result.describe_timeout = 500ms;
+  return result;
+}
+
+std::string pool_id(const std::string& name, uint64_t version) {
+  return name + ":" + std::to_string(version);
+}
+
+} // namespace
+
+class assembly::catalog {
+public:
+  void add(child_spec spec) {
+    std::lock_guard guard{mutex_};
+    specs_.push_back(std::move(spec));
+  }
+
+  void remove(const std::string& id) {
+    std::lock_guard guard{mutex_};
+    std::erase_if(specs_, [&](auto& x) { return x.id == id; });
+  }
+
+  std::vector<child_spec> all() const {
+    std::lock_guard guard{mutex_};
+    return specs_;
+  }
+
+private:
+  mutable std::mutex mutex_;
+  std::vector<child_spec> specs_;
+};
+
+assembly::assembly(assembly_options options,
+                   std::unique_ptr<state_store> store,
+                   std::function<void(caf::actor_system&)> settle)
+  : options_(std::move(options)), store_(std::move(store)),
+    config_(make_config(options_)),
+    routes_(std::make_shared<route_source>()), system_(*config_),
+    deadlines_(system_.clock().now()),
+    env_{*routes_, deadlines_, !options_.virtual_time},
+    settle_(std::move(settle)) {
+  start_root();
+}
+
+assembly::~assembly() {
+  stop_root();
+  deadlines_.on_armed({});
+  routes_->publish(std::make_shared<route_table>());
+  // Its callbacks may still speak to actors.
+  store_.reset();
+}
+
+// -- modules -----------------------------------------------------------------
+
+expected<void> assembly::install(const std::string& owner,
+                                 const module& content) {
+  std::lock_guard guard{installing_};
+  module_claim claim;
+  claim.owner = owner;
+  for (auto& x : content.functions())
+    claim.functions.push_back(x->name);
+  for (auto& x : content.exposed())
+    claim.functions.push_back(x->name);
+  for (auto& x : content.services())
+    claim.services.push_back(x->name);
+  auto router = find_child("router");
+  if (!router)
+    return router.error();
+  auto handle = caf::actor_cast<router_actor>(*router);
+  auto versions
+    = ask<std::vector<uint64_t>>(handle, atom::claim::value, claim);
+  if (!versions)
+    return versions.error();
+  auto change = start_all(owner, content, *versions);
+  if (!change)
+    return change.error();
+  auto published
+    = ask<published_change>(handle, atom::publish::value, *change);
+  if (!published)
+    return published.error();
+  for (auto& [name, version] : published->dropped)
+    stop_child("functions", pool_id(name, version));
+  return {};
+}
+
+expected<route_change>
+assembly::start_all(const std::string& owner, const module& content,
+                    const std::vector<uint64_t>& versions) {
+  route_change change;
+  change.owner = owner;
+  auto version = versions.begin();
+  for (auto& x : content.functions()) {
+    function_target_ptr target{
+      new function_target(system_, x, *version, limits_of(x->name, x->limits),
+                          env_),
+      false};
+    child_spec spec;
+    spec.id = pool_id(x->name, *version);
+    spec.kind = child_kind::supervisor;
+    spec.role = "pool";
+    spec.restart = restart_type::transient; // a drained one stays down
+    spec.stop = stop_policy::within(child_stop_limit);
+    spec.start = [target, options = options_.pool](caf::local_actor* parent) {
+      return caf::expected<caf::actor>{
+        parent->spawn<pool_actor>(target, options)};
+    };
+    if (auto started = start_child("functions", std::move(spec)); !started)
+      return started.error();
+    change.functions.push_back({x->name, *version++, target});
+  }
+  for (auto& x : content.services()) {
+    service_target_ptr target{
+      new service_target(x, *store_, env_, options_.service), false};
+    child_spec spec;
+    spec.id = x->name + "#" + std::to_string(++generation_);
+    spec.kind = child_kind::supervisor;
+    spec.role = "host";
+    spec.restart = restart_type::transient;
+    spec.stop = stop_policy::within(child_stop_limit);
+    spec.start = [target](caf::local_actor* parent) {
+      return caf::expected<caf::actor>{parent->spawn<host_actor>(target)};
+    };
+    if (auto started = start_child("services", std::move(spec)); !started)
+      return started.error();
+    change.services.push_back({x->name, target, x});
+  }
+  return change;
+}
+
+function_limits assembly::limits_of(const std::string& name,
+                                    function_limits limits) const {
+  return options_.adjust_limits ? options_.adjust_limits(name, limits)
+                                : limits;
+}
+
+// -- children ----------------------------------------------------------------
+
+template <class R, class Handle, class... Ts>
+expected<R> assembly::ask(const Handle& whom, const Ts&... what) {
+  caf::scoped_actor self{system_};
+  expected<R> result{
+    error{errc::deadline_exceeded, "an actor of the node does not answer"}};
+  auto pending = self->request(
+    whom, caf::duration{defaults::control_timeout * 5}, what...);
+  if (settle_)
+    settle_(system_);
+  pending.receive(
+    [&](R& x) { result = std::move(x); },
+    [&](caf::error& e) {
+      result = e.category() == caf::atom("supervisor")
+                 ? error{errc::internal_error, system_.render(e)}
+                 : to_error(e);
+    });
+  return result;
+}
+
+expected<caf::actor> assembly::find_child(const std::string& id) {
+  auto all = ask<std::vector<child_info>>(root_, atom::children::value);
+  if (!all)
+    return all.error();
+  for (auto& x : *all)
+    if (x.id == id && x.handle)
+      return x.handle;
+  return error{errc::internal_error, "'" + id + "' is not up"};
+}
+
+expected<void> assembly::start_child(const std::string& group,
+                                     child_spec spec) {
+  auto parent = find_child(group);
+  if (!parent)
+    return parent.error();
+  auto started
+    = ask<caf::actor>(caf::actor_cast<supervisor_actor>(*parent),
+                      atom::start::value, spec);
+  if (!started)
+    return started.error();
+  catalogs_[group]->add(std::move(spec));
+  return {};
+}
+
+void assembly::stop_child(const std::string& group, const std::string& id) {
+  catalogs_[group]->remove(id);
+  auto parent = find_child(group);
+  if (!parent)
+    return;
+  auto handle = caf::actor_cast<supervisor_actor>(*parent);
+  if (ask<child_info>(handle, atom::terminate::value, id))
+    static_cast<void>(ask<child_info>(handle, atom::erase::value, id));
+}
+
+child_spec assembly::group_spec(const std::string& name) {
+  auto children = catalogs_[name] = std::make_shared<catalog>();
+  child_spec result;
+  result.id = name;
+  result.kind = child_kind::supervisor;
+  result.start
+    = [name, children](caf::local_actor* parent) -> caf::expected<caf::actor> {
+    auto started = supervisor(parent, group_options(name), children->all());
+    if (!started)
+      return started.error();
+    return caf::actor_cast<caf::actor>(*started);
+  };
+  return result;
+}
+
+void assembly::start_root() {
+  child_spec router_spec;
+  router_spec.id = "router";
+  router_spec.role = "router";
+  router_spec.start = [routes = routes_](caf::local_actor* parent) {
+    return caf::expected<caf::actor>{
+      caf::actor_cast<caf::actor>(parent->spawn(router, routes))};
+  };
+  child_spec ticker_spec;
+  ticker_spec.id = "deadlines";
+  ticker_spec.role = "deadlines";
+  ticker_spec.start = [this](caf::local_actor*) {
+    return caf::expected<caf::actor>{
+      spawn_deadline_ticker(system_, deadlines_)};
+  };
+  auto options = group_options("root");
+  options.describe_timeout = defaults::control_timeout;
+  auto root = supervisor(system_, options,
+                         {router_spec, ticker_spec, group_spec("functions"),
+                          group_spec("exposed"), group_spec("services")});
+  if (!root)
+    throw std::runtime_error("the node's actors cannot start: "
+                             + system_.render(root.error()));
+  root_ = *root;
+  if (settle_)
+    settle_(system_);
+}
+
+void assembly::stop_root() {
+  caf::scoped_actor self{system_};
+  self->monitor(root_);
+  caf::anon_send_exit(root_, caf::exit_reason::user_shutdown);
+  root_ = nullptr;
+  if (settle_)
+    settle_(system_);
+  self->receive([](const caf::down_msg&) {},
+                caf::after(stop_limit) >> [] {});
+  // Nothing waits forever for an actor of the user's that does not end.
+  auto until = std::chrono::steady_clock::now() + child_stop_limit;
+  while (system_.registry().running() > 1
+         && std::chrono::steady_clock::now() < until) {
+    if (settle_)
+      settle_(system_);
+    std::this_thread::sleep_for(1ms);
+  }
+  if (system_.registry().running() > 1)
+    system_.await_actors_before_shutdown(false);
+}
+
+// -- control -----------------------------------------------------------------
+
+expected<tree_node> assembly::tree() {
+  return ask<tree_node>(root_, atom::describe::value);
+}
+
+void assembly::ask_tree(std::function<void(expected<tree_node>)> done) {
+  system_.spawn([root = root_, done](caf::event_based_actor* self) {
+    self->request(root, caf::duration{2 * defaults::control_timeout},
+                  atom::describe::value)
+      .then([done](tree_node& tree) { done(std::move(tree)); },
+            [done](caf::error&) {
+              done(error{errc::deadline_exceeded, effect::none,
+                         "the actors do not describe themselves in time"});
+            });
+  });
+}
+
+bool assembly::drain(std::chrono::milliseconds time) {
+  auto table = routes();
+  for (auto group : {"functions", "exposed", "services"})
+    if (auto parent = find_child(group))
+      if (auto children = ask<std::vector<child_info>>(
+            caf::actor_cast<supervisor_actor>(*parent), atom::children::value))
+        for (auto& x : *children)
+          if (x.handle)
+            caf::anon_send(x.handle, atom::drain::value);
+  auto busy = [&] {
+    auto waits = [](const call_target& x) {
+      auto stats = x.stats();
+      return stats.in_flight + stats.queued > 0;
+    };
+    auto one = [&](auto& route) {
+      return std::any_of(route.second.versions.begin(),
+                         route.second.versions.end(),
+                         [&](auto& x) { return waits(*x.second); });
+    };
+    return std::any_of(table->functions.begin(), table->functions.end(), one)
+           || std::any_of(table->services.begin(), table->services.end(),
+                          [&](auto& x) { return waits(*x.second.host); });
+  };
+  auto until = std::chrono::steady_clock::now() + time;
+  while (busy()) {
+    if (std::chrono::steady_clock::now() >= until)
+      return false;
+    if (settle_)
+      settle_(system_);
+    std::this_thread::sleep_for(2ms);
+  }
+  return true;
+}
+
+} // namespace troupe

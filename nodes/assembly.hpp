@@ -1,0 +1,146 @@
+// The actors of one node, put together: the actor system, the supervision tree,
+// the router, the deadlines and the store, but no sockets, no signals and no
+// files of its own. A node, an embedding program and the test kit all build on
+// this; only their surroundings differ.
+//
+//   root
+//   ├─ router
+//   ├─ deadlines
+//   ├─ functions   a pool for each version
+//   ├─ exposed     a keeper for each exposed actor
+//   └─ services    a host for each service
+//
+// All are one_for_one: none needs another to be what it was. The router and the
+// pools keep their state outside of themselves (the route table, the targets),
+// so one that is restarted goes on with it.
+
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+
+#include "actors/core/backends.hpp"
+#include "actors/core/deadline_keeper.hpp"
+#include "actors/core/interfaces.hpp"
+#include "actors/core/module.hpp"
+#include "actors/core/route_table.hpp"
+#include "actors/core/tree.hpp"
+#include "actors/function/pool.hpp"
+#include "actors/routing/call_port.hpp"
+#include "actors/routing/router.hpp"
+#include "actors/service/service_target.hpp"
+#include "actors/supervision/supervisor.hpp"
+
+namespace troupe {
+
+struct assembly_options {
+  /// Threads that run actors; 0: one for each CPU, at least two.
+  uint32_t scheduler_threads = 0;
+
+  /// Actors run on a `test_coordinator`, when the owner says so.
+  bool virtual_time = false;
+
+  /// An operator's word on the limits of a function; may be empty.
+  std::function<function_limits(const std::string& name, function_limits)>
+    adjust_limits;
+
+  pool_options pool;
+  service_options service;
+};
+
+class assembly {
+public:
+  /// @param settle runs actors until all is quiet, for virtual time; else empty
+  assembly(assembly_options options, std::unique_ptr<state_store> store,
+           std::function<void(caf::actor_system&)> settle = {});
+
+  assembly(const assembly&) = delete;
+
+  /// Stops every actor in order; calls in flight are answered.
+  ~assembly();
+
+  // -- properties ------------------------------------------------------------
+
+  caf::actor_system& system() noexcept { return system_; }
+
+  const call_environment& environment() const noexcept { return env_; }
+
+  state_store& store() noexcept { return *store_; }
+
+  deadline_keeper& deadlines() noexcept { return deadlines_; }
+
+  /// A new port for one thread.
+  call_port port() { return {system_, env_}; }
+
+  std::shared_ptr<const route_table> routes() const { return routes_->load(); }
+
+  // -- modules ---------------------------------------------------------------
+
+  /// Makes the functions, services and exposed actors of `content` callable; a
+  /// function that `owner` brought before gets a new version, and calls in
+  /// flight finish on the old one. All or nothing. Fails with `bad_request` if a
+  /// name belongs to another owner.
+  expected<void> install(const std::string& owner, const module& content);
+
+  // -- control ---------------------------------------------------------------
+
+  /// The supervision tree; `deadline_exceeded` if it does not answer in time.
+  expected<tree_node> tree();
+
+  /// The same without waiting: `done` is called once, on any thread.
+  void ask_tree(std::function<void(expected<tree_node>)> done);
+
+  /// New calls are refused; waits until those in flight are answered. False if
+  /// the time was up before.
+  bool drain(std::chrono::milliseconds time);
+
+private:
+  /// The children that a supervisor gets when it is started, again and again.
+  class catalog;
+
+  /// Asks an actor and waits, in real or virtual time.
+  template <class R, class Handle, class... Ts>
+  expected<R> ask(const Handle& whom, const Ts&... what);
+
+  expected<caf::actor> find_child(const std::string& id);
+
+  /// Starts a child of the supervisor `group` and keeps its specification.
+  expected<void> start_child(const std::string& group, child_spec spec);
+
+  void stop_child(const std::string& group, const std::string& id);
+
+  expected<route_change> start_all(const std::string& owner,
+                                   const module& content,
+                                   const std::vector<uint64_t>& versions);
+
+  function_limits limits_of(const std::string& name,
+                            function_limits limits) const;
+
+  child_spec group_spec(const std::string& name);
+
+  void start_root();
+
+  void stop_root();
+
+  assembly_options options_;
+  std::unique_ptr<state_store> store_;
+  std::unique_ptr<caf::actor_system_config> config_;
+  std::shared_ptr<route_source> routes_;
+  caf::actor_system system_;
+  deadline_keeper deadlines_;
+  call_environment env_;
+  std::function<void(caf::actor_system&)> settle_;
+  std::mutex installing_;
+  std::map<std::string, std::shared_ptr<catalog>> catalogs_;
+  uint64_t generation_ = 0; // numbers the hosts that a service gets in time
+  supervisor_actor root_;
+};
+
+} // namespace troupe

@@ -1,0 +1,89 @@
+// HTTP to calls and back: DESIGN §10. One gateway for each I/O thread; it routes
+// on that thread, and when the handler is short the call runs there too, so that
+// a request needs no other thread. Answers that come later are posted back.
+
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "actors/core/expected.hpp"
+#include "actors/core/invocation.hpp"
+#include "actors/model/deadline_wheel.hpp"
+#include "actors/routing/call_port.hpp"
+#include "nodes/http/handler.hpp"
+
+namespace troupe {
+
+/// What the gateway cannot know by itself. Called on I/O threads: must not
+/// block.
+struct gateway_host {
+  /// The body of `/cluster`.
+  std::function<std::string()> cluster;
+
+  /// The body of `/metrics`.
+  std::function<std::string()> metrics;
+
+  /// Asks for the body of `/cluster/tree`; `done` is called on any thread.
+  std::function<void(std::function<void(expected<std::string>)> done)> tree;
+
+  /// The node takes new work.
+  std::function<bool()> ready;
+};
+
+class gateway final : public http::handler, public reply_port {
+public:
+  /// `host` outlives it.
+  gateway(http::io_thread& thread, call_port port, const gateway_host& host);
+
+  ~gateway() override;
+
+  void handle(http::exchange& x) override;
+
+  void aborted(http::exchange& x) noexcept override;
+
+  void answered(invocation& call, caf::execution_unit* host) noexcept override;
+
+private:
+  class http_call;
+  struct path_view;
+
+  void route(http::exchange& x);
+
+  // -- the paths of DESIGN §10 -----------------------------------------------
+
+  void invoke(http::exchange& x, const path_view& path);
+  void services(http::exchange& x, const path_view& path);
+  void cluster(http::exchange& x, const path_view& path);
+  void tree(http::exchange& x);
+
+  // -- calls -----------------------------------------------------------------
+
+  /// Headers that every call may bring; throws what is wrong with them.
+  std::optional<std::chrono::milliseconds>
+  read_call_headers(const http::request& from, http_call& to);
+
+  void submit(http::exchange& x, caf::intrusive_ptr<http_call> call,
+              call_target& target);
+
+  /// Answers the exchange of a call that is answered.
+  void respond(http_call& call);
+
+  /// Answers the exchange of a call, whatever became of it.
+  void finish(http_call& call, http::response answer);
+
+  void arm_wheel();
+
+  http::io_thread& thread_;
+  call_port port_;
+  const gateway_host& host_;
+  deadline_wheel wheel_;
+  bool ticking_ = false;
+  invocation* submitting_ = nullptr;
+
+  /// Cleared by the destructor, so that late posts find nothing.
+  std::shared_ptr<gateway*> self_;
+};
+
+} // namespace troupe

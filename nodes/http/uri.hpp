@@ -1,0 +1,18 @@
+// Pieces of RFC 3986, 7240 and 9110 that the gateway reads.
+
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace troupe::http {
+
+/// `%41` becomes `A`; nothing if an escape is not two hexadecimal digits.
+std::optional<std::string> percent_decode(std::string_view text);
+
+/// Whether the value of a `Prefer` field (RFC 7240) holds the preference `name`,
+/// which is in lower case.
+bool has_preference(std::string_view value, std::string_view name);
+
+} // namespace troupe::http

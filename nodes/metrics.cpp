@@ -1,0 +1,167 @@
+#include "nodes/metrics.hpp"
+
+#include <functional>
+#include <limits>
+#include <vector>
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+namespace troupe {
+
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+/// Bounds of the histogram that goes out: every second power of two from 1 µs
+/// to 33 s.
+constexpr size_t bucket_step = 2;
+
+class families {
+public:
+  /// One row for each target, in the families below.
+  void add(const std::string& name, const std::string& version,
+           const call_target& target) {
+    auto stats = target.stats();
+    std::vector<ClientMetric::Label> labels{
+      {"kind", std::string{target.kind()}}, {"name", name}};
+    if (!version.empty())
+      labels.push_back({"version", version});
+    counter(calls_, labels, stats.calls);
+    counter(failures_, labels, stats.failures);
+    counter(rejected_, labels, stats.rejected);
+    counter(late_, labels, stats.late);
+    counter(restarts_, labels, stats.restarts);
+    gauge(instances_, labels, stats.instances);
+    gauge(in_flight_, labels, stats.in_flight);
+    gauge(queued_, labels, stats.queued);
+    gauge(quarantined_, labels, stats.quarantined ? 1 : 0);
+    histogram(labels, stats);
+  }
+
+  void add_http(const http::statistics& http) {
+    gauge(connections_, {}, static_cast<double>(http.connections));
+    counter(requests_, {}, http.requests);
+    counter(refused_, {}, http.refused);
+    counter(turned_away_, {}, http.turned_away);
+    counter(bytes_in_, {}, http.bytes_in);
+    counter(bytes_out_, {}, http.bytes_out);
+  }
+
+  std::string text() const {
+    return prometheus::TextSerializer{}.Serialize(
+      {calls_, failures_, rejected_, late_, restarts_, instances_, in_flight_,
+       queued_, quarantined_, durations_, connections_, requests_, refused_,
+       turned_away_, bytes_in_, bytes_out_});
+  }
+
+private:
+  using labels_type = std::vector<ClientMetric::Label>;
+
+  static MetricFamily make(const char* name, const char* help,
+                           MetricType type) {
+    MetricFamily result;
+    result.name = name;
+    result.help = help;
+    result.type = type;
+    return result;
+  }
+
+  static void counter(MetricFamily& to, const labels_type& labels,
+                      uint64_t value) {
+    ClientMetric x;
+    x.label = labels;
+    x.counter.value = static_cast<double>(value);
+    to.metric.push_back(std::move(x));
+  }
+
+  static void gauge(MetricFamily& to, const labels_type& labels,
+                    double value) {
+    ClientMetric x;
+    x.label = labels;
+    x.gauge.value = value;
+    to.metric.push_back(std::move(x));
+  }
+
+  void histogram(const labels_type& labels, const call_stats& stats) {
+    ClientMetric x;
+    x.label = labels;
+    uint64_t below = 0;
+    for (size_t i = 0; i + 1 < call_stats::buckets; ++i) {
+      below += stats.durations[i];
+      if (i % bucket_step == 0)
+        x.histogram.bucket.push_back(
+          {below, static_cast<double>(uint64_t{1} << i) * 1e-6});
+    }
+    below += stats.durations[call_stats::buckets - 1];
+    x.histogram.bucket.push_back(
+      {below, std::numeric_limits<double>::infinity()});
+    x.histogram.sample_count = below;
+    x.histogram.sample_sum = static_cast<double>(stats.busy_ns) * 1e-9;
+    durations_.metric.push_back(std::move(x));
+  }
+
+  MetricFamily calls_ = make("troupe_calls_total", "Calls that ran.",
+                             MetricType::Counter);
+  MetricFamily failures_
+    = make("troupe_call_failures_total", "Calls that ran and failed.",
+           MetricType::Counter);
+  MetricFamily rejected_
+    = make("troupe_calls_rejected_total",
+           "Calls refused by a full queue or a quarantine.",
+           MetricType::Counter);
+  MetricFamily late_
+    = make("troupe_calls_late_total",
+           "Calls whose deadline passed before they began.",
+           MetricType::Counter);
+  MetricFamily restarts_
+    = make("troupe_restarts_total", "Instances that died and were replaced.",
+           MetricType::Counter);
+  MetricFamily instances_ = make("troupe_instances",
+                                 "Instances, or activations of a service.",
+                                 MetricType::Gauge);
+  MetricFamily in_flight_ = make("troupe_calls_in_flight",
+                                 "Calls that run now.", MetricType::Gauge);
+  MetricFamily queued_ = make("troupe_calls_queued", "Calls that wait now.",
+                              MetricType::Gauge);
+  MetricFamily quarantined_
+    = make("troupe_quarantined", "1 while it is out of service.",
+           MetricType::Gauge);
+  MetricFamily durations_
+    = make("troupe_call_duration_seconds", "How long handlers ran.",
+           MetricType::Histogram);
+  MetricFamily connections_ = make("troupe_http_connections",
+                                   "Open HTTP connections.",
+                                   MetricType::Gauge);
+  MetricFamily requests_
+    = make("troupe_http_requests_total", "HTTP requests that were understood.",
+           MetricType::Counter);
+  MetricFamily refused_
+    = make("troupe_http_requests_refused_total",
+           "HTTP requests that were not.", MetricType::Counter);
+  MetricFamily turned_away_
+    = make("troupe_http_connections_turned_away_total",
+           "Connections past the limit.", MetricType::Counter);
+  MetricFamily bytes_in_ = make("troupe_http_received_bytes_total",
+                                "Bytes received.", MetricType::Counter);
+  MetricFamily bytes_out_
+    = make("troupe_http_sent_bytes_total", "Bytes sent.", MetricType::Counter);
+};
+
+} // namespace
+
+std::string prometheus_text(const route_table& routes,
+                            const http::statistics& http) {
+  families all;
+  for (auto& [name, route] : routes.functions)
+    for (auto& [version, target] : route.versions)
+      all.add(name, std::to_string(version), *target);
+  for (auto& [name, route] : routes.services)
+    all.add(name, {}, *route.host);
+  all.add_http(http);
+  return all.text();
+}
+
+} // namespace troupe

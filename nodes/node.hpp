@@ -1,0 +1,102 @@
+// One process that serves: the composition root. It opens the store, puts the
+// actors together, loads plugins, listens for HTTP, and owns the way down.
+
+#pragma once
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "actors/core/expected.hpp"
+#include "actors/core/module.hpp"
+#include "nodes/assembly.hpp"
+#include "nodes/http/gateway.hpp"
+#include "nodes/http/server.hpp"
+#include "nodes/options.hpp"
+
+namespace spdlog {
+
+class logger;
+
+} // namespace spdlog
+
+namespace troupe {
+
+class node {
+public:
+  explicit node(node_options options);
+
+  node(const node&) = delete;
+
+  /// Stops at once if it was not stopped before.
+  ~node();
+
+  // -- start -----------------------------------------------------------------
+
+  /// Opens the store and starts the actors. Errors are for the operator.
+  expected<void> open();
+
+  /// Makes a module of the program itself callable. @pre `open`
+  expected<void> install(const std::string& owner, const module& content);
+
+  /// Loads the plugins of the options. A plugin that cannot be loaded fails the
+  /// start, so that nobody serves half of what was asked for.
+  expected<void> load_plugins();
+
+  /// Listens for HTTP and is ready.
+  expected<void> listen();
+
+  // -- while it runs ---------------------------------------------------------
+
+  /// Loads each plugin whose file has changed; its functions get a new version.
+  /// A plugin that is refused leaves the old one in service. Says what was done
+  /// in the log.
+  void reload_plugins();
+
+  assembly& actors() noexcept { return *assembly_; }
+
+  const node_options& options() const noexcept { return options_; }
+
+  /// "http://127.0.0.1:8700"; empty before `listen`.
+  std::string url() const;
+
+  /// URL, store, what is served, three commands to try; to stdout.
+  void print_banner() const;
+
+  // -- the way down ----------------------------------------------------------
+
+  /// Blocks SIGTERM, SIGINT and SIGHUP in this thread and those that it will
+  /// start, for `serve`; ignores SIGPIPE.
+  static void take_signals();
+
+  /// Waits for signals: SIGTERM or SIGINT drain, a second one ends the process
+  /// at once, SIGHUP reloads the plugins. Returns the exit status.
+  int serve();
+
+  /// Refuses new work, lets what is in flight finish, and ends, all within the
+  /// options' shutdown time. False if something was cut off.
+  bool drain();
+
+private:
+  std::string cluster_json() const;
+  std::string metrics_text() const;
+  void ask_tree(std::function<void(expected<std::string>)> done);
+  expected<void> load_plugin_file(const std::string& file);
+
+  node_options options_;
+  std::string incarnation_;
+  std::shared_ptr<spdlog::logger> log_;
+  std::unique_ptr<assembly> assembly_;
+  gateway_host host_;
+  std::unique_ptr<http::server> server_;
+  std::map<std::string, uint64_t> fingerprints_; // by plugin file
+  std::atomic<bool> ready_{false};
+};
+
+/// Runs a node until it is told to stop.
+/// @returns the exit status: 0 after a clean shutdown, 1 if it could not start
+///          or calls were cut off
+int run_node(node_options options);
+
+} // namespace troupe

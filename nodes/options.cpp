@@ -1,0 +1,725 @@
+#include "nodes/options.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <functional>
+#include <limits>
+#include <set>
+#include <sstream>
+#include <stdexcept>
+#include <unistd.h>
+
+#include <boost/program_options.hpp>
+
+#include "actors/core/module.hpp"
+#include "nodes/ini_file.hpp"
+#include "nodes/units.hpp"
+
+namespace po = boost::program_options;
+
+namespace troupe {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint32_t uint32_max = std::numeric_limits<uint32_t>::max();
+
+constexpr log_level all_levels[] = {log_level::trace, log_level::debug,
+                                    log_level::info,  log_level::warn,
+                                    log_level::error, log_level::off};
+
+constexpr log_format all_formats[] = {log_format::text, log_format::json};
+
+// -- one option ---------------------------------------------------------------
+
+enum class arity : uint8_t { flag, once, repeatable };
+
+/// All there is to know about one option.
+struct option_row {
+  /// Heading in the help.
+  const char* group;
+
+  const char* name;
+
+  /// What the help calls the value.
+  const char* argument;
+
+  std::string text;
+
+  /// Puts a value into the options.
+  /// @throws std::invalid_argument
+  std::function<void(node_options&, const std::string&)> set;
+
+  /// The default, as one would write it; empty if there is none to write.
+  std::function<std::string(const node_options&)> show;
+
+  arity takes = arity::once;
+
+  /// Takes back what a source of lower precedence gave.
+  std::function<void(node_options&)> clear = [](node_options&) {};
+
+  /// Between two values in the environment.
+  char separator = '\0';
+};
+
+template <class T, size_t N>
+T parse_enum(const std::string& text, const T (&values)[N]) {
+  std::string names;
+  for (auto x : values) {
+    if (to_string(x) == text)
+      return x;
+    names += (names.empty() ? "" : ", ") + std::string{to_string(x)};
+  }
+  throw std::invalid_argument{"'" + text + "' is none of " + names};
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> result;
+  std::istringstream in{text};
+  for (std::string part; std::getline(in, part, separator);)
+    if (!part.empty())
+      result.push_back(std::move(part));
+  return result;
+}
+
+void set_limit_field(limit_override& limit, const std::string& field) {
+  auto colon = field.find(':');
+  auto name = field.substr(0, colon);
+  auto value = colon == field.npos ? "" : field.substr(colon + 1);
+  auto once = [&](auto& slot, auto parsed) {
+    if (slot)
+      throw std::invalid_argument{"'" + name + "' is given twice"};
+    slot = parsed;
+  };
+  if (name == "concurrency")
+    once(limit.concurrency,
+         static_cast<uint32_t>(parse_number(value, 1, uint32_max)));
+  else if (name == "queue")
+    once(limit.queue,
+         static_cast<uint32_t>(parse_number(value, 0, uint32_max)));
+  else if (name == "timeout")
+    once(limit.timeout, parse_duration(value));
+  else if (name == "blocking")
+    once(limit.blocking, parse_flag(value));
+  else
+    throw std::invalid_argument{
+      "'" + name + "' is none of concurrency, queue, timeout, blocking"};
+}
+
+void add_limit(node_options& x, const std::string& text) {
+  auto equals = text.find('=');
+  auto fields = equals == text.npos ? std::vector<std::string>{}
+                                    : split(text.substr(equals + 1), ',');
+  if (fields.empty())
+    throw std::invalid_argument{
+      "'" + text
+      + "' is no limit; write NAME=concurrency:4,queue:8,timeout:5s"};
+  limit_override limit;
+  for (const auto& field : fields)
+    set_limit_field(limit, field);
+  auto [i, added] = x.limits.emplace(text.substr(0, equals), limit);
+  if (!added)
+    throw std::invalid_argument{"the limits of '" + i->first
+                                + "' are given twice"};
+}
+
+std::string required(const std::string& text) {
+  if (text.empty())
+    throw std::invalid_argument{"a value is missing"};
+  return text;
+}
+
+// -- rows for the usual kinds of value ----------------------------------------
+
+/// Options of options: `&node_options::http` and `&http_options::threads`.
+template <class Group>
+using group_of = Group node_options::*;
+
+template <class Group>
+option_row number_row(const char* group, const char* name, group_of<Group> part,
+                      uint32_t Group::* member, const char* text) {
+  return {group, name, "N", text,
+          [=](node_options& x, const std::string& value) {
+            (x.*part).*member
+              = static_cast<uint32_t>(parse_number(value, 0, uint32_max));
+          },
+          [=](const node_options& x) {
+            return std::to_string((x.*part).*member);
+          }};
+}
+
+template <class Group>
+option_row size_row(const char* group, const char* name, group_of<Group> part,
+                    uint64_t Group::* member, const char* text) {
+  return {group, name, "SIZE", text,
+          [=](node_options& x, const std::string& value) {
+            (x.*part).*member = parse_size(value);
+          },
+          [=](const node_options& x) {
+            return format_size((x.*part).*member);
+          }};
+}
+
+template <class Group>
+option_row time_row(const char* group, const char* name, group_of<Group> part,
+                    milliseconds Group::* member, const char* text) {
+  return {group, name, "TIME", text,
+          [=](node_options& x, const std::string& value) {
+            (x.*part).*member = parse_duration(value);
+          },
+          [=](const node_options& x) {
+            return format_duration((x.*part).*member);
+          }};
+}
+
+option_row text_row(const char* group, const char* name, const char* argument,
+                    std::string node_options::* member, const char* text) {
+  return {group, name, argument, text,
+          [=](node_options& x, const std::string& value) {
+            x.*member = required(value);
+          },
+          [=](const node_options& x) { return x.*member; }};
+}
+
+// -- the table ----------------------------------------------------------------
+
+void append_node_rows(std::vector<option_row>& rows) {
+  constexpr auto group = "Node";
+  rows.push_back(
+    {group, "plugin", "FILE",
+     "Shared object whose functions and services are served. May be given "
+     "several times; in TROUPE_PLUGIN they are separated by ':'.",
+     [](node_options& x, const std::string& value) {
+       x.plugins.push_back(required(value));
+     },
+     [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.plugins.clear(); }, ':'});
+  rows.push_back(text_row(
+    group, "data-dir", "FOLDER", &node_options::data_dir,
+    "Folder of what the node keeps on disk; made if missing. Put it on a local "
+    "disk: network file systems are refused."));
+  rows.push_back(text_row(
+    group, "store", "URL", &node_options::store,
+    "Where services keep their state: sqlite:FOLDER, or memory: (lost at "
+    "exit, for trials). Default: sqlite: on --data-dir."));
+  rows.push_back(
+    {group, "limit", "NAME=LIMITS",
+     "Limits of one function in place of its own: any of concurrency, queue, "
+     "timeout and blocking, as in sleep=concurrency:4,timeout:5s. "
+     "May be given several times; in TROUPE_LIMIT they are separated by ';'. "
+     "Lower them when one function takes too much from the others.",
+     add_limit, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.limits.clear(); }, ';'});
+  rows.push_back(
+    {group, "insecure", "",
+     "Listen where other machines can connect, without TLS and credentials. "
+     "Only where everybody on the network is trusted.",
+     [](node_options& x, const std::string& value) {
+       x.insecure = parse_flag(value);
+     },
+     [](const node_options&) { return "false"; }, arity::flag});
+  rows.push_back(text_row(group, "node.id", "NAME", &node_options::id,
+                          "What listings call this node. Default: the host's "
+                          "name. Set it where one host runs several nodes."));
+}
+
+void append_http_rows(std::vector<option_row>& rows) {
+  constexpr auto group = "HTTP";
+  constexpr auto http = &node_options::http;
+  rows.push_back(
+    {group, "http.listen", "ADDRESS:PORT",
+     "Where HTTP is served; port 0 takes a free one. An address that other "
+     "machines can reach needs --insecure.",
+     [](node_options& x, const std::string& value) {
+       x.http.listen = listen_address::parse(value);
+     },
+     [](const node_options& x) { return x.http.listen.to_string(); }});
+  rows.push_back(number_row(
+    group, "http.threads", http, &http_options::threads,
+    "Threads that read and answer requests. One serves some 100,000 small "
+    "requests a second; more help when cores are idle."));
+  rows.push_back(number_row(
+    group, "http.connections", http, &http_options::connections_max,
+    "Open connections; one more is answered 429. Raise it, and the limit of "
+    "open files, for more clients that keep theirs open."));
+  rows.push_back(size_row(
+    group, "http.head-size", http, &http_options::head_bytes_max,
+    "Bytes of a request's line and header; past it 431. Raise it for clients "
+    "with large cookies or tokens."));
+  rows.push_back(number_row(
+    group, "http.head-fields", http, &http_options::fields_max,
+    "Header fields of a request; past it 431. Raise it behind proxies that "
+    "add many."));
+  rows.push_back(size_row(
+    group, "http.body-size", http, &http_options::body_bytes_max,
+    "Bytes of a request's body; past it 413. Each call in flight may hold that "
+    "much memory."));
+  rows.push_back(time_row(
+    group, "http.head-timeout", http, &http_options::head_time,
+    "What a client may take to send a request's line and header; past it 408. "
+    "Raise it for very slow links."));
+  rows.push_back(time_row(
+    group, "http.body-timeout", http, &http_options::body_progress_time,
+    "How long a body may make no progress; past it 408. Raise it for very slow "
+    "links."));
+  rows.push_back(time_row(
+    group, "http.write-timeout", http, &http_options::write_progress_time,
+    "How long a client may take none of its answer before it is cut off. Lower "
+    "it when stuck clients hold too much memory."));
+  rows.push_back(time_row(
+    group, "http.idle-timeout", http, &http_options::idle_time,
+    "How long a connection stays open between two requests. Keep it longer "
+    "than what a proxy in front keeps its own."));
+}
+
+void append_other_rows(std::vector<option_row>& rows) {
+  rows.push_back(
+    {"Cluster", "cluster.listen", "ADDRESS:PORT",
+     "Where other nodes connect. Not built yet: a node that is told this does "
+     "not start.",
+     [](node_options& x, const std::string& value) {
+       x.cluster_listen = listen_address::parse(value);
+     },
+     [](const node_options&) { return ""; }});
+  rows.push_back(
+    {"Running", "scheduler.threads", "N",
+     "Threads that run actors; 0 is one for each CPU, at least two. Lower it "
+     "to leave CPUs to other programs.",
+     [](node_options& x, const std::string& value) {
+       x.scheduler_threads
+         = static_cast<uint32_t>(parse_number(value, 0, uint32_max));
+     },
+     [](const node_options& x) {
+       return std::to_string(x.scheduler_threads);
+     }});
+  rows.push_back(
+    {"Running", "shutdown.grace", "TIME",
+     "How long a node that leaves still takes new connections, so that load "
+     "balancers see /readyz fail first. auto is "
+       + format_duration(shutdown_options::grace_in_company)
+       + ", and none for the only node. Raise it to what the balancer needs.",
+     [](node_options& x, const std::string& value) {
+       x.shutdown.grace = value == "auto"
+                            ? std::nullopt
+                            : std::optional{parse_duration(value)};
+     },
+     [](const node_options&) { return "auto"; }});
+  rows.push_back(time_row(
+    "Running", "shutdown.timeout", &node_options::shutdown,
+    &shutdown_options::timeout,
+    "What leaving may take as a whole; calls that still run then are cut off. "
+    "Raise it, and the service manager's limit, for long calls."));
+  rows.push_back({"Log", "log.level", "LEVEL",
+                  "The least that is logged: trace, debug, info, warn, error "
+                  "or off. debug and trace are for finding defects.",
+                  [](node_options& x, const std::string& value) {
+                    x.log.level = parse_enum(value, all_levels);
+                  },
+                  [](const node_options& x) {
+                    return std::string{to_string(x.log.level)};
+                  }});
+  rows.push_back({"Log", "log.format", "FORMAT",
+                  "text for people, json (an object a line) for log "
+                  "collectors.",
+                  [](node_options& x, const std::string& value) {
+                    x.log.format = parse_enum(value, all_formats);
+                  },
+                  [](const node_options& x) {
+                    return std::string{to_string(x.log.format)};
+                  }});
+}
+
+std::vector<option_row> make_rows() {
+  std::vector<option_row> rows;
+  append_node_rows(rows);
+  append_http_rows(rows);
+  append_other_rows(rows);
+  return rows;
+}
+
+// -- sources ------------------------------------------------------------------
+
+/// One value of one source.
+struct setting {
+  std::string name;
+  std::string value;
+
+  /// Where it stands, for errors: "--store", "TROUPE_STORE", "f.ini:3: store".
+  std::string origin;
+};
+
+/// A wrong command line, variable or file; the text is for the user.
+struct options_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+const option_row* find_row(const std::vector<option_row>& rows,
+                           std::string_view name) {
+  auto i = std::find_if(rows.begin(), rows.end(),
+                        [&](const option_row& x) { return x.name == name; });
+  return i != rows.end() ? &*i : nullptr;
+}
+
+std::string variable_of(std::string_view name) {
+  std::string result = "TROUPE_";
+  for (auto c : name)
+    result += c == '.' || c == '-'         ? '_'
+              : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A')
+                                     : c;
+  return result;
+}
+
+/// Applies one source: it replaces what sources of lower precedence gave.
+void apply(const std::vector<option_row>& rows,
+           const std::vector<setting>& source, node_options& out) {
+  std::set<std::string> seen;
+  for (const auto& x : source) {
+    auto row = find_row(rows, x.name);
+    if (!row)
+      throw options_error{x.origin + ": there is no such option"};
+    if (seen.insert(x.name).second)
+      row->clear(out);
+    else if (row->takes != arity::repeatable)
+      throw options_error{x.origin + ": given twice"};
+    try {
+      row->set(out, x.value);
+    } catch (const std::invalid_argument& e) {
+      throw options_error{x.origin + ": " + e.what()};
+    }
+  }
+}
+
+po::options_description describe(const std::vector<option_row>& rows) {
+  constexpr unsigned width = 80;
+  po::options_description all{width};
+  std::vector<std::string> groups;
+  for (const auto& row : rows)
+    if (groups.empty() || groups.back() != row.group)
+      groups.emplace_back(row.group);
+  node_options defaults;
+  for (const auto& name : groups) {
+    po::options_description group{name, width};
+    for (const auto& row : rows) {
+      if (row.group != name)
+        continue;
+      auto value = po::value<std::vector<std::string>>();
+      if (row.takes == arity::flag)
+        value->zero_tokens();
+      else
+        value->value_name(row.argument);
+      auto preset = row.show(defaults);
+      auto text = row.text;
+      if (!preset.empty())
+        text += " Default: " + preset + ".";
+      group.add_options()(row.name, value, text.c_str());
+    }
+    all.add(group);
+  }
+  po::options_description meta{"Where options come from", width};
+  auto file = po::value<std::vector<std::string>>()->value_name("FILE");
+  meta.add_options()("config", file,
+                     "File with options: b-c under [a] is --a.b-c. "
+                     "config/troupe.ini lists them all. Default: none.");
+  meta.add_options()("help,h", "Print this text.");
+  all.add(meta);
+  return all;
+}
+
+std::vector<setting> read_arguments(const std::vector<option_row>& rows,
+                                    const std::vector<std::string>& arguments,
+                                    bool& help) {
+  using style = po::command_line_style::style_t;
+  std::vector<setting> result;
+  auto description = describe(rows);
+  try {
+    auto parsed = po::command_line_parser(arguments)
+                    .options(description)
+                    .style(style::unix_style & ~style::allow_guessing)
+                    .run();
+    for (const auto& x : parsed.options) {
+      if (x.string_key.empty())
+        throw options_error{"takes options only, not the argument '"
+                            + x.value.at(0) + "'"};
+      help = help || x.string_key == "help";
+      result.push_back({x.string_key, x.value.empty() ? "true" : x.value[0],
+                        "--" + x.string_key});
+    }
+  } catch (const po::error& e) {
+    throw options_error{e.what()};
+  }
+  return result;
+}
+
+std::vector<setting> read_environment(const std::vector<option_row>& rows,
+                                      const environment& env) {
+  std::vector<setting> result;
+  for (const auto& row : rows) {
+    auto i = env.find(variable_of(row.name));
+    if (i == env.end() || i->second.empty())
+      continue;
+    if (row.takes != arity::repeatable)
+      result.push_back({row.name, i->second, i->first});
+    else
+      for (auto& part : split(i->second, row.separator))
+        result.push_back({row.name, std::move(part), i->first});
+  }
+  return result;
+}
+
+/// Variables are shared with scripts and container platforms (which set
+/// TROUPE_PORT for a service called troupe), so an unknown one stops no node.
+std::vector<std::string> unknown_variables(const std::vector<option_row>& rows,
+                                           const environment& env) {
+  std::set<std::string> known{"TROUPE_CONFIG", "TROUPE_ENDPOINT"};
+  for (const auto& row : rows)
+    known.insert(variable_of(row.name));
+  std::vector<std::string> result;
+  for (const auto& [name, value] : env)
+    if (name.starts_with("TROUPE_") && !known.contains(name))
+      result.push_back("ignored the environment variable " + name
+                       + ": there is no such option");
+  return result;
+}
+
+std::vector<setting> read_file(const std::string& path) {
+  std::ifstream in{path};
+  std::vector<setting> result;
+  try {
+    auto entries = read_ini(in);
+    if (!in.is_open() || in.bad())
+      throw options_error{"cannot read the file '" + path + "'"};
+    for (auto& x : entries)
+      result.push_back(
+        {x.name, std::move(x.value),
+         path + ":" + std::to_string(x.line) + ": " + x.name});
+  } catch (const std::invalid_argument& e) {
+    throw options_error{path + ": " + e.what()};
+  }
+  return result;
+}
+
+/// Takes `--config` out of `arguments`, else reads the variable.
+std::optional<std::string> take_config(std::vector<setting>& arguments,
+                                       const environment& env) {
+  std::optional<std::string> result;
+  for (auto i = arguments.begin(); i != arguments.end();) {
+    if (i->name != "config") {
+      ++i;
+      continue;
+    }
+    if (result)
+      throw options_error{"--config: given twice"};
+    result = std::move(i->value);
+    i = arguments.erase(i);
+  }
+  auto variable = env.find("TROUPE_CONFIG");
+  if (!result && variable != env.end() && !variable->second.empty())
+    result = variable->second;
+  return result;
+}
+
+// -- validation ---------------------------------------------------------------
+
+/// Collects the first thing that is wrong.
+class checker {
+public:
+  void that(bool good, const std::string& otherwise) {
+    if (!good && !wrong_)
+      wrong_ = error{errc::bad_request, otherwise};
+  }
+
+  void range(const char* name, uint64_t value, uint64_t min, uint64_t max) {
+    that(min <= value && value <= max,
+         std::string{name} + " must be from " + std::to_string(min) + " to "
+           + std::to_string(max) + ", is " + std::to_string(value));
+  }
+
+  void size(const char* name, uint64_t value, uint64_t min, uint64_t max) {
+    that(min <= value && value <= max,
+         std::string{name} + " must be from " + format_size(min) + " to "
+           + format_size(max) + ", is " + format_size(value));
+  }
+
+  void time(const std::string& name, milliseconds value, milliseconds min,
+            milliseconds max) {
+    that(min <= value && value <= max,
+         name + " must be from " + format_duration(min) + " to "
+           + format_duration(max) + ", is " + format_duration(value));
+  }
+
+  void built(bool is_unused, const std::string& what) {
+    if (!is_unused && !wrong_)
+      wrong_ = error{errc::not_implemented, what + " is not built yet"};
+  }
+
+  expected<void> result() const {
+    return wrong_ ? expected<void>{*wrong_} : expected<void>{};
+  }
+
+private:
+  std::optional<error> wrong_;
+};
+
+void check_http(const http_options& x, checker& check) {
+  using namespace std::chrono_literals;
+  check.range("http.threads", x.threads, 1, 256);
+  check.range("http.connections", x.connections_max, 1, 1'000'000);
+  check.size("http.head-size", x.head_bytes_max, 1 << 10, 16 << 20);
+  check.range("http.head-fields", x.fields_max, 1, 10'000);
+  check.size("http.body-size", x.body_bytes_max, 1, 1 << 30);
+  check.time("http.head-timeout", x.head_time, 1ms, 1h);
+  check.time("http.body-timeout", x.body_progress_time, 1ms, 1h);
+  check.time("http.write-timeout", x.write_progress_time, 1ms, 1h);
+  check.time("http.idle-timeout", x.idle_time, 1ms, 24h);
+}
+
+void check_store(const std::string& url, checker& check) {
+  auto is_shared = url.starts_with("postgresql://")
+                   || url.starts_with("postgres://");
+  check.built(!is_shared, "the store 'postgresql://...'");
+  check.that(is_shared || url == "memory:"
+               || (url.starts_with("sqlite:") && url.size() > 7),
+             "store must be sqlite:FOLDER or memory:, is '" + url + "'");
+}
+
+void check_limits(const std::string& name, const limit_override& x,
+                  checker& check) {
+  using namespace std::chrono_literals;
+  check.that(is_valid_name(name), "limit: '" + name
+                                    + "' is no name of a function");
+  check.that(x.concurrency.value_or(1) > 0,
+             "limit: the concurrency of '" + name + "' must not be 0");
+  check.time("limit: the timeout of '" + name + "'", x.timeout.value_or(1s),
+             1ms, defaults::function::timeout_max);
+}
+
+bool is_printable(const std::string& text) {
+  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return c > ' ' && c < 0x7f;
+  });
+}
+
+} // namespace
+
+std::string_view to_string(log_level level) noexcept {
+  switch (level) {
+    case log_level::trace:
+      return "trace";
+    case log_level::debug:
+      return "debug";
+    case log_level::info:
+      return "info";
+    case log_level::warn:
+      return "warn";
+    case log_level::error:
+      return "error";
+    case log_level::off:
+      return "off";
+  }
+  return "off";
+}
+
+std::string_view to_string(log_format format) noexcept {
+  switch (format) {
+    case log_format::text:
+      return "text";
+    case log_format::json:
+      return "json";
+  }
+  return "text";
+}
+
+function_limits limit_override::apply(function_limits limits) const {
+  limits.concurrency = concurrency.value_or(limits.concurrency);
+  limits.queue = queue.value_or(limits.queue);
+  limits.timeout = timeout.value_or(limits.timeout);
+  limits.blocking = blocking.value_or(limits.blocking);
+  return limits;
+}
+
+std::string node_options::store_url() const {
+  return store.empty() ? "sqlite:" + data_dir : store;
+}
+
+expected<void> node_options::validate() const {
+  using namespace std::chrono_literals;
+  checker check;
+  check.that(insecure || http.listen.is_loopback(),
+             "http.listen " + http.listen.to_string()
+               + " can be reached from other machines, and there are no TLS "
+                 "and credentials yet; add --insecure if everybody on that "
+                 "network is trusted");
+  check_http(http, check);
+  check_store(store_url(), check);
+  for (const auto& [name, limit] : limits)
+    check_limits(name, limit, check);
+  check.that(id.size() <= 255 && is_printable(id),
+             "node.id must be at most 255 printable characters, no blanks");
+  check.range("scheduler.threads", scheduler_threads, 0, 1024);
+  check.time("shutdown.timeout", shutdown.timeout, 1ms, 24h);
+  check.time("shutdown.grace", shutdown.grace.value_or(0ms), 0ms,
+             shutdown.timeout);
+  check.built(!cluster_listen, "cluster.listen");
+  return check.result();
+}
+
+environment current_environment() {
+  environment result;
+  for (auto entry = environ; entry && *entry; ++entry) {
+    std::string text{*entry};
+    auto equals = text.find('=');
+    if (equals != text.npos)
+      result.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return result;
+}
+
+expected<parsed_node_options>
+parse_node_options(const std::vector<std::string>& arguments,
+                   const environment& env) {
+  auto rows = make_rows();
+  parsed_node_options result;
+  try {
+    auto given = read_arguments(rows, arguments, result.help);
+    if (result.help)
+      return result;
+    if (auto path = take_config(given, env))
+      apply(rows, read_file(*path), result.options);
+    apply(rows, read_environment(rows, env), result.options);
+    apply(rows, given, result.options);
+  } catch (const options_error& e) {
+    return error{errc::bad_request, e.what()};
+  }
+  if (auto good = result.options.validate(); !good)
+    return good.error();
+  result.warnings = unknown_variables(rows, env);
+  return result;
+}
+
+std::vector<std::string> node_option_names() {
+  std::vector<std::string> result;
+  for (const auto& row : make_rows())
+    result.emplace_back(row.name);
+  return result;
+}
+
+std::string node_options_help() {
+  std::ostringstream out;
+  out << "Usage: troupe node [options]\n"
+         "\n"
+         "Runs a node: serves functions and services of plugins over HTTP\n"
+         "until it is told to stop (SIGINT or SIGTERM; a second one stops it\n"
+         "at once). SIGHUP loads the plugins anew.\n"
+         "\n"
+         "  troupe node --plugin build/release/lib/troupe_examples.so\n"
+         "\n"
+         "Each option --a.b-c can also be set as the variable TROUPE_A_B_C or\n"
+         "in a file. The command line wins over the environment, the\n"
+         "environment over the file. TIME is a number with ms, s, m or h;\n"
+         "SIZE is a number of bytes, or one with KB, MB, KiB, MiB, ...\n"
+      << describe(make_rows());
+  return out.str();
+}
+
+} // namespace troupe
