@@ -138,7 +138,7 @@ public:
   }
 
   /// False if too many wait.
-  bool push(job&& x) { return queue_.push(std::move(x)); }
+  bool push(job& x) { return queue_.push(x); }
 
   /// What the last failed COMMIT left behind is not known.
   bool uncertain() const noexcept {
@@ -270,7 +270,7 @@ public:
   }
 
   /// False if too many wait.
-  bool push(job&& x) { return queue_.push(std::move(x)); }
+  bool push(job& x) { return queue_.push(x); }
 
 private:
   void work() {
@@ -284,7 +284,8 @@ private:
   /// acknowledged before it.
   expected<std::optional<stored_state>> find(const entity_id& entity) {
     if (writer_.uncertain()) {
-      (void)writer_.push({});
+      writer::job only_settle;
+      (void)writer_.push(only_settle);
       return unavailable("the store recovers from a commit that failed");
     }
     try {
@@ -336,14 +337,14 @@ sqlite_store::~sqlite_store() {
 
 void sqlite_store::load(entity_id entity, load_callback done) {
   reader::job x{std::move(entity), std::move(done)};
-  if (!reader_->push(std::move(x)))
+  if (!reader_->push(x))
     x.done(unavailable("too many loads wait for the store"));
 }
 
 void sqlite_store::commit(commit_request request, commit_callback done) {
   writer::job x{std::move(request), std::move(done)};
   if (x.request.next.state.size() > state_length_max
-      || !writer_->push(std::move(x)))
+      || !writer_->push(x))
     x.done(commit_outcome::failed);
 }
 
