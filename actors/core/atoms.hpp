@@ -25,6 +25,9 @@ using tick = caf::atom_constant<caf::atom("tick")>;
 /// (wake): look at what waits.
 using wake = caf::atom_constant<caf::atom("wake")>;
 
+/// (taken, request): the exposed actor is done with that message.
+using taken = caf::atom_constant<caf::atom("taken")>;
+
 // -- routing ------------------------------------------------------------------
 
 /// Reserve names for a module, and numbers for its versions.

@@ -20,22 +20,22 @@ constexpr std::chrono::milliseconds sweep_interval{10};
 } // namespace
 
 host_actor::host_actor(caf::actor_config& cfg, service_target_ptr target)
-  : caf::event_based_actor(cfg), target_(std::move(target)) {
+    : caf::event_based_actor(cfg), target_(std::move(target)) {
   // Not when it starts to run: a call may come as soon as it is spawned.
   target_->host(caf::actor{this});
 }
 
 caf::behavior host_actor::make_behavior() {
   return {
-    [this](entity_message& msg) { forward(std::move(msg.call)); },
-    [this](atom::tick) {
-      ticking_ = false;
-      passivate_idle();
-      arm_tick();
-    },
-    [this](atom::wake) { leave_if_drained(); },
-    [this](atom::describe) { return describe(); },
-    [this](atom::drain) { drain(); },
+      [this](entity_message& msg) { forward(std::move(msg.call)); },
+      [this](atom::tick) {
+        ticking_ = false;
+        passivate_idle();
+        arm_tick();
+      },
+      [this](atom::wake) { leave_if_drained(); },
+      [this](atom::describe) { return describe(); },
+      [this](atom::drain) { drain(); },
   };
 }
 
@@ -55,10 +55,10 @@ void host_actor::forward(ticket_ptr call) {
   if (x.record->pending.load() > target_->options().queue) {
     sweep(x);
     target_->count_rejected();
-    call->finish(error{errc::too_many_requests,
-                       "too many calls wait for "
-                         + target_->definition().name + "/" + x.key}
-                   .retry_after(1),
+    call->finish(error{errc::too_many_requests, "too many calls wait for "
+                                                    + target_->definition().name
+                                                    + "/" + x.key}
+                     .retry_after(1),
                  context());
     return;
   }
@@ -146,7 +146,8 @@ void host_actor::leave_if_drained() {
     quit(caf::exit_reason::user_shutdown);
 }
 
-// -- what `troupe tree` shows --------------------------------------------------
+// -- what `troupe tree` shows
+// --------------------------------------------------
 
 tree_node host_actor::describe() const {
   tree_node result;

@@ -52,9 +52,7 @@ public:
 
   // -- properties ------------------------------------------------------------
 
-  const service_definition& definition() const noexcept {
-    return *definition_;
-  }
+  const service_definition& definition() const noexcept { return *definition_; }
 
   const service_options& options() const noexcept { return options_; }
 

@@ -1,6 +1,7 @@
 // One call while a service has it. Wherever it gets lost (in the mailbox of an
 // actor that ended, in a coroutine that dies with its entity) its ticket dies
-// with it, and answers: no call stays without an answer because an actor is gone.
+// with it, and answers: no call stays without an answer because an actor is
+// gone.
 
 #pragma once
 

@@ -1,6 +1,6 @@
-// What waits for a thread of the store. The thread takes all that is there up to
-// a batch, so that the work costs one turn for many who wait, and nobody waits
-// for a timer.
+// What waits for a thread of the store. The thread takes all that is there up
+// to a batch, so that the work costs one turn for many who wait, and nobody
+// waits for a timer.
 
 #pragma once
 
