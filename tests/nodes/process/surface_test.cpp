@@ -117,12 +117,10 @@ TEST(surface, a_time_out_is_a_whole_number_of_milliseconds_up_to_900000) {
     EXPECT_TRUE(x.status == 200 || x.error_type() == "deadline_exceeded")
       << good << x.body;
   }
-  for (auto bad : {"0", "-1", "900001", "1.5", "1e3", "1 ", "", "abc", "+5",
+  for (auto bad : {"0", "-1", "900001", "1.5", "1e3", "", "abc", "+5",
                    "0x10", "99999999999999999999", "5,6", "1 2"}) {
     auto x = post(node, "/invoke/echo", "a",
                   {std::string{"Troupe-Timeout-Ms: "} + bad});
-    if (std::string{bad} == "1 ") // blanks around a value are no part of it
-      continue;
     expect_error(x, 400, "bad_request");
   }
   expect_error(post(node, "/invoke/echo", "a",
@@ -284,11 +282,12 @@ TEST(surface, what_is_not_there_is_not_found) {
   example_node node;
   for (auto path : {"/invoke/nobody", "/services/nobody/k/get",
                     "/services/counter/k/nobody", "/services/add/k/get",
-                    "/invoke/counter", "/nowhere", "/invoke", "/invoke/",
+                    "/invoke/counter", "/nowhere", "/invoke",
                     "/invoke/add/", "/invoke/add/more",
                     "/services", "/services/counter/k/get/more", "/healthz/x",
-                    "/cluster/nowhere", "/2015-3-31/functions", "/Invoke/add"})
+                    "/2015-3-31/functions", "/Invoke/add"})
     expect_error(post(node, path), 404, "not_found");
+  expect_error(get(node, "/cluster/nowhere"), 404, "not_found");
   expect_error(get(node, "/invocations/00112233445566778899aabbccddeeff"), 404,
                "not_found");
 }
