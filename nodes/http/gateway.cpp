@@ -16,6 +16,9 @@ namespace {
 
 constexpr auto json_type = "application/json";
 
+/// How long a call may wait for its start once its client sends no more.
+constexpr std::chrono::milliseconds half_close_grace{250};
+
 [[noreturn]] void refuse(errc code, std::string why) {
   throw error_exception{error{code, std::move(why)}};
 }
@@ -424,10 +427,24 @@ void gateway::aborted(http::exchange& x) noexcept {
   if (x.tag == 0)
     return;
   auto& call = *reinterpret_cast<http_call*>(x.tag);
+  if (x.is_gone()) {
+    give_up(call);
+    return;
+  }
+  // It may have gone, or only have said all that it had to say: both look the
+  // same. What waits for longer than an idle node would let it is dropped.
+  thread_.after(half_close_grace,
+                [self = self_, held = caf::intrusive_ptr<http_call>{&call}] {
+                  if (*self && held->exchange)
+                    (*self)->give_up(*held);
+                });
+}
+
+void gateway::give_up(http_call& call) {
   // Queued work is dropped. What runs already goes on, and a client that has
   // only closed its sending side gets the answer.
-  auto given_up = x.is_gone() ? call.abandon().has_value()
-                              : call.abandon_waiting();
+  auto given_up = call.exchange->is_gone() ? call.abandon().has_value()
+                                           : call.abandon_waiting();
   if (given_up)
     finish(call, error_answer({errc::deadline_exceeded,
                                "the caller went away"}));

@@ -435,6 +435,19 @@ TEST(surface, a_client_that_expects_a_continue_gets_it_before_its_body) {
   expect_error(refused.read(), 413, "payload_too_large");
 }
 
+// The first call of a function waits for its first instance. Its client, having
+// closed its sending side, was taken for gone and answered 504.
+TEST(surface, a_client_that_has_said_all_that_it_will_gets_its_answers) {
+  for (auto path : {"/invoke/add", "/services/data_service/k/set_data"}) {
+    example_node node;
+    raw_client client{node->port()};
+    client.send(request("POST", path, "[2,3]"));
+    client.half_close();
+    EXPECT_EQ(client.read().status, 200u) << path;
+    EXPECT_TRUE(client.at_end());
+  }
+}
+
 TEST(surface, pipelined_calls_are_answered_in_order) {
   example_node node;
   raw_client client{node->port()};
