@@ -125,19 +125,6 @@ public:
         << "actors are alive after their owners were killed";
   }
 
-  /// Kills what is owned, drops all timers, and runs until all is quiet; the
-  /// test fails if somebody is still alive then. The end of every test.
-  void stop_all() {
-    for (auto& x : owned_)
-      caf::anon_send_exit(x, caf::exit_reason::kill);
-    owned_.clear();
-    run();
-    scheduler_.clock().cancel_all();
-    run();
-    EXPECT_EQ(system_.registry().running(), 0u)
-      << "actors are alive after their owners were killed";
-  }
-
   /// Why an actor ended; none while it lives. Learns of ends since the first
   /// call for that actor, or later; so call it early if the actor is not owned.
   template <class Handle>
