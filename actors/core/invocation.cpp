@@ -53,6 +53,8 @@ std::optional<effect> invocation::abandon() noexcept {
     if (now != phase::waiting && now != phase::running)
       return std::nullopt;
   } while (!phase_.compare_exchange_weak(now, phase::abandoned));
+  if (auto watch = watch_.load())
+    watch->forget(*this);
   return now == phase::waiting ? effect::none : effect::unknown;
 }
 
@@ -86,9 +88,11 @@ const error* invocation::failure() const noexcept {
 }
 
 void invocation::watched_by(deadline_watch& watch) noexcept {
-  // The mirror image of `finish`: one of the two sees what the other did.
+  // The mirror image of `finish` and `abandon`: one of the two sees what the
+  // other did.
   watch_.store(&watch);
-  if (phase_.load() == phase::answered)
+  auto now = phase_.load();
+  if (now != phase::waiting && now != phase::running)
     watch.forget(*this);
 }
 

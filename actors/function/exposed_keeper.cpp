@@ -85,7 +85,7 @@ caf::behavior exposed_keeper::make_behavior() {
       if (timer == timer_)
         check_settled();
     },
-    [this](atom::tick) {
+    [this](atom::sweep) {
       sweeping_ = false;
       sweep();
     },
@@ -373,7 +373,7 @@ void exposed_keeper::arm_sweep() {
   auto needed = !queue_.empty() || !requests_.empty() || draining_;
   if (!needed || std::exchange(sweeping_, true))
     return;
-  delayed_send(this, defaults::exposed::sweep, atom::tick::value);
+  delayed_send(this, defaults::function::sweep, atom::sweep::value);
 }
 
 void exposed_keeper::refuse_queue(const error& reason) {

@@ -45,14 +45,15 @@ bool instance::run_here(invocation_ptr& call, lender& thread) {
   auto began = ns(call->submitted);
   auto ended = begin(std::move(call), began);
   auto done = ended ? std::exchange(call_, nullptr) : nullptr;
-  // From here on another thread may run this actor.
+  auto& target = *target_;
+  // From here on another thread may run this actor, or end it.
   context(nullptr);
   if (!mailbox().try_block()) {
     intrusive_ptr_add_ref(ctrl());
     thread.exec_later(this);
   }
   if (done) {
-    target_->release(index_, &thread);
+    target.release(index_, &thread);
     done->finish(&thread);
   }
   return true;
@@ -128,16 +129,19 @@ void instance::judge(int64_t segment_ns) noexcept {
 }
 
 void instance::on_exit() {
+  // The slots of the target hold this actor: let go of it.
+  auto target = std::exchange(target_, nullptr);
   slot_.gone.store(true);
-  target_->rescue(index_, context());
-  if (call_)
-    slot_.vacant.store(true);
+  target->rescue(index_, context());
   task_ = {};
   view_.reset();
   slot_.running_since.store(0, std::memory_order_relaxed);
-  if (auto call = std::exchange(call_, nullptr))
-    call->finish({errc::instance_lost, "the instance ended in the call"},
-                 context());
+  auto call = std::exchange(call_, nullptr);
+  if (!call)
+    return;
+  slot_.vacant.store(true);
+  call->finish({errc::instance_lost, "the instance ended in the call"},
+               context());
 }
 
 // -- call_host ---------------------------------------------------------------
