@@ -60,7 +60,11 @@ std::optional<effect> invocation::abandon() noexcept {
 
 bool invocation::abandon_waiting() noexcept {
   auto expected = phase::waiting;
-  return phase_.compare_exchange_strong(expected, phase::abandoned);
+  if (!phase_.compare_exchange_strong(expected, phase::abandoned))
+    return false;
+  if (auto watch = watch_.load())
+    watch->forget(*this);
+  return true;
 }
 
 void invocation::expire(caf::execution_unit* host) noexcept {
@@ -91,8 +95,7 @@ void invocation::watched_by(deadline_watch& watch) noexcept {
   // The mirror image of `finish` and `abandon`: one of the two sees what the
   // other did.
   watch_.store(&watch);
-  auto now = phase_.load();
-  if (now != phase::waiting && now != phase::running)
+  if (auto now = phase_.load(); now != phase::waiting && now != phase::running)
     watch.forget(*this);
 }
 

@@ -46,7 +46,7 @@ bool instance::run_here(invocation_ptr& call, lender& thread) {
   auto ended = begin(std::move(call), began);
   auto done = ended ? std::exchange(call_, nullptr) : nullptr;
   auto& target = *target_;
-  // From here on another thread may run this actor, or end it.
+  // From here on another thread may run this actor, and end it.
   context(nullptr);
   if (!mailbox().try_block()) {
     intrusive_ptr_add_ref(ctrl());
@@ -129,19 +129,18 @@ void instance::judge(int64_t segment_ns) noexcept {
 }
 
 void instance::on_exit() {
-  // The slots of the target hold this actor: let go of it.
-  auto target = std::exchange(target_, nullptr);
   slot_.gone.store(true);
-  target->rescue(index_, context());
+  target_->rescue(index_, context());
   task_ = {};
   view_.reset();
   slot_.running_since.store(0, std::memory_order_relaxed);
-  auto call = std::exchange(call_, nullptr);
-  if (!call)
-    return;
-  slot_.vacant.store(true);
-  call->finish({errc::instance_lost, "the instance ended in the call"},
-               context());
+  if (auto call = std::exchange(call_, nullptr)) {
+    slot_.vacant.store(true);
+    call->finish({errc::instance_lost, "the instance ended in the call"},
+                 context());
+  }
+  // The target's slot keeps a handle of this actor: end the circle.
+  target_ = nullptr;
 }
 
 // -- call_host ---------------------------------------------------------------

@@ -16,6 +16,9 @@ namespace {
 
 constexpr auto json_type = "application/json";
 
+/// How long a call may wait for its start once its client sends no more.
+constexpr std::chrono::milliseconds half_close_grace{250};
+
 [[noreturn]] void refuse(errc code, std::string why) {
   throw error_exception{error{code, std::move(why)}};
 }
@@ -89,6 +92,27 @@ std::string decode(std::string_view segment) {
   if (!text)
     refuse(errc::bad_request, "the path has a bad percent-encoding");
   return *std::move(text);
+}
+
+/// The value of a field that may be there once.
+std::optional<std::string_view> single(const http::request& x,
+                                       std::string_view name) {
+  auto result = x.field(name);
+  if (result && x.count(name) > 1)
+    refuse(errc::bad_request, std::string{name} + " is there more than once");
+  return result;
+}
+
+/// The values of all fields of a name: several lines are one list (RFC 9110).
+std::optional<std::string> joined(const http::request& x,
+                                  std::string_view name) {
+  std::optional<std::string> result;
+  if (!x.field(name))
+    return result;
+  for (size_t i = 0; i < x.field_count(); ++i)
+    if (auto field = x.field_at(i); http::same_name(field.name, name))
+      (result ? result->append(", ") : result.emplace()).append(field.value);
+  return result;
 }
 
 /// 2015-03-31 and the like: the AWS Lambda API.
@@ -233,10 +257,12 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   if (request.field("Idempotency-Key"))
     refuse(errc::bad_request,
            "Idempotency-Key needs a call that is queued or of a service");
-  if (auto key = request.field("Troupe-Key")) {
-    if (!is_valid_key(*key))
-      refuse(errc::bad_request, "Troupe-Key is 1 to 512 bytes of UTF-8");
-    call->routing_key = *key;
+  if (auto text = single(request, "Troupe-Key")) {
+    auto key = http::percent_decode(*text);
+    if (!key || !is_valid_key(*key))
+      refuse(errc::bad_request,
+             "Troupe-Key is 1 to 512 bytes of UTF-8, percent-encoded");
+    call->routing_key = *std::move(key);
   }
   auto target = port_.function(name, qualifier);
   if (!target)
@@ -281,8 +307,11 @@ void gateway::services(http::exchange& x, const path_view& path) {
   auto timeout = read_call_headers(request, *call);
   if (request.field("Idempotency-Key"))
     not_built("Idempotency-Key");
-  if (auto condition = request.field("If-Match"))
-    entity->if_match = *condition;
+  if (auto condition = joined(request, "If-Match")) {
+    if (condition->empty())
+      refuse(errc::bad_request, "If-Match names no revision");
+    entity->if_match = *std::move(condition);
+  }
   call->entity = std::move(entity);
   auto type = request.field("Content-Type");
   call->arguments({std::move(request.body()),
@@ -316,14 +345,14 @@ void gateway::tree(http::exchange& x) {
 
 std::optional<std::chrono::milliseconds>
 gateway::read_call_headers(const http::request& from, http_call& to) {
-  if (auto prefer = from.field("Prefer"))
+  if (auto prefer = joined(from, "Prefer"))
     if (http::has_preference(*prefer, "respond-async"))
       not_built("Prefer: respond-async");
   if (from.field("Troupe-Lock"))
     not_built("Troupe-Lock");
   if (auto trace = from.field("traceparent"))
     to.trace = *trace;
-  auto text = from.field("Troupe-Timeout-Ms");
+  auto text = single(from, "Troupe-Timeout-Ms");
   if (!text)
     return std::nullopt;
   int64_t ms = 0;
@@ -398,10 +427,24 @@ void gateway::aborted(http::exchange& x) noexcept {
   if (x.tag == 0)
     return;
   auto& call = *reinterpret_cast<http_call*>(x.tag);
+  if (x.is_gone()) {
+    give_up(call);
+    return;
+  }
+  // It may have gone, or only have said all that it had to say: both look the
+  // same. What waits for longer than an idle node would let it is dropped.
+  thread_.after(half_close_grace,
+                [self = self_, held = caf::intrusive_ptr<http_call>{&call}] {
+                  if (*self && held->exchange)
+                    (*self)->give_up(*held);
+                });
+}
+
+void gateway::give_up(http_call& call) {
   // Queued work is dropped. What runs already goes on, and a client that has
   // only closed its sending side gets the answer.
-  auto given_up = x.is_gone() ? call.abandon().has_value()
-                              : call.abandon_waiting();
+  auto given_up = call.exchange->is_gone() ? call.abandon().has_value()
+                                           : call.abandon_waiting();
   if (given_up)
     finish(call, error_answer({errc::deadline_exceeded,
                                "the caller went away"}));

@@ -73,6 +73,9 @@ private:
   /// Answers the exchange of a call, whatever became of it.
   void finish(http_call& call, http::response answer);
 
+  /// Drops a call whose client may have gone.
+  void give_up(http_call& call);
+
   void arm_wheel();
 
   http::io_thread& thread_;
