@@ -5,6 +5,7 @@
 #include "actors/core/atoms.hpp"
 #include "actors/function/instance.hpp"
 #include "actors/function/messages.hpp"
+#include "actors/supervision/supervisor.hpp"
 
 namespace troupe {
 
@@ -174,7 +175,7 @@ void pool_actor::lost(const caf::down_msg& msg) {
     vacate(*index);
   if (msg.reason != caf::exit_reason::normal
       && msg.reason != caf::exit_reason::user_shutdown) {
-    last_reason_ = system().render(msg.reason);
+    last_reason_ = render_reason(home_system(), msg.reason);
     ++target_->restarts;
     quarantine_.record_crash(home_system().clock().now());
     follow_quarantine();
