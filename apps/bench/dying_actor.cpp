@@ -18,8 +18,8 @@ caf::behavior die_at_once(caf::event_based_actor* self) {
 troupe::module dying() {
   troupe::module m;
   m.expose(
-      "dying", [](caf::actor_system& sys) { return sys.spawn(die_at_once); },
-      troupe::signature<int64_t(int64_t)>{});
+    "dying", [](caf::actor_system& sys) { return sys.spawn(die_at_once); },
+    troupe::signature<int64_t(int64_t)>{});
   return m;
 }
 

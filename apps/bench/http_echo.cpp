@@ -30,7 +30,7 @@ measured measure(const http_server& server, unsigned connections,
   result.wrk = run_wrk({server.port(), connections, time, two_cores().client});
   auto spent = cpu_seconds_of(server.id()) - before;
   auto seconds =
-      std::chrono::duration<double>(std::max(time, milliseconds{1000})).count();
+    std::chrono::duration<double>(std::max(time, milliseconds{1000})).count();
   result.cpu_us = spent * 1e6 / (result.wrk.requests_per_second * seconds);
   return result;
 }
@@ -88,8 +88,8 @@ void http_latency(const settings& how) {
     return x.wrk.p50_us;
   };
   auto rounds = alternate(
-      how, [&] { return p50(beast, cpu_bare); },
-      [&] { return p50(node, cpu_ours); });
+    how, [&] { return p50(beast, cpu_bare); },
+    [&] { return p50(node, cpu_ours); });
   auto result = from_rounds("HTTP echo p50, 10 connections", "us", "Beast",
                             at_most(1.3), std::move(rounds));
   result.note = cpu_note(cpu_ours, cpu_bare);

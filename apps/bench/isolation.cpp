@@ -21,21 +21,13 @@ struct neighbourhood {
   load_result other;
 };
 
-std::string statuses(const load_result& x) {
-  std::string result;
-  for (auto& [status, count] : x.answers_by_status)
-    result += (result.empty() ? "" : ", ") + std::to_string(count) + " x "
-              + std::to_string(status);
-  return result;
-}
-
 } // namespace
 
 void isolation(const settings& how) {
   auto cores = two_cores();
   node_server node{
-      cores.server,
-      {"--plugin", build_folder() / "lib" / "troupe_bench_dying.so"}};
+    cores.server,
+    {"--plugin", build_folder() / "lib" / "troupe_bench_dying.so"}};
   pinned client{cores.client};
   load_group add{post("/invoke/add", "[2,3]"), 4, neighbour_rate};
   load_group healthy{post("/invoke/echo", "x"), 8, broken_rate};
@@ -49,19 +41,22 @@ void isolation(const settings& how) {
     auto results = run_load(node.port(), groups, time);
     if (results[0].broken > 0
         || results[0].answers() != results[0].latencies_us.size())
-      throw cannot_measure{"a call of the neighbour failed"};
+      throw cannot_measure{"calls of the neighbour failed: "
+                           + describe_answers(results[0])};
+    if (results.back().answers_by_status.contains(404))
+      throw cannot_measure{"the node does not serve what is to fail"};
     return neighbourhood{results[0].percentile(99), results.back()};
   };
   auto compare = [&](const std::string& name, const std::string& baseline,
                      const load_group* before, const load_group& during) {
     std::string answers;
     auto rounds = alternate(
-        how, [&] { return beside(before).p99_us; },
-        [&] {
-          auto x = beside(&during);
-          answers = statuses(x.other);
-          return x.p99_us;
-        });
+      how, [&] { return beside(before).p99_us; },
+      [&] {
+        auto x = beside(&during);
+        answers = describe_answers(x.other);
+        return x.p99_us;
+      });
     auto result = from_rounds("p99 of add beside " + name, "us", baseline,
                               at_most(2), std::move(rounds));
     result.note = "the other's answers in the last round: " + answers;

@@ -49,6 +49,9 @@ struct load_result {
   double percentile(double which) const;
 };
 
+/// "10 x 200, 3 x 429, 1 broken"
+std::string describe_answers(const load_result& x);
+
 /// "POST target" with a body, as bytes.
 std::string post(const std::string& target, const std::string& body,
                  const std::string& more_headers = {});
