@@ -1,6 +1,8 @@
 // A plugin for the isolation figures: an exposed actor that dies at every
 // message.
 
+#include <stdexcept>
+
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 
@@ -8,11 +10,8 @@
 
 namespace {
 
-caf::behavior die_at_once(caf::event_based_actor* self) {
-  return {[=](int64_t x) {
-    self->quit(caf::exit_reason::unhandled_exception);
-    return x;
-  }};
+caf::behavior die_at_once() {
+  return {[](int64_t) -> int64_t { throw std::runtime_error{"dies"}; }};
 }
 
 troupe::module dying() {

@@ -23,7 +23,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr auto last_answers_time = std::chrono::seconds{2};
+constexpr auto last_answers_time = std::chrono::seconds{10};
 
 /// The head of an answer, as far as it matters here.
 struct answer_head {

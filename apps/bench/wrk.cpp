@@ -21,8 +21,8 @@ wrk.headers["Content-Type"] = "application/octet-stream"
 
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("bench %d %d %g %g %d\n", summary.requests,
-    summary.duration, latency:percentile(50), latency:percentile(99),
+  io.write(string.format("bench %d %d %g %d\n", summary.requests,
+    summary.duration, latency:percentile(50),
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 )lua";
@@ -63,16 +63,17 @@ wrk_result run_wrk(const wrk_load& load) {
   unsigned long errors = 0;
   wrk_result result;
   if (line == output.npos
-      || std::sscanf(&output[line], "bench %lu %lu %lf %lf %lu", &requests,
-                     &micros, &result.p50_us, &result.p99_us, &errors)
-           != 5
+      || std::sscanf(&output[line], "bench %lu %lu %lf %lu", &requests, &micros,
+                     &result.p50_us, &errors)
+           != 4
       || micros == 0)
     throw cannot_measure{"wrk says something else than expected"};
   if (errors > 0)
     throw cannot_measure{std::to_string(errors) + " of "
                          + std::to_string(requests) + " calls failed"};
+  result.requests = static_cast<double>(requests);
   result.requests_per_second =
-    static_cast<double>(requests) * 1e6 / static_cast<double>(micros);
+    result.requests * 1e6 / static_cast<double>(micros);
   return result;
 }
 
