@@ -60,8 +60,8 @@ std::string describe_machine() {
 
 std::filesystem::path build_folder() {
   return std::filesystem::read_symlink("/proc/self/exe")
-      .parent_path()
-      .parent_path();
+    .parent_path()
+    .parent_path();
 }
 
 core_pair two_cores() {

@@ -19,16 +19,16 @@ using namespace troupe::bench;
 namespace po = boost::program_options;
 
 constexpr benchmark all_benchmarks[] = {
-    {"actor", "a call from a CAF actor, against a CAF request",
-     call_from_an_actor},
-    {"blocking", "a call from a plain thread, against a scoped_actor request",
-     blocking_call},
-    {"echo", "HTTP echo of 128 bytes, against Beast and RESTinio", http_echo},
-    {"latency", "HTTP echo on 10 connections, p50 against Beast", http_latency},
-    {"large", "HTTP echo of 6 MB, against Beast", http_large_bodies},
-    {"memory", "PSS of an idle node", idle_memory},
-    {"isolation", "p99 of a function beside one that fails", isolation},
-    {"overload", "ten times more calls than can be served", overload},
+  {"actor", "a call from a CAF actor, against a CAF request",
+   call_from_an_actor},
+  {"blocking", "a call from a plain thread, against a scoped_actor request",
+   blocking_call},
+  {"echo", "HTTP echo of 128 bytes, against Beast and RESTinio", http_echo},
+  {"latency", "HTTP echo on 10 connections, p50 against Beast", http_latency},
+  {"large", "HTTP echo of 6 MB, against Beast", http_large_bodies},
+  {"memory", "PSS of an idle node", idle_memory},
+  {"isolation", "p99 of a function beside one that fails", isolation},
+  {"overload", "ten times more calls than can be served", overload},
 };
 
 constexpr auto intro = R"(usage: troupe_bench [options]
@@ -79,9 +79,9 @@ const benchmark* find(const std::string& name) {
 command_line parse(int argc, char** argv) {
   po::variables_map given;
   po::store(po::command_line_parser(argc, argv)
-                .options(describe_options())
-                .positional({})
-                .run(),
+              .options(describe_options())
+              .positional({})
+              .run(),
             given);
   po::notify(given);
   command_line result;
@@ -109,7 +109,7 @@ void print_list() {
 bool wanted(const command_line& given, const benchmark& x) {
   return given.only.empty()
          || std::find(given.only.begin(), given.only.end(), x.name)
-                != given.only.end();
+              != given.only.end();
 }
 
 /// False if it could not be measured.
