@@ -11,6 +11,7 @@
 #include "actors/core/atoms.hpp"
 #include "actors/core/caf_error.hpp"
 #include "actors/routing/deadline_ticker.hpp"
+#include "actors/function/exposed_keeper.hpp"
 #include "actors/service/host.hpp"
 
 namespace troupe {
@@ -124,13 +125,37 @@ expected<void> assembly::install(const std::string& owner,
   auto change = start_all(owner, content, *versions);
   if (!change)
     return change.error();
+  auto before = routes();
   auto published
     = ask<published_change>(handle, atom::publish::value, *change);
   if (!published)
     return published.error();
-  for (auto& [name, version] : published->dropped)
-    stop_child("functions", pool_id(name, version));
+  retire(*before, *change, *published);
   return {};
+}
+
+void assembly::retire(const route_table& before, const route_change& change,
+                      const published_change& published) {
+  for (auto& x : change.services) {
+    auto i = before.services.find(x.name);
+    if (i == before.services.end())
+      continue;
+    auto& old = static_cast<service_target&>(*i->second.host);
+    old.succeeded_by(x.host);
+    if (auto host = old.host_handle())
+      caf::anon_send(host, atom::drain::value);
+  }
+  for (auto& [name, version] : published.dropped)
+    for (auto group : {"functions", "exposed"})
+      stop_child(group, pool_id(name, version));
+}
+
+caf::actor assembly::host_of(const std::string& service) const {
+  auto table = routes();
+  auto i = table->services.find(service);
+  return i != table->services.end()
+           ? static_cast<service_target&>(*i->second.host).host_handle()
+           : caf::actor{};
 }
 
 expected<route_change>
@@ -158,6 +183,25 @@ assembly::start_all(const std::string& owner, const module& content,
       return started.error();
     change.functions.push_back({x->name, *version++, target});
   }
+  for (auto& x : content.exposed()) {
+    exposed_target_ptr target{
+      new exposed_target(system_, x, limits_of(x->name, x->limits), env_),
+      false};
+    child_spec spec;
+    spec.id = pool_id(x->name, *version);
+    spec.kind = child_kind::supervisor;
+    spec.role = "exposed";
+    spec.restart = restart_type::transient;
+    spec.stop = stop_policy::within(child_stop_limit);
+    spec.start = [target, options = options_.exposed](
+                   caf::local_actor* parent) {
+      return caf::expected<caf::actor>{
+        parent->spawn<exposed_keeper>(target, options)};
+    };
+    if (auto started = start_child("exposed", std::move(spec)); !started)
+      return started.error();
+    change.functions.push_back({x->name, *version++, target});
+  }
   for (auto& x : content.services()) {
     service_target_ptr target{
       new service_target(x, *store_, env_, options_.service), false};
@@ -167,8 +211,10 @@ assembly::start_all(const std::string& owner, const module& content,
     spec.role = "host";
     spec.restart = restart_type::transient;
     spec.stop = stop_policy::within(child_stop_limit);
-    spec.start = [target](caf::local_actor* parent) {
-      return caf::expected<caf::actor>{parent->spawn<host_actor>(target)};
+    spec.start = [target, predecessor = host_of(x->name)](
+                   caf::local_actor* parent) {
+      return caf::expected<caf::actor>{
+        parent->spawn<host_actor>(target, predecessor)};
     };
     if (auto started = start_child("services", std::move(spec)); !started)
       return started.error();

@@ -32,6 +32,7 @@
 #include "actors/core/module.hpp"
 #include "actors/core/route_table.hpp"
 #include "actors/core/tree.hpp"
+#include "actors/function/exposed_keeper.hpp"
 #include "actors/function/pool.hpp"
 #include "actors/routing/call_port.hpp"
 #include "actors/routing/router.hpp"
@@ -52,6 +53,7 @@ struct assembly_options {
     adjust_limits;
 
   pool_options pool;
+  exposed_options exposed;
   service_options service;
 };
 
@@ -119,6 +121,13 @@ private:
   expected<route_change> start_all(const std::string& owner,
                                    const module& content,
                                    const std::vector<uint64_t>& versions);
+
+  /// Lets what `change` has replaced finish and end.
+  void retire(const route_table& before, const route_change& change,
+              const published_change& published);
+
+  /// The host actor that a service has now; null if there is no such.
+  caf::actor host_of(const std::string& service) const;
 
   function_limits limits_of(const std::string& name,
                             function_limits limits) const;

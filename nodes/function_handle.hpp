@@ -61,6 +61,17 @@ private:
 
 } // namespace detail
 
+/// How a durable call is queued.
+struct async_options {
+  /// A repeat with the same key is the same call; empty: none.
+  std::string idempotency_key = {};
+};
+
+/// A durable call: what `/invocations/{id}` shows.
+struct queued_call {
+  invocation_id id;
+};
+
 template <class Signature>
 class function_handle;
 
@@ -109,6 +120,13 @@ public:
     submit_watched(port_.environment(), **target, call, port_.system(),
                    nullptr);
     return future<R>{std::move(call)};
+  }
+
+  /// Queues a durable call. Not built yet: answers `not_implemented`, and
+  /// nothing is called.
+  expected<queued_call> async(As..., async_options = {}) {
+    return error{errc::not_implemented,
+                 "durable calls are not built yet: '" + name_ + "'"};
   }
 
   /// Calls from inside a CAF actor, whose `then` gets the answer:

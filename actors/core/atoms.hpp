@@ -25,6 +25,12 @@ using tick = caf::atom_constant<caf::atom("tick")>;
 /// (wake): look at what waits.
 using wake = caf::atom_constant<caf::atom("wake")>;
 
+/// (taken, request): the exposed actor is done with that message.
+using taken = caf::atom_constant<caf::atom("taken")>;
+
+/// (release, key): end the activation of that key; answered when it is gone.
+using release = caf::atom_constant<caf::atom("release")>;
+
 // -- routing ------------------------------------------------------------------
 
 /// Reserve names for a module, and numbers for its versions.

@@ -9,6 +9,13 @@ deadline_keeper::deadline_keeper(time_point now)
             shard{now}, shard{now}, shard{now}, shard{now}},
     tick_(shards_[0].wheel.tick()) {}
 
+deadline_keeper::~deadline_keeper() {
+  for (auto& x : shards_)
+    x.wheel.expire(time_point::max(), [](wheel_hook& hook) {
+      static_cast<invocation&>(hook).deref();
+    });
+}
+
 deadline_keeper::shard&
 deadline_keeper::shard_of(const invocation& call) noexcept {
   // Any even spread does; objects are at least 64 bytes apart.

@@ -21,6 +21,9 @@ public:
   /// @param now by the clock of the actor system
   explicit deadline_keeper(time_point now);
 
+  /// Lets go of the calls that still wait; nobody tells them.
+  ~deadline_keeper();
+
   /// `wake` is called when there is something to wait for again, and now if
   /// there is already.
   void on_armed(std::function<void()> wake);

@@ -43,6 +43,24 @@ inline constexpr std::chrono::milliseconds cool_down_max = 60s;
 
 } // namespace quarantine
 
+namespace exposed {
+
+/// Wait before a restart; doubles with each end in a row.
+inline constexpr std::chrono::milliseconds backoff = 10ms;
+inline constexpr std::chrono::milliseconds backoff_max = 1s;
+
+/// An actor that was up for so long is taken for healthy, also on probation.
+inline constexpr std::chrono::milliseconds settled = 10s;
+
+/// How often calls are looked for that nobody waits for any more.
+inline constexpr std::chrono::milliseconds sweep = 50ms;
+
+/// What the actor gets to end by itself; then it is killed, and after the same
+/// time once more given up.
+inline constexpr std::chrono::milliseconds stop_limit = 2s;
+
+} // namespace exposed
+
 namespace lending {
 
 /// A handler that ran shorter than this is short: it may run on the thread of

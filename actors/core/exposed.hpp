@@ -25,12 +25,18 @@ class exposed_signature {
 public:
   virtual ~exposed_signature() = default;
 
+  /// The arguments of `call` as a message. Sets `content_type` to the media type
+  /// of raw arguments.
   /// @throws error_exception `bad_request` if the arguments do not fit
-  virtual caf::message arguments(invocation& call) const = 0;
+  virtual caf::message arguments(invocation& call,
+                                 std::string& content_type) const = 0;
 
+  /// Sets the result of `call` from what the actor answered. Raw arguments and a
+  /// raw result: the media type stays.
   /// @throws error_exception `internal_error` if the actor answered something
   ///         else than it promised
-  virtual void result(invocation& call, caf::message& answer) const = 0;
+  virtual void result(invocation& call, caf::message& answer,
+                      std::string content_type) const = 0;
 };
 
 struct exposed_definition {
@@ -51,19 +57,17 @@ class bound_signature;
 template <class R, class... As>
 class bound_signature<R(As...)> final : public exposed_signature {
 public:
-  caf::message arguments(invocation& call) const override {
-    using tuple = std::tuple<As...>;
-    auto typed = static_cast<typed_call<R(As...)>*>(
-      call.typed(typeid(R(As...))));
-    auto xs = typed ? std::move(typed->arguments)
-                    : decode_arguments<tuple>(call.take_arguments());
+  caf::message arguments(invocation& call,
+                         std::string& content_type) const override {
+    auto typed = typed_of(call);
+    auto xs = typed ? std::move(typed->arguments) : decode(call, content_type);
     return std::apply(
       [](As&... ys) { return caf::make_message(std::move(ys)...); }, xs);
   }
 
-  void result(invocation& call, caf::message& answer) const override {
-    auto typed = static_cast<typed_call<R(As...)>*>(
-      call.typed(typeid(R(As...))));
+  void result(invocation& call, caf::message& answer,
+              std::string content_type) const override {
+    auto typed = typed_of(call);
     if constexpr (std::is_void_v<R>) {
       if (typed)
         typed->result.emplace();
@@ -78,8 +82,30 @@ public:
       if (typed)
         typed->result.emplace(std::move(x));
       else
-        call.set_result(encode_result(x));
+        call.set_result(encode(x, std::move(content_type)));
     }
+  }
+
+private:
+  using tuple = std::tuple<As...>;
+
+  static typed_call<R(As...)>* typed_of(invocation& call) {
+    return static_cast<typed_call<R(As...)>*>(call.typed(typeid(R(As...))));
+  }
+
+  static tuple decode(invocation& call, std::string& content_type) {
+    auto body = call.take_arguments();
+    if constexpr (is_raw_tuple<tuple>)
+      content_type = body.content_type;
+    return decode_arguments<tuple>(std::move(body));
+  }
+
+  template <class T>
+  static payload encode(T& x, std::string content_type) {
+    if constexpr (is_raw_tuple<tuple> && std::is_same_v<T, std::string>)
+      return {std::move(x), std::move(content_type)};
+    else
+      return encode_result(x);
   }
 };
 

@@ -10,6 +10,8 @@
 //     (alias, string, string, uint64) -> unit      function, alias, version
 //   pool, exposed, host:
 //     (drain)                              no new calls; exit when idle
+//   host:
+//     (release, key) -> unit               your activation of it is gone
 //   instance, activation:
 //     (run)                INTERNAL        take the call out of your slot
 //     (resume, uint64)     INTERNAL        go on with a waiting coroutine

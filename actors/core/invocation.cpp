@@ -53,12 +53,18 @@ std::optional<effect> invocation::abandon() noexcept {
     if (now != phase::waiting && now != phase::running)
       return std::nullopt;
   } while (!phase_.compare_exchange_weak(now, phase::abandoned));
+  if (auto watch = watch_.load())
+    watch->forget(*this);
   return now == phase::waiting ? effect::none : effect::unknown;
 }
 
 bool invocation::abandon_waiting() noexcept {
   auto expected = phase::waiting;
-  return phase_.compare_exchange_strong(expected, phase::abandoned);
+  if (!phase_.compare_exchange_strong(expected, phase::abandoned))
+    return false;
+  if (auto watch = watch_.load())
+    watch->forget(*this);
+  return true;
 }
 
 void invocation::expire(caf::execution_unit* host) noexcept {
@@ -86,9 +92,10 @@ const error* invocation::failure() const noexcept {
 }
 
 void invocation::watched_by(deadline_watch& watch) noexcept {
-  // The mirror image of `finish`: one of the two sees what the other did.
+  // The mirror image of `finish` and `abandon`: one of the two sees what the
+  // other did.
   watch_.store(&watch);
-  if (phase_.load() == phase::answered)
+  if (auto now = phase_.load(); now != phase::waiting && now != phase::running)
     watch.forget(*this);
 }
 

@@ -79,7 +79,7 @@ class deadline_watch {
 public:
   virtual ~deadline_watch() = default;
 
-  /// `call` was answered; its deadline is of no interest any more.
+  /// `call` was answered or given up; its deadline is of no interest any more.
   virtual void forget(invocation& call) noexcept = 0;
 };
 

@@ -45,14 +45,15 @@ bool instance::run_here(invocation_ptr& call, lender& thread) {
   auto began = ns(call->submitted);
   auto ended = begin(std::move(call), began);
   auto done = ended ? std::exchange(call_, nullptr) : nullptr;
-  // From here on another thread may run this actor.
+  // From here on another thread may run this actor, and end it.
+  auto& target = *target_;
   context(nullptr);
   if (!mailbox().try_block()) {
     intrusive_ptr_add_ref(ctrl());
     thread.exec_later(this);
   }
   if (done) {
-    target_->release(index_, &thread);
+    target.release(index_, &thread);
     done->finish(&thread);
   }
   return true;
@@ -138,6 +139,8 @@ void instance::on_exit() {
   if (auto call = std::exchange(call_, nullptr))
     call->finish({errc::instance_lost, "the instance ended in the call"},
                  context());
+  // The target's slot keeps a handle of this actor: end the circle.
+  target_ = nullptr;
 }
 
 // -- call_host ---------------------------------------------------------------

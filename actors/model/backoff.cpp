@@ -20,7 +20,8 @@ std::chrono::nanoseconds backoff::ceiling(uint32_t attempt) const {
   if (options_.base.count() == 0)
     return options_.base;
   // cap >> attempt is below base exactly when base << attempt is above cap
-  if (attempt >= 63 || (options_.cap.count() >> attempt) < options_.base.count())
+  if (attempt >= 63
+      || (options_.cap.count() >> attempt) < options_.base.count())
     return options_.cap;
   return options_.base * (int64_t{1} << attempt);
 }

@@ -35,15 +35,15 @@ quarantine::verdict quarantine::admit(time_point now) {
 
 void quarantine::record_crash(time_point now) {
   switch (state_) {
-    case state::closed:
-      if (!crashes_.record(now))
-        close_door(now);
-      break;
-    case state::probing:
-      lengthen(now);
-      break;
-    case state::quarantined:
-      break;
+  case state::closed:
+    if (!crashes_.record(now))
+      close_door(now);
+    break;
+  case state::probing:
+    lengthen(now);
+    break;
+  case state::quarantined:
+    break;
   }
 }
 
@@ -90,12 +90,12 @@ void quarantine::lengthen(time_point now) {
 
 const char* to_string(quarantine::state x) {
   switch (x) {
-    case quarantine::state::closed:
-      return "up";
-    case quarantine::state::quarantined:
-      return "quarantined";
-    case quarantine::state::probing:
-      return "probing";
+  case quarantine::state::closed:
+    return "up";
+  case quarantine::state::quarantined:
+    return "quarantined";
+  case quarantine::state::probing:
+    return "probing";
   }
   return "";
 }

@@ -92,14 +92,10 @@ public:
   /// How long until a probe is due; zero when it is, or when in service.
   [[nodiscard]] duration retry_after(time_point now) const;
 
-  [[nodiscard]] state current() const {
-    return state_;
-  }
+  [[nodiscard]] state current() const { return state_; }
 
   /// When the next probe is due. @pre `current() != state::closed`
-  [[nodiscard]] time_point until() const {
-    return until_;
-  }
+  [[nodiscard]] time_point until() const { return until_; }
 
 private:
   void close_door(time_point now);

@@ -26,8 +26,8 @@ bool restart_window::record(time_point now) {
 
 size_t restart_window::count(time_point now) const {
   return static_cast<size_t>(
-    std::count_if(restarts_.begin(), restarts_.end(),
-                  [&](time_point x) { return x >= now - period_; }));
+      std::count_if(restarts_.begin(), restarts_.end(),
+                    [&](time_point x) { return x >= now - period_; }));
 }
 
 void restart_window::clear() {

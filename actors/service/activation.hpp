@@ -1,7 +1,8 @@
-// The actor that holds one entity. It loads the state when the first call comes,
-// runs methods one at a time, and answers a call that changed the state only
-// once the change is durable: a reply is a promise. While a call waits (for the
-// store, or in a coroutine) the entity is held, and the next ones wait behind it.
+// The actor that holds one entity. It loads the state when the first call
+// comes, runs methods one at a time, and answers a call that changed the state
+// only once the change is durable: a reply is a promise. While a call waits
+// (for the store, or in a coroutine) the entity is held, and the next ones wait
+// behind it.
 //
 //   vacant -> loading -> idle -> running -> committing -> idle
 //                                               |
@@ -14,7 +15,7 @@
 
 #pragma once
 
-#include <deque>
+#include <list>
 #include <optional>
 #include <string>
 
@@ -30,8 +31,8 @@ namespace troupe {
 
 class activation final : public caf::event_based_actor, public call_host {
 public:
-  activation(caf::actor_config& cfg, service_target_ptr target,
-             std::string key, activation_record_ptr record);
+  activation(caf::actor_config& cfg, service_target_ptr target, std::string key,
+             activation_record_ptr record);
 
   ~activation() override;
 
@@ -107,7 +108,8 @@ private:
   /// The pending change is durable.
   void committed_for_sure();
 
-  // -- a commit whose outcome is unknown ---------------------------------------
+  // -- a commit whose outcome is unknown
+  // ---------------------------------------
 
   void settle(load_answer& answer);
 
@@ -138,7 +140,7 @@ private:
   activation_record_ptr record_;
   entity_state state_;
   phase phase_ = phase::vacant;
-  std::deque<ticket_ptr> queue_;
+  std::list<ticket_ptr> queue_; // costs nothing while it is empty
   ticket_ptr current_;
   const method_definition* method_ = nullptr;
   time_point began_;

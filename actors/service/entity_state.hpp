@@ -1,7 +1,7 @@
 // The object of one entity beside what of it is durable. After each commit a
 // serialized snapshot stays, so that a method that throws, or whose commit is
-// refused, leaves no trace. A method changed the state if its serialized form is
-// another one now.
+// refused, leaves no trace. A method changed the state if its serialized form
+// is another one now.
 
 #pragma once
 
@@ -18,13 +18,14 @@ namespace troupe {
 class entity_state {
 public:
   explicit entity_state(const service_definition& definition)
-    : definition_(definition) {}
+      : definition_(definition) {}
 
   /// There is an object.
   bool loaded() const noexcept { return object_ != nullptr; }
 
   /// Takes what the store has; nothing makes a new entity.
-  /// @throws std::exception if it does not fit the class; then nothing is loaded
+  /// @throws std::exception if it does not fit the class; then nothing is
+  /// loaded
   void load(const std::optional<stored_state>& committed);
 
   /// Forgets all.
@@ -37,7 +38,8 @@ public:
   uint64_t revision() const noexcept { return revision_; }
 
   /// The state as it is now, if it differs from the snapshot. @pre loaded
-  /// @throws std::exception if it cannot be kept as JSON: nested too deep, bytes
+  /// @throws std::exception if it cannot be kept as JSON: nested too deep,
+  /// bytes
   ///         that are not UTF-8, a number that is none
   std::optional<std::string> changed() const;
 

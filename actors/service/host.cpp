@@ -5,6 +5,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/lender.hpp"
 #include "actors/service/activation.hpp"
 
 namespace troupe {
@@ -19,21 +20,30 @@ constexpr std::chrono::milliseconds sweep_interval{10};
 
 } // namespace
 
-host_actor::host_actor(caf::actor_config& cfg, service_target_ptr target)
-  : caf::event_based_actor(cfg), target_(std::move(target)) {
+host_actor::host_actor(caf::actor_config& cfg, service_target_ptr target,
+                       caf::actor predecessor)
+  : caf::event_based_actor(cfg), target_(std::move(target)),
+    predecessor_(std::move(predecessor)) {
   // Not when it starts to run: a call may come as soon as it is spawned.
   target_->host(caf::actor{this});
 }
 
 caf::behavior host_actor::make_behavior() {
+  set_down_handler([this](caf::down_msg& msg) { gone(msg); });
+  if (predecessor_)
+    monitor(predecessor_);
   return {
-    [this](entity_message& msg) { forward(std::move(msg.call)); },
+    [this](entity_message& msg) { receive(std::move(msg.call)); },
     [this](atom::tick) {
       ticking_ = false;
       passivate_idle();
       arm_tick();
     },
-    [this](atom::wake) { leave_if_drained(); },
+    [this](atom::wake) {
+      passivate_released();
+      leave_if_drained();
+    },
+    [this](atom::release, const std::string& key) { return release(key); },
     [this](atom::describe) { return describe(); },
     [this](atom::drain) { drain(); },
   };
@@ -47,6 +57,76 @@ void host_actor::on_exit() {
   by_use_.clear();
 }
 
+// -- from one build to the next ----------------------------------------------
+
+void host_actor::receive(ticket_ptr call) {
+  auto& key = call->call().entity->key;
+  if (target_->draining() && !by_key_.contains(key)) {
+    // A late one: the key may be active in the next build already.
+    if (auto next = target_->successor()) {
+      lender thread{system(), context(), false};
+      next->submit(call->hand_on(), thread);
+      return;
+    }
+  }
+  if (!predecessor_ || by_key_.contains(key)) {
+    forward(std::move(call));
+    return;
+  }
+  auto [held, first] = held_.try_emplace(key);
+  held->second.push_back(std::move(call));
+  if (!first)
+    return;
+  // It answers, or its end is seen: the monitor is the time limit.
+  request(predecessor_, caf::infinite, atom::release::value, held->first)
+    .then([this, key = held->first](caf::unit_t) { take_over(key); },
+          [this, key = held->first](caf::error&) { take_over(key); });
+}
+
+void host_actor::take_over(const std::string& key) {
+  auto held = held_.extract(key);
+  if (held.empty())
+    return;
+  for (auto& call : held.mapped())
+    forward(std::move(call));
+}
+
+caf::result<caf::unit_t> host_actor::release(const std::string& key) {
+  target_->drain(); // or it would start again
+  auto i = by_key_.find(key);
+  if (i == by_key_.end())
+    return caf::unit;
+  auto& handle = i->second->handle;
+  auto promise = make_response_promise();
+  auto& entry = released_[handle.address()];
+  entry.key = key;
+  entry.successors.push_back(promise);
+  monitor(handle);
+  passivate_released();
+  return promise;
+}
+
+void host_actor::passivate_released() {
+  for (auto& [address, waiting] : released_)
+    if (auto i = by_key_.find(waiting.key);
+        i != by_key_.end() && i->second->record->pending.load() == 0)
+      passivate(*i->second);
+}
+
+void host_actor::gone(const caf::down_msg& msg) {
+  if (predecessor_ && msg.source == predecessor_.address()) {
+    predecessor_ = nullptr;
+    while (!held_.empty())
+      take_over(std::string{held_.begin()->first});
+    return;
+  }
+  auto waiting = released_.extract(msg.source);
+  if (waiting.empty())
+    return;
+  for (auto& promise : waiting.mapped().successors)
+    promise.deliver(caf::unit);
+}
+
 // -- calls -------------------------------------------------------------------
 
 void host_actor::forward(ticket_ptr call) {
@@ -55,10 +135,10 @@ void host_actor::forward(ticket_ptr call) {
   if (x.record->pending.load() > target_->options().queue) {
     sweep(x);
     target_->count_rejected();
-    call->finish(error{errc::too_many_requests,
-                       "too many calls wait for "
-                         + target_->definition().name + "/" + x.key}
-                   .retry_after(1),
+    call->finish(error{errc::too_many_requests, "too many calls wait for "
+                                                    + target_->definition().name
+                                                    + "/" + x.key}
+                     .retry_after(1),
                  context());
     return;
   }
@@ -146,7 +226,7 @@ void host_actor::leave_if_drained() {
     quit(caf::exit_reason::user_shutdown);
 }
 
-// -- what `troupe tree` shows --------------------------------------------------
+// -- what `troupe tree` shows -----------------------------------------------
 
 tree_node host_actor::describe() const {
   tree_node result;

@@ -3,6 +3,10 @@
 // through the host's mailbox, and only the host adds to an activation's pending
 // calls; so when it finds none pending, none is on its way, and the activation
 // may end without a call being lost.
+//
+// When a new build of a service comes, its host takes the keys over one by one:
+// the first call of a key waits until the old host has ended its activation, so
+// that no entity is active twice, and nobody waits for the slowest of them.
 
 #pragma once
 
@@ -10,8 +14,11 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include <caf/event_based_actor.hpp>
+#include <caf/response_promise.hpp>
+#include <caf/result.hpp>
 
 #include "actors/core/tree.hpp"
 #include "actors/service/messages.hpp"
@@ -27,7 +34,10 @@ public:
   /// Activations that (describe) lists at most, those used last.
   static constexpr size_t described_max = 100;
 
-  host_actor(caf::actor_config& cfg, service_target_ptr target);
+  /// @param predecessor the host of the build before, which still has
+  ///        activations; null if there is none
+  host_actor(caf::actor_config& cfg, service_target_ptr target,
+             caf::actor predecessor = nullptr);
 
   const char* name() const override { return "host"; }
 
@@ -46,7 +56,21 @@ private:
 
   using entry_list = std::list<entry>;
 
+  /// Holds `call` until the predecessor has no activation of its key.
+  void receive(ticket_ptr call);
+
   void forward(ticket_ptr call);
+
+  /// The predecessor has let `key` go.
+  void take_over(const std::string& key);
+
+  caf::result<caf::unit_t> release(const std::string& key);
+
+  /// Ends activations that a successor waits for, once they are idle.
+  void passivate_released();
+
+  /// An activation that a successor waits for, or the predecessor, is gone.
+  void gone(const caf::down_msg& msg);
 
   /// The entry of `key`, now the one that was used last.
   entry& use(const std::string& key);
@@ -76,6 +100,17 @@ private:
   entry_list by_use_; // the one that was used last comes last
   std::unordered_map<std::string_view, entry_list::iterator> by_key_;
   bool ticking_ = false;
+
+  // -- the hand-over from one build to the next ------------------------------
+
+  struct wait {
+    std::string key;
+    std::vector<caf::response_promise> successors;
+  };
+
+  caf::actor predecessor_;
+  std::unordered_map<std::string, std::vector<ticket_ptr>> held_; // by key
+  std::unordered_map<caf::actor_addr, wait> released_;
 };
 
 } // namespace troupe

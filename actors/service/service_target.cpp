@@ -28,15 +28,21 @@ error too_many(const std::string& what) {
 } // namespace
 
 service_target::service_target(
-  std::shared_ptr<const service_definition> definition,
-  state_store& store, const call_environment& env, service_options options)
-  : definition_(std::move(definition)), store_(store), env_(env),
-    options_(options) {}
+    std::shared_ptr<const service_definition> definition, state_store& store,
+    const call_environment& env, service_options options)
+    : definition_(std::move(definition)), store_(store), env_(env),
+      options_(options) {}
 
 void service_target::submit(invocation_ptr call, lender& from) {
   if (auto reason = refuse(*call)) {
     call->finish(std::move(*reason), from.outer());
     return;
+  }
+  if (draining()) {
+    if (auto next = successor()) {
+      next->submit(std::move(call), from);
+      return;
+    }
   }
   auto before = under_way_.fetch_add(1);
   // From here on its end is counted and answered, wherever it gets lost.
@@ -51,9 +57,13 @@ void service_target::submit(invocation_ptr call, lender& from) {
   auto host = host_handle();
   // After the count: who drains sees the call, or the call sees the drain.
   if (!host || draining()) {
+    if (auto next = successor()) {
+      next->submit(admitted->hand_on(), from);
+      return;
+    }
     admitted->finish(
-      error{errc::shutting_down, "the node is leaving"}.retry_after(1),
-      from.outer());
+        error{errc::shutting_down, "the node is leaving"}.retry_after(1),
+        from.outer());
     return;
   }
   host->enqueue(nullptr, caf::make_message_id(),
@@ -69,7 +79,7 @@ std::optional<error> service_target::refuse(const invocation& call) const {
     return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
   if (is_on_path(call))
     return error{errc::call_cycle, definition_->name + "/" + call.entity->key
-                                     + " waits for this call itself"};
+                                       + " waits for this call itself"};
   if (call.path && call.path->depth >= defaults::service::path_length_max)
     return error{errc::call_cycle,
                  "too many entities wait for each other in one path"};
@@ -102,8 +112,19 @@ void service_target::left_method(int64_t ns, bool failed) noexcept {
   running_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+void service_target::succeeded_by(call_target_ptr next) {
+  std::lock_guard guard{mutex_};
+  successor_ = std::move(next);
+}
+
+call_target_ptr service_target::successor() const {
+  std::lock_guard guard{mutex_};
+  return successor_;
+}
+
 void service_target::left() noexcept {
-  if (under_way_.fetch_sub(1) != 1 || !draining())
+  under_way_.fetch_sub(1);
+  if (!draining())
     return;
   if (auto host = host_handle())
     host->enqueue(nullptr, caf::make_message_id(),

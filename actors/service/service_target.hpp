@@ -52,15 +52,19 @@ public:
 
   // -- properties ------------------------------------------------------------
 
-  const service_definition& definition() const noexcept {
-    return *definition_;
-  }
+  const service_definition& definition() const noexcept { return *definition_; }
 
   const service_options& options() const noexcept { return options_; }
 
   const call_environment& environment() const noexcept { return env_; }
 
   state_store& store() const noexcept { return store_; }
+
+  /// What takes the calls that still come here; null: nothing does.
+  call_target_ptr successor() const;
+
+  /// The host that runs now; null if there is none.
+  caf::actor host_handle() const;
 
   // -- for the host ----------------------------------------------------------
 
@@ -70,7 +74,11 @@ public:
   /// `handle` ends; another one may have taken its place already.
   void host_left(const caf::actor& handle);
 
-  /// No new calls from now on; the host is woken when the last one has left.
+  /// A newer build of the service takes the calls that still come here. To be
+  /// said before `drain`.
+  void succeeded_by(call_target_ptr next);
+
+  /// No new calls from now on; the host is woken whenever one has left.
   void drain() noexcept { draining_.store(true); }
 
   bool draining() const noexcept { return draining_.load(); }
@@ -104,15 +112,15 @@ private:
   }
 
   std::optional<error> refuse(const invocation& call) const;
-  caf::actor host_handle() const;
 
   std::shared_ptr<const service_definition> definition_;
   state_store& store_;
   const call_environment env_;
   const service_options options_;
   std::atomic<bool> draining_{false};
-  mutable std::mutex mutex_; // guards host_
+  mutable std::mutex mutex_; // guards host_ and successor_
   caf::actor host_;
+  call_target_ptr successor_;
   alignas(64) std::atomic<uint32_t> under_way_{0};
   std::atomic<uint32_t> running_{0};
   std::atomic<uint64_t> calls_{0};

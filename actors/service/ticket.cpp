@@ -5,7 +5,7 @@
 namespace troupe {
 
 ticket::ticket(service_target& target, invocation_ptr call)
-  : target_(&target), call_(std::move(call)) {}
+    : target_(&target), call_(std::move(call)) {}
 
 ticket::~ticket() {
   if (!call_)
@@ -13,9 +13,10 @@ ticket::~ticket() {
   if (started_)
     finish({errc::instance_lost, "the entity ended in the call"}, nullptr);
   else
-    finish(error{errc::shutting_down, "the entity ended before it took the call"}
-             .retry_after(1),
-           nullptr);
+    finish(
+        error{errc::shutting_down, "the entity ended before it took the call"}
+            .retry_after(1),
+        nullptr);
 }
 
 void ticket::assign(activation_record_ptr record) {
@@ -37,6 +38,12 @@ void ticket::finish(caf::execution_unit* host) noexcept {
 void ticket::finish(error reason, caf::execution_unit* host) {
   call_->fail(std::move(reason));
   finish(host);
+}
+
+invocation_ptr ticket::hand_on() noexcept {
+  auto call = std::exchange(call_, nullptr);
+  leave();
+  return call;
 }
 
 void ticket::leave() noexcept {

@@ -1,6 +1,7 @@
 // One call while a service has it. Wherever it gets lost (in the mailbox of an
 // actor that ended, in a coroutine that dies with its entity) its ticket dies
-// with it, and answers: no call stays without an answer because an actor is gone.
+// with it, and answers: no call stays without an answer because an actor is
+// gone.
 
 #pragma once
 
@@ -58,6 +59,9 @@ public:
   void finish(caf::execution_unit* host) noexcept;
 
   void finish(error reason, caf::execution_unit* host);
+
+  /// Gives the call to somebody else, who answers it.
+  invocation_ptr hand_on() noexcept;
 
 private:
   void leave() noexcept;

@@ -26,22 +26,22 @@ stop_policy child_spec::effective_stop() const {
 
 const char* to_string(restart_type x) {
   switch (x) {
-    case restart_type::permanent:
-      return "permanent";
-    case restart_type::transient:
-      return "transient";
-    case restart_type::temporary:
-      return "temporary";
+  case restart_type::permanent:
+    return "permanent";
+  case restart_type::transient:
+    return "transient";
+  case restart_type::temporary:
+    return "temporary";
   }
   return "";
 }
 
 const char* to_string(child_kind x) {
   switch (x) {
-    case child_kind::worker:
-      return "worker";
-    case child_kind::supervisor:
-      return "supervisor";
+  case child_kind::worker:
+    return "worker";
+  case child_kind::supervisor:
+    return "supervisor";
   }
   return "";
 }

@@ -55,17 +55,13 @@ struct stop_policy {
   /// Used by `mode::limit` only.
   std::chrono::nanoseconds limit = std::chrono::seconds{5};
 
-  static stop_policy brutal_kill() {
-    return {mode::brutal, {}};
-  }
+  static stop_policy brutal_kill() { return {mode::brutal, {}}; }
 
   static stop_policy within(std::chrono::nanoseconds limit) {
     return {mode::limit, limit};
   }
 
-  static stop_policy infinity() {
-    return {mode::infinite, {}};
-  }
+  static stop_policy infinity() { return {mode::infinite, {}}; }
 };
 
 struct child_spec {
@@ -81,8 +77,8 @@ struct child_spec {
   /// The child counts as started when this returns: what is sent to it from
   /// then on waits in its mailbox. What fails later, in its first behavior too,
   /// is a crash.
-  using start_function
-    = std::function<caf::expected<caf::actor>(caf::local_actor* parent)>;
+  using start_function =
+      std::function<caf::expected<caf::actor>(caf::local_actor* parent)>;
 
   /// Name among its siblings; not empty.
   std::string id;

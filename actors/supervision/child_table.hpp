@@ -53,22 +53,14 @@ class child_table {
 public:
   using iterator = std::list<child>::iterator;
 
-  [[nodiscard]] bool empty() const {
-    return children_.empty();
-  }
+  [[nodiscard]] bool empty() const { return children_.empty(); }
 
-  iterator begin() {
-    return children_.begin();
-  }
+  iterator begin() { return children_.begin(); }
 
-  iterator end() {
-    return children_.end();
-  }
+  iterator end() { return children_.end(); }
 
   /// @pre `!empty()`
-  child& last() {
-    return children_.back();
-  }
+  child& last() { return children_.back(); }
 
   [[nodiscard]] child* find(const std::string& id);
 

@@ -25,35 +25,35 @@ run_supervisor(supervisor_self self, supervisor_options options,
   self->set_exit_handler([state](caf::exit_msg& x) { state->on_exit(x); });
   state->init(std::move(options), std::move(children));
   return {
-    [=](atom::start, const child_spec& spec) {
-      auto promise = self->make_response_promise<caf::actor>();
-      state->start_child(spec, promise);
-      return promise;
-    },
-    [=](atom::terminate, const std::string& id) {
-      auto promise = self->make_response_promise<child_info>();
-      state->terminate_child(id, promise);
-      return promise;
-    },
-    [=](atom::restart, const std::string& id) {
-      auto promise = self->make_response_promise<caf::actor>();
-      state->restart_child(id, promise);
-      return promise;
-    },
-    [=](atom::erase, const std::string& id) {
-      auto promise = self->make_response_promise<child_info>();
-      state->erase_child(id, promise);
-      return promise;
-    },
-    [=](atom::children) { return state->list_children(); },
-    [=](atom::count) { return state->count_children(); },
-    [=](atom::describe) {
-      auto promise = self->make_response_promise<tree_node>();
-      state->describe(promise);
-      return promise;
-    },
-    [=](atom::retry, uint64_t timer) { state->on_retry(timer); },
-    [=](atom::late, uint64_t timer) { state->on_late(timer); },
+      [=](atom::start, const child_spec& spec) {
+        auto promise = self->make_response_promise<caf::actor>();
+        state->start_child(spec, promise);
+        return promise;
+      },
+      [=](atom::terminate, const std::string& id) {
+        auto promise = self->make_response_promise<child_info>();
+        state->terminate_child(id, promise);
+        return promise;
+      },
+      [=](atom::restart, const std::string& id) {
+        auto promise = self->make_response_promise<caf::actor>();
+        state->restart_child(id, promise);
+        return promise;
+      },
+      [=](atom::erase, const std::string& id) {
+        auto promise = self->make_response_promise<child_info>();
+        state->erase_child(id, promise);
+        return promise;
+      },
+      [=](atom::children) { return state->list_children(); },
+      [=](atom::count) { return state->count_children(); },
+      [=](atom::describe) {
+        auto promise = self->make_response_promise<tree_node>();
+        state->describe(promise);
+        return promise;
+      },
+      [=](atom::retry, uint64_t timer) { state->on_retry(timer); },
+      [=](atom::late, uint64_t timer) { state->on_late(timer); },
   };
 }
 
@@ -99,9 +99,8 @@ child_spec supervisor_child(std::string id, supervisor_options options,
   child_spec result;
   result.id = std::move(id);
   result.kind = child_kind::supervisor;
-  result.start = [options = std::move(options),
-                  children = std::move(children)](
-                   caf::local_actor* parent) -> caf::expected<caf::actor> {
+  result.start = [options = std::move(options), children = std::move(children)](
+                     caf::local_actor* parent) -> caf::expected<caf::actor> {
     auto child = supervisor(parent, options, children);
     if (!child)
       return std::move(child.error());
@@ -125,8 +124,9 @@ std::optional<std::string> supervisor_options::validate() const {
 std::optional<std::string> check_child(const supervisor_options& options,
                                        const child_spec& spec) {
   if (spec.significant && options.significance == auto_shutdown::never)
-    return "child '" + spec.id + "' is significant under a supervisor that "
-           "never shuts down by itself";
+    return "child '" + spec.id
+           + "' is significant under a supervisor that "
+             "never shuts down by itself";
   return spec.validate();
 }
 
@@ -157,82 +157,82 @@ std::string render_reason(const caf::actor_system& system,
 
 const char* to_string(supervisor_errc x) {
   switch (x) {
-    case supervisor_errc::bad_spec:
-      return "bad_spec";
-    case supervisor_errc::already_started:
-      return "already_started";
-    case supervisor_errc::already_present:
-      return "already_present";
-    case supervisor_errc::not_found:
-      return "not_found";
-    case supervisor_errc::running:
-      return "running";
-    case supervisor_errc::restarting:
-      return "restarting";
-    case supervisor_errc::start_failed:
-      return "start_failed";
-    case supervisor_errc::shutting_down:
-      return "shutting_down";
-    case supervisor_errc::intensity_exceeded:
-      return "intensity_exceeded";
+  case supervisor_errc::bad_spec:
+    return "bad_spec";
+  case supervisor_errc::already_started:
+    return "already_started";
+  case supervisor_errc::already_present:
+    return "already_present";
+  case supervisor_errc::not_found:
+    return "not_found";
+  case supervisor_errc::running:
+    return "running";
+  case supervisor_errc::restarting:
+    return "restarting";
+  case supervisor_errc::start_failed:
+    return "start_failed";
+  case supervisor_errc::shutting_down:
+    return "shutting_down";
+  case supervisor_errc::intensity_exceeded:
+    return "intensity_exceeded";
   }
   return "";
 }
 
 const char* to_string(restart_strategy x) {
   switch (x) {
-    case restart_strategy::one_for_one:
-      return "one_for_one";
-    case restart_strategy::one_for_all:
-      return "one_for_all";
-    case restart_strategy::rest_for_one:
-      return "rest_for_one";
+  case restart_strategy::one_for_one:
+    return "one_for_one";
+  case restart_strategy::one_for_all:
+    return "one_for_all";
+  case restart_strategy::rest_for_one:
+    return "rest_for_one";
   }
   return "";
 }
 
 const char* to_string(auto_shutdown x) {
   switch (x) {
-    case auto_shutdown::never:
-      return "never";
-    case auto_shutdown::any_significant:
-      return "any_significant";
-    case auto_shutdown::all_significant:
-      return "all_significant";
+  case auto_shutdown::never:
+    return "never";
+  case auto_shutdown::any_significant:
+    return "any_significant";
+  case auto_shutdown::all_significant:
+    return "all_significant";
   }
   return "";
 }
 
 const char* to_string(child_state x) {
   switch (x) {
-    case child_state::up:
-      return "up";
-    case child_state::waiting:
-      return "waiting";
-    case child_state::stopping:
-      return "stopping";
-    case child_state::down:
-      return "down";
+  case child_state::up:
+    return "up";
+  case child_state::waiting:
+    return "waiting";
+  case child_state::stopping:
+    return "stopping";
+  case child_state::down:
+    return "down";
   }
   return "";
 }
 
 const char* to_string(supervisor_event::kind x) {
   switch (x) {
-    case supervisor_event::kind::started:
-      return "started";
-    case supervisor_event::kind::start_failed:
-      return "start_failed";
-    case supervisor_event::kind::ended:
-      return "ended";
-    case supervisor_event::kind::restart_due:
-      return "restart_due";
-    case supervisor_event::kind::killed:
-      return "killed";
-    case supervisor_event::kind::given_up:
-      return "given_up";
-    case supervisor_event::kind::stopping:
-      return "stopping";
+  case supervisor_event::kind::started:
+    return "started";
+  case supervisor_event::kind::start_failed:
+    return "start_failed";
+  case supervisor_event::kind::ended:
+    return "ended";
+  case supervisor_event::kind::restart_due:
+    return "restart_due";
+  case supervisor_event::kind::killed:
+    return "killed";
+  case supervisor_event::kind::given_up:
+    return "given_up";
+  case supervisor_event::kind::stopping:
+    return "stopping";
   }
   return "";
 }

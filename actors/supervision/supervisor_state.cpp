@@ -25,12 +25,12 @@ bool is_normal(const caf::error& reason) {
 
 bool restarts(restart_type type, bool normal) {
   switch (type) {
-    case restart_type::permanent:
-      return true;
-    case restart_type::transient:
-      return !normal;
-    case restart_type::temporary:
-      return false;
+  case restart_type::permanent:
+    return true;
+  case restart_type::transient:
+    return !normal;
+  case restart_type::temporary:
+    return false;
   }
   return false;
 }
@@ -96,8 +96,7 @@ struct gathering {
 };
 
 supervisor_state::supervisor_state(supervisor_actor::pointer self)
-    : self_{self} {
-}
+    : self_{self} {}
 
 supervisor_state::~supervisor_state() {
   for (auto& x : children_) {
@@ -196,7 +195,8 @@ child_counts supervisor_state::count_children() {
   return result;
 }
 
-void supervisor_state::describe(caf::typed_response_promise<tree_node> promise) {
+void supervisor_state::describe(
+    caf::typed_response_promise<tree_node> promise) {
   auto all = std::make_shared<gathering>();
   all->promise = promise;
   all->root.kind = "supervisor";
@@ -218,10 +218,9 @@ void supervisor_state::describe(caf::typed_response_promise<tree_node> promise) 
 
 void supervisor_state::ask(std::shared_ptr<gathering> all, size_t i,
                            const caf::actor& keeper) {
-  self_
-    ->request(keeper, options_.describe_timeout, atom::describe::value)
-    .then([all, i](tree_node& told) { all->fill(i, std::move(told)); },
-          [all, i](caf::error& why) { all->miss(i, why); });
+  self_->request(keeper, options_.describe_timeout, atom::describe::value)
+      .then([all, i](tree_node& told) { all->fill(i, std::move(told)); },
+            [all, i](caf::error& why) { all->miss(i, why); });
 }
 
 // -- events -------------------------------------------------------------------
@@ -301,8 +300,8 @@ caf::expected<caf::actor> supervisor_state::add_child(child_spec spec) {
     return make_error(supervisor_errc::bad_spec, *problem);
   if (auto x = children_.find(spec.id))
     return make_error(x->state == child_state::down
-                        ? supervisor_errc::already_present
-                        : supervisor_errc::already_started,
+                          ? supervisor_errc::already_present
+                          : supervisor_errc::already_started,
                       spec.id);
   auto& x = children_.append(std::move(spec));
   auto error = start(x);
@@ -323,7 +322,8 @@ caf::expected<caf::actor> supervisor_state::start_again(const std::string& id) {
   return (*x)->handle;
 }
 
-caf::expected<child_info> supervisor_state::forget_child(const std::string& id) {
+caf::expected<child_info>
+supervisor_state::forget_child(const std::string& id) {
   auto x = find_down(id);
   if (!x)
     return std::move(x.error());
@@ -339,13 +339,13 @@ caf::expected<child*> supervisor_state::find_down(const std::string& id) {
   if (x == nullptr)
     return make_error(supervisor_errc::not_found, id);
   switch (x->state) {
-    case child_state::up:
-    case child_state::stopping:
-      return make_error(supervisor_errc::running, id);
-    case child_state::waiting:
-      return make_error(supervisor_errc::restarting, id);
-    case child_state::down:
-      break;
+  case child_state::up:
+  case child_state::stopping:
+    return make_error(supervisor_errc::running, id);
+  case child_state::waiting:
+    return make_error(supervisor_errc::restarting, id);
+  case child_state::down:
+    break;
   }
   return x;
 }
@@ -402,14 +402,14 @@ bool supervisor_state::ends_supervisor(const child& x) {
   if (!x.spec.significant)
     return false;
   switch (options_.significance) {
-    case auto_shutdown::never:
-      return false;
-    case auto_shutdown::any_significant:
-      return true;
-    case auto_shutdown::all_significant:
-      return std::none_of(children_.begin(), children_.end(), [](auto& y) {
-        return y.spec.significant && y.state != child_state::down;
-      });
+  case auto_shutdown::never:
+    return false;
+  case auto_shutdown::any_significant:
+    return true;
+  case auto_shutdown::all_significant:
+    return std::none_of(children_.begin(), children_.end(), [](auto& y) {
+      return y.spec.significant && y.state != child_state::down;
+    });
   }
   return false;
 }

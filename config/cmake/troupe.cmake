@@ -6,7 +6,23 @@ add_library(troupe_flags INTERFACE)
 target_compile_options(troupe_flags INTERFACE
   -Wall -Wextra -Werror -fno-omit-frame-pointer -fno-semantic-interposition)
 target_include_directories(troupe_flags INTERFACE
-  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>)
+  $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>
+  $<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>)
+
+# <troupe/...> in the build tree: each public header forwards to its place
+set(TROUPE_PUBLIC_HEADERS
+  module=actors/core/module.hpp
+  plugin=actors/core/plugin.hpp
+  errors=actors/core/errors.hpp
+  supervisor=actors/supervision/supervisor.hpp
+  runtime=nodes/runtime.hpp
+  testing=nodes/testing.hpp)
+foreach(entry IN LISTS TROUPE_PUBLIC_HEADERS)
+  string(REGEX REPLACE "=.*" "" header_name "${entry}")
+  string(REGEX REPLACE ".*=" "" header_path "${entry}")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/include/troupe/${header_name}.hpp
+       CONTENT "#pragma once\n\n#include \"${header_path}\"\n")
+endforeach()
 
 # troupe_layer(NAME SOURCES... [LINK targets...])
 function(troupe_layer name)
@@ -19,6 +35,12 @@ function(troupe_layer name)
   endif()
   add_library(troupe_${name} SHARED ${arg_SOURCES})
   add_library(troupe::${name} ALIAS troupe_${name})
+  set_property(GLOBAL APPEND PROPERTY TROUPE_LAYERS troupe_${name})
+  set_target_properties(troupe_${name} PROPERTIES EXPORT_NAME ${name} INSTALL_RPATH "$ORIGIN")
+  target_compile_features(troupe_${name} PUBLIC cxx_std_20)
+  target_include_directories(troupe_${name} INTERFACE
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+    $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/troupe>)
   target_link_libraries(troupe_${name} PUBLIC ${arg_LINK} $<BUILD_INTERFACE:troupe_flags>)
   target_link_options(troupe_${name} PRIVATE -Wl,--as-needed)
   if(NOT TROUPE_SANITIZED)

@@ -1,6 +1,6 @@
-// What waits for a thread of the store. The thread takes all that is there up to
-// a batch, so that the work costs one turn for many who wait, and nobody waits
-// for a timer.
+// What waits for a thread of the store. The thread takes all that is there up
+// to a batch, so that the work costs one turn for many who wait, and nobody
+// waits for a timer.
 
 #pragma once
 
@@ -22,8 +22,8 @@ public:
   /// @param limit how many wait at most
   explicit batch_queue(size_t limit) : limit_(limit) {}
 
-  /// False if it is full or closed; then `x` is as it was.
-  [[nodiscard]] bool push(T&& x) {
+  /// Takes `x`. False if it is full or closed; then `x` is as it was.
+  [[nodiscard]] bool push(T& x) {
     {
       std::lock_guard guard{mutex_};
       if (closed_ || waiting_.size() >= limit_)

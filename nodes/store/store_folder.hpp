@@ -1,7 +1,7 @@
 // The folder that a node keeps its data in. Two nodes on one folder would both
 // believe that they own every entity, and a network file system keeps neither
-// SQLite's locks nor its shared memory: both are refused at the start, where the
-// operator sees it, and not found out later from data that went wrong.
+// SQLite's locks nor its shared memory: both are refused at the start, where
+// the operator sees it, and not found out later from data that went wrong.
 
 #pragma once
 

@@ -46,14 +46,14 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
     return parsed.error();
   try {
     switch (parsed->kind) {
-      case store_url::scheme::sqlite:
-        return std::unique_ptr<state_store>{
+    case store_url::scheme::sqlite:
+      return std::unique_ptr<state_store>{
           std::make_unique<sqlite_store>(parsed->location)};
-      case store_url::scheme::memory:
-        return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
-      case store_url::scheme::postgresql:
-        return error{errc::not_implemented,
-                     "PostgreSQL as a store is not built yet"};
+    case store_url::scheme::memory:
+      return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
+    case store_url::scheme::postgresql:
+      return error{errc::not_implemented,
+                   "PostgreSQL as a store is not built yet"};
     }
   } catch (const error_exception& e) {
     return e.reason();

@@ -22,11 +22,11 @@ caf::behavior adder(caf::event_based_actor*) {
 caf::behavior ticker(caf::event_based_actor* self, caf::actor to) {
   self->delayed_send(self, 1s, std::string{"tick"});
   return {
-    [=](const std::string&) {
-      self->send(to, 1);
-      self->delayed_send(self, 1s, std::string{"tick"});
-    },
-    [](int) { /* the sum, which nobody asked for */ },
+      [=](const std::string&) {
+        self->send(to, 1);
+        self->delayed_send(self, 1s, std::string{"tick"});
+      },
+      [](int) { /* the sum, which nobody asked for */ },
   };
 }
 
@@ -76,7 +76,6 @@ TEST_F(actor_fixture_test, delivers_one_message_at_a_time_in_a_transcript) {
   expect_nothing(sum);
   caf::anon_send(sum, 4);
   caf::anon_send(sum, 5);
-  EXPECT_EQ(mailbox_size(sum), 2u);
   disallow<std::string>(sum);
   auto [first] = expect<int>(sum);
   EXPECT_EQ(first, 4);

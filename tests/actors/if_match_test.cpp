@@ -30,8 +30,7 @@ TEST(if_match, holds_for_zero_before_the_first_commit) {
 
 TEST(if_match, cannot_read_what_the_grammar_does_not_have) {
   for (auto x : {"", " ", ",", "7", "\"7", "7\"", "\"7\" \"8\"", "*,\"7\"",
-                 "\"7\",*", "w/\"7\"", "W/7", "\"7 \"", "\"7\"x", "**",
-                 "'7'"})
+                 "\"7\",*", "w/\"7\"", "W/7", "\"7 \"", "\"7\"x", "**", "'7'"})
     EXPECT_EQ(check_if_match(x, 7), if_match::malformed) << x;
 }
 

@@ -1,6 +1,7 @@
 // Services in virtual time, over a store that fails as the test says.
 
 #include <cmath>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -24,7 +25,8 @@ using namespace std::chrono_literals;
 
 using fate = testing::test_store::fate;
 
-// -- what is served ------------------------------------------------------------
+// -- what is served
+// ------------------------------------------------------------
 
 struct counter {
   int value = 0;
@@ -78,8 +80,8 @@ struct counter {
 
   task<int> add_to(context& ctx, text key, int by) {
     value += by;
-    co_return co_await ctx.entity<counter>(key.value)
-      .call(&counter::increment, by);
+    co_return co_await ctx.entity<counter>(key.value).call(&counter::increment,
+                                                           by);
   }
 };
 
@@ -114,34 +116,34 @@ module served() {
     co_return co_await ctx.entity<counter>(key.value).call(&counter::get);
   });
   m.service<counter>("counter")
-    .method("get", &counter::get)
-    .method("increment", &counter::increment)
-    .method("spoil", &counter::spoil)
-    .method("refuse", &counter::refuse)
-    .method("add_twice", &counter::add_twice)
-    .method("add_later", &counter::add_later)
-    .method("ask_nobody", &counter::ask_nobody)
-    .method("ask_itself", &counter::ask_itself)
-    .method("ask_through", &counter::ask_itself_through_a_function)
-    .method("ask_the_next", &counter::ask_the_next)
-    .method("add_to", &counter::add_to);
+      .method("get", &counter::get)
+      .method("increment", &counter::increment)
+      .method("spoil", &counter::spoil)
+      .method("refuse", &counter::refuse)
+      .method("add_twice", &counter::add_twice)
+      .method("add_later", &counter::add_later)
+      .method("ask_nobody", &counter::ask_nobody)
+      .method("ask_itself", &counter::ask_itself)
+      .method("ask_through", &counter::ask_itself_through_a_function)
+      .method("ask_the_next", &counter::ask_the_next)
+      .method("add_to", &counter::add_to);
   m.service<box>("box")
-    .method("put", &box::put)
-    .method("take", &box::take)
-    .method("wrap", &box::wrap)
-    .method("divide_by_zero", &box::divide_by_zero)
-    .method("garble", &box::garble);
+      .method("put", &box::put)
+      .method("take", &box::take)
+      .method("wrap", &box::wrap)
+      .method("divide_by_zero", &box::divide_by_zero)
+      .method("garble", &box::garble);
   return m;
 }
 
-// -- who calls -----------------------------------------------------------------
+// -- who calls
+// -----------------------------------------------------------------
 
 /// A call and what became of it.
 class outcome final : public reply_port {
 public:
   explicit outcome(std::string body)
-    : call(caf::make_counted<raw_invocation>(
-      payload{std::move(body), {}})) {
+      : call(caf::make_counted<raw_invocation>(payload{std::move(body), {}})) {
     call->port = this;
   }
 
@@ -155,8 +157,8 @@ public:
       return "-";
     EXPECT_EQ(answers, 1) << "answered more than once";
     if (auto x = call->failure())
-      return std::string{x->type()} + " " + std::string{to_string(
-        x->what_happened())};
+      return std::string{x->type()} + " "
+             + std::string{to_string(x->what_happened())};
     return call->result().bytes;
   }
 
@@ -164,8 +166,11 @@ public:
   int answers = 0;
 };
 
+using outcome_ptr = std::shared_ptr<outcome>;
+
 /// What outlives the actors.
 struct outside {
+  std::vector<outcome_ptr> outcomes;
   testing::test_store store;
   route_source routes;
   deadline_keeper deadlines{time_point{}};
@@ -186,8 +191,8 @@ protected:
   void serve(service_options options) {
     auto table = std::make_shared<route_table>();
     for (auto& x : module_.functions()) {
-      auto target = caf::make_counted<function_target>(system(), x, 1,
-                                                       x->limits, env);
+      auto target =
+          caf::make_counted<function_target>(system(), x, 1, x->limits, env);
       own(system().spawn<pool_actor>(target, pool_options{}));
       table->functions[x->name].latest = target;
     }
@@ -202,15 +207,12 @@ protected:
   }
 
   service_target& target(const std::string& name = "counter") {
-    return static_cast<service_target&>(
-      *routes.load()->services.at(name).host);
+    return static_cast<service_target&>(*routes.load()->services.at(name).host);
   }
 
-  using outcome_ptr = std::shared_ptr<outcome>;
-
   /// Submits a call; it is answered as messages and time go on.
-  outcome_ptr begin(std::string key, std::string method,
-                    std::string body = {}, std::string if_match = {},
+  outcome_ptr begin(std::string key, std::string method, std::string body = {},
+                    std::string if_match = {},
                     std::chrono::nanoseconds timeout = 30s) {
     return begin_at("counter", std::move(key), std::move(method),
                     std::move(body), std::move(if_match), timeout);
@@ -218,14 +220,12 @@ protected:
 
   outcome_ptr begin_at(const std::string& service, std::string key,
                        std::string method, std::string body,
-                       std::string if_match,
-                       std::chrono::nanoseconds timeout) {
+                       std::string if_match, std::chrono::nanoseconds timeout) {
     auto result = std::make_shared<outcome>(std::move(body));
     result->call->submitted = now();
     result->call->deadline = now() + timeout;
-    result->call->entity = std::make_unique<entity_call>(
-      entity_call{service, std::move(key), std::move(method),
-                  std::move(if_match)});
+    result->call->entity = std::make_unique<entity_call>(entity_call{
+        service, std::move(key), std::move(method), std::move(if_match)});
     submit_watched(env, target(service), result->call, system(), nullptr);
     outcomes.push_back(result);
     return result;
@@ -250,16 +250,16 @@ protected:
   std::string stored(const std::string& key) {
     auto i = store.entities.find({"counter", key});
     return i == store.entities.end()
-             ? "-"
-             : std::to_string(i->second.revision) + " " + i->second.state;
+               ? "-"
+               : std::to_string(i->second.revision) + " " + i->second.state;
   }
 
   module module_ = served();
   std::map<std::string, caf::actor> hosts;
-  std::vector<outcome_ptr> outcomes;
 };
 
-// -- state ---------------------------------------------------------------------
+// -- state
+// ---------------------------------------------------------------------
 
 TEST_F(service_test, answers_with_the_state_and_its_revision) {
   auto first = begin("k", "get");
@@ -383,7 +383,8 @@ TEST_F(service_test, loses_no_call_that_meets_a_passivation) {
   }
 }
 
-// -- methods that fail -----------------------------------------------------------
+// -- methods that fail
+// -----------------------------------------------------------
 
 TEST_F(service_test, goes_back_to_its_snapshot_when_a_method_throws) {
   call("k", "increment", "1");
@@ -441,7 +442,8 @@ TEST_F(service_test, keeps_the_deepest_argument_over_a_passivation) {
   EXPECT_EQ(store.loads, 2u);
 }
 
-// -- If-Match --------------------------------------------------------------------
+// -- If-Match
+// --------------------------------------------------------------------
 
 TEST_F(service_test, runs_a_call_whose_condition_holds) {
   EXPECT_EQ(call("k", "increment", "1", "\"0\""), "1");
@@ -460,7 +462,8 @@ TEST_F(service_test, runs_no_call_whose_condition_does_not_hold) {
   EXPECT_EQ(store.commits, 1u);
 }
 
-// -- the store fails ---------------------------------------------------------------
+// -- the store fails
+// ---------------------------------------------------------------
 
 TEST_F(service_test, loads_anew_after_a_commit_was_refused) {
   call("k", "increment", "1");
@@ -573,7 +576,8 @@ TEST_F(service_test, harms_no_stored_state_that_does_not_fit_its_class) {
   EXPECT_EQ(store.commits, 0u);
 }
 
-// -- the queue -----------------------------------------------------------------------
+// -- the queue
+// -----------------------------------------------------------------------
 
 TEST_F(service_test, answers_at_the_deadline_and_runs_no_call_that_is_late) {
   store.held = true;
@@ -672,7 +676,8 @@ TEST_F(service_test, takes_so_many_calls_for_the_whole_service_and_no_more) {
   EXPECT_EQ(call("c", "get"), "0");
 }
 
-// -- coroutines ------------------------------------------------------------------------
+// -- coroutines
+// ------------------------------------------------------------------------
 
 TEST_F(service_test, holds_the_entity_while_its_method_calls_a_function) {
   auto slow = begin("k", "add_twice", "3");
@@ -732,7 +737,26 @@ TEST_F(service_test, ends_a_nested_call_at_the_deadline_of_the_outer_one) {
   EXPECT_EQ(call("b", "get"), "0");
 }
 
-// -- the end -----------------------------------------------------------------------------
+TEST_F(service_test, answers_who_waits_for_an_entity_that_waits_for_it) {
+  store.held = true;
+  auto a = begin("a", "add_to", "[\"b\", 1]", {}, 1s);
+  auto b = begin("b", "add_to", "[\"a\", 1]", {}, 1s);
+  run();
+  store.release();
+  run();
+  EXPECT_EQ(a->text(), "-");
+  EXPECT_EQ(b->text(), "-");
+  advance(1s + deadlines.tick());
+  EXPECT_EQ(a->text().substr(0, 17), "deadline_exceeded");
+  EXPECT_EQ(b->text().substr(0, 17), "deadline_exceeded");
+  advance(1s);
+  EXPECT_TRUE(target().idle());
+  EXPECT_EQ(call("a", "increment", "0"), "0");
+  EXPECT_EQ(call("b", "increment", "0"), "0");
+}
+
+// -- the end
+// -----------------------------------------------------------------------------
 
 TEST_F(service_test, answers_all_that_is_pending_when_its_host_ends) {
   auto committing = begin("a", "get");
@@ -820,7 +844,8 @@ TEST_F(service_test, ends_at_once_when_it_is_drained_idle) {
   EXPECT_TRUE(ended(hosts["counter"]));
 }
 
-// -- what others see of it -----------------------------------------------------------------
+// -- what others see of it
+// -----------------------------------------------------------------
 
 TEST_F(service_test, describes_its_entities_and_the_methods_they_are_in) {
   call("idle", "get");

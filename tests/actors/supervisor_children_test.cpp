@@ -46,9 +46,9 @@ public:
   supervisor_actor one_of_each() {
     auto opts = options();
     opts.backoff = {1h, 1h};
-    auto result = supervise(
-      opts, {worker("up"), worker("waiting"),
-             worker("stopping", permanent, stubborn), worker("down", transient)});
+    auto result = supervise(opts, {worker("up"), worker("waiting"),
+                                   worker("stopping", permanent, stubborn),
+                                   worker("down", transient)});
     end_child(result, "waiting", "kill");
     end_child(result, "down", "normal");
     ask<child_info>(result, atom::terminate::value, std::string{"stopping"});
@@ -132,8 +132,8 @@ TEST_F(supervisor_children, keeps_a_child_with_nothing_to_run) {
 
 TEST_F(supervisor_children, stops_a_child_and_keeps_its_specification) {
   auto parent = supervise(options(), {worker("a"), worker("b")});
-  auto info = request<child_info>(parent, atom::terminate::value,
-                                  std::string{"a"});
+  auto info =
+      request<child_info>(parent, atom::terminate::value, std::string{"a"});
   ASSERT_TRUE(info);
   EXPECT_EQ(info->state, child_state::down);
   EXPECT_FALSE(info->handle);
@@ -150,10 +150,9 @@ TEST_F(supervisor_children, forgets_a_temporary_child_that_it_stopped) {
 
 TEST_F(supervisor_children, answers_when_the_child_has_ended_and_not_before) {
   auto parent = supervise(options(), {worker("a", permanent, stubborn)});
-  auto one
-    = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
-  auto other
-    = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+  auto one = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+  auto other =
+      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   advance(4s);
   EXPECT_FALSE(one->ready());
   EXPECT_FALSE(other->ready());
@@ -163,8 +162,8 @@ TEST_F(supervisor_children, answers_when_the_child_has_ended_and_not_before) {
 }
 
 TEST_F(supervisor_children, restarts_others_while_it_waits_for_one_to_stop) {
-  auto parent
-    = supervise(options(), {worker("a"), worker("b", permanent, stubborn)});
+  auto parent =
+      supervise(options(), {worker("a"), worker("b", permanent, stubborn)});
   ask<child_info>(parent, atom::terminate::value, std::string{"b"});
   run();
   end_child(parent, "a", "kill");
@@ -229,8 +228,8 @@ TEST_F(supervisor_children, erases_only_what_is_down) {
 // -- a supervisor that stops --------------------------------------------------
 
 TEST_F(supervisor_children, refuses_requests_while_it_stops) {
-  auto parent
-    = supervise(options(), {worker("a", permanent, stubborn), worker("b")});
+  auto parent =
+      supervise(options(), {worker("a", permanent, stubborn), worker("b")});
   terminate(parent, "b");
   shut_down(parent);
   EXPECT_EQ(start(parent, worker("c")), "shutting_down");
@@ -244,8 +243,8 @@ TEST_F(supervisor_children, refuses_requests_while_it_stops) {
 TEST_F(supervisor_children, answers_a_pending_stop_when_it_stops_itself) {
   auto parent = supervise(options(), {worker("a", permanent, stubborn),
                                       worker("b", permanent, stubborn)});
-  auto stopped
-    = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+  auto stopped =
+      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   shut_down(parent);
   advance(5s);
@@ -256,8 +255,8 @@ TEST_F(supervisor_children, answers_a_pending_stop_when_it_stops_itself) {
 TEST_F(supervisor_children, refuses_what_waited_for_a_group_when_it_stops) {
   auto opts = options();
   opts.strategy = restart_strategy::one_for_all;
-  auto parent
-    = supervise(opts, {worker("a"), worker("b", permanent, stubborn)});
+  auto parent =
+      supervise(opts, {worker("a"), worker("b", permanent, stubborn)});
   end_child(parent, "a", "kill");
   auto started = ask<caf::actor>(parent, atom::start::value, worker("c"));
   run();
@@ -299,9 +298,9 @@ TEST_F(supervisor_children, describes_the_whole_tree) {
   auto router = worker("r");
   router.role = "router";
   auto parent = supervise(
-    options(),
-    {router, supervisor_child("inner", options(), {worker("x"), worker("y")}),
-     worker("z")});
+      options(),
+      {router, supervisor_child("inner", options(), {worker("x"), worker("y")}),
+       worker("z")});
   EXPECT_EQ(outline(describe(parent)),
             "supervisor top up [router r up, "
             "supervisor inner up [worker x up, worker y up], worker z up]");
@@ -314,9 +313,8 @@ TEST_F(supervisor_children, describes_how_each_child_is) {
 }
 
 TEST_F(supervisor_children, describes_the_past_of_a_supervisor_below) {
-  auto parent
-    = supervise(options(), {supervisor_child("inner", options(0),
-                                             {worker("x")})});
+  auto parent = supervise(
+      options(), {supervisor_child("inner", options(0), {worker("x")})});
   kill_newest("x");
   auto inner = describe(parent).children.at(0);
   EXPECT_EQ(inner.restarts, 1u);
@@ -342,7 +340,7 @@ TEST_F(supervisor_children, lists_a_keeper_that_does_not_answer_in_time) {
   auto opts = options();
   opts.describe_timeout = 1s;
   auto parent = supervise(
-    opts, {keeper, supervisor_child("inner", brief, {worker("x"), keeper})});
+      opts, {keeper, supervisor_child("inner", brief, {worker("x"), keeper})});
   auto tree = ask<tree_node>(parent, atom::describe::value);
   advance(1s - 1ns);
   EXPECT_FALSE(tree->ready());

@@ -61,33 +61,34 @@ public:
 
   void random_event(const supervisor_actor& x) {
     switch (draw(0, 9)) {
-      case 0:
-        remember<caf::actor>(x, atom::start::value, random_spec(random_id()));
-        break;
-      case 1:
-        remember<child_info>(x, atom::terminate::value, random_id());
-        break;
-      case 2:
-        remember<caf::actor>(x, atom::restart::value, random_id());
-        break;
-      case 3:
-        remember<child_info>(x, atom::erase::value, random_id());
-        break;
-      case 4:
-        *failing_ = draw(0, 3);
-        break;
-      case 5:
-      case 6:
-        advance(std::chrono::milliseconds{draw(0, 400)});
-        break;
-      default:
-        random_end();
-        break;
+    case 0:
+      remember<caf::actor>(x, atom::start::value, random_spec(random_id()));
+      break;
+    case 1:
+      remember<child_info>(x, atom::terminate::value, random_id());
+      break;
+    case 2:
+      remember<caf::actor>(x, atom::restart::value, random_id());
+      break;
+    case 3:
+      remember<child_info>(x, atom::erase::value, random_id());
+      break;
+    case 4:
+      *failing_ = draw(0, 3);
+      break;
+    case 5:
+    case 6:
+      advance(std::chrono::milliseconds{draw(0, 400)});
+      break;
+    default:
+      random_end();
+      break;
     }
   }
 
   void random_end() {
-    static constexpr const char* ways[] = {"normal", "shutdown", "error", "kill"};
+    static constexpr const char* ways[] = {"normal", "shutdown", "error",
+                                           "kill"};
     auto x = newest(random_id());
     if (x)
       end_child(x, ways[draw(0, 3)]);

@@ -31,11 +31,11 @@ public:
   child_spec stuck(std::string id) {
     auto spec = worker(id);
     spec.start = [this, ordinary = spec.start](
-                   caf::local_actor* parent) -> caf::expected<caf::actor> {
+                     caf::local_actor* parent) -> caf::expected<caf::actor> {
       if (std::exchange(was_stuck_, true))
         return ordinary(parent);
-      stuck_ = caf::actor_cast<caf::actor>(
-        parent->spawn<caf::actor_companion>());
+      stuck_ =
+          caf::actor_cast<caf::actor>(parent->spawn<caf::actor_companion>());
       return stuck_;
     };
     return spec;
@@ -58,8 +58,8 @@ private:
 // -- start and stop -----------------------------------------------------------
 
 TEST_F(supervisor_test, starts_in_order_and_stops_in_reverse) {
-  auto parent = supervise(options(one_for_one),
-                          {worker("a"), worker("b"), worker("c")});
+  auto parent =
+      supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
   EXPECT_EQ(take_log(), "+a +b +c");
   shut_down(parent);
   EXPECT_EQ(take_log(), "-c -b -a");
@@ -123,9 +123,9 @@ TEST_F(supervisor_test, kills_a_brutal_child_at_once) {
 TEST_F(supervisor_test, waits_for_a_supervisor_without_limit) {
   auto slow = worker("leaf", permanent, stubborn);
   slow.stop = stop_policy::within(1h);
-  auto parent = supervise(
-    options(one_for_one),
-    {supervisor_child("inner", options(one_for_one), {slow})});
+  auto parent =
+      supervise(options(one_for_one),
+                {supervisor_child("inner", options(one_for_one), {slow})});
   shut_down(parent);
   advance(1h - 1ms);
   EXPECT_EQ(end_of(parent), "alive");
@@ -158,9 +158,10 @@ TEST_F(supervisor_test, does_not_restart_a_child_that_ends_while_it_stops) {
   EXPECT_EQ(end_of(parent), "user_shutdown");
 }
 
-TEST_F(supervisor_test, does_not_prolong_the_limit_of_a_child_it_stops_already) {
-  auto parent = supervise(options(one_for_one),
-                          {worker("a", permanent, stubborn)});
+TEST_F(supervisor_test,
+       does_not_prolong_the_limit_of_a_child_it_stops_already) {
+  auto parent =
+      supervise(options(one_for_one), {worker("a", permanent, stubborn)});
   ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   advance(3s);
   shut_down(parent);
@@ -220,8 +221,8 @@ TEST_F(supervisor_test, is_not_stopped_by_an_exit_message_of_a_child) {
 }
 
 TEST_F(supervisor_test, kills_its_children_when_it_is_killed) {
-  auto parent
-    = supervise(options(one_for_one),
+  auto parent =
+      supervise(options(one_for_one),
                 {worker("a", permanent, stubborn),
                  supervisor_child("inner", options(one_for_one),
                                   {worker("b", permanent, stubborn)})});
@@ -243,10 +244,10 @@ TEST_F(supervisor_test, kills_its_children_when_nobody_holds_it) {
 }
 
 TEST_F(supervisor_test, forgets_what_was_running_when_it_was_killed_in_a_stop) {
-  auto parent = supervise(options(one_for_one),
-                          {worker("a", permanent, stubborn)});
-  auto stopped = ask<child_info>(parent, atom::terminate::value,
-                                 std::string{"a"});
+  auto parent =
+      supervise(options(one_for_one), {worker("a", permanent, stubborn)});
+  auto stopped =
+      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   caf::anon_send_exit(parent, caf::exit_reason::kill);
   run();
@@ -258,25 +259,24 @@ TEST_F(supervisor_test, forgets_what_was_running_when_it_was_killed_in_a_stop) {
 // -- groups -------------------------------------------------------------------
 
 TEST_F(supervisor_test, one_for_one_starts_only_what_ended) {
-  auto parent = supervise(options(one_for_one),
-                          {worker("a"), worker("b"), worker("c")});
+  auto parent =
+      supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(take_log(), "-b +b");
 }
 
 TEST_F(supervisor_test, one_for_all_stops_in_reverse_and_starts_in_order) {
-  auto parent = supervise(options(one_for_all),
-                          {worker("a"), worker("b"), worker("c")});
+  auto parent =
+      supervise(options(one_for_all), {worker("a"), worker("b"), worker("c")});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(take_log(), "-b -c -a +a +b +c");
 }
 
 TEST_F(supervisor_test, rest_for_one_leaves_what_was_started_before) {
-  auto parent
-    = supervise(options(rest_for_one),
-                {worker("a"), worker("b"), worker("c"), worker("d")});
+  auto parent = supervise(options(rest_for_one),
+                          {worker("a"), worker("b"), worker("c"), worker("d")});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(take_log(), "-b -d -c +b +c +d");
@@ -291,9 +291,8 @@ TEST_F(supervisor_test, counts_the_restarts_of_every_member) {
 }
 
 TEST_F(supervisor_test, forgets_temporary_members_of_a_group) {
-  auto parent
-    = supervise(options(one_for_all),
-                {worker("a"), worker("b", temporary), worker("c")});
+  auto parent = supervise(options(one_for_all),
+                          {worker("a"), worker("b", temporary), worker("c")});
   take_log();
   end_child(parent, "a", "throw");
   EXPECT_EQ(take_log(), "-a -c -b +a +c");
@@ -311,8 +310,8 @@ TEST_F(supervisor_test, starts_members_that_were_down_with_their_group) {
 }
 
 TEST_F(supervisor_test, does_not_count_a_member_that_ends_while_others_stop) {
-  auto parent
-    = supervise(options(one_for_all, 1),
+  auto parent =
+      supervise(options(one_for_all, 1),
                 {worker("a"), worker("b"), worker("c", permanent, stubborn)});
   auto b = child(parent, "b");
   end_child(parent, "a", "throw");
@@ -324,8 +323,8 @@ TEST_F(supervisor_test, does_not_count_a_member_that_ends_while_others_stop) {
 }
 
 TEST_F(supervisor_test, widens_a_group_when_an_earlier_child_ends_meanwhile) {
-  auto parent
-    = supervise(options(rest_for_one, 2),
+  auto parent =
+      supervise(options(rest_for_one, 2),
                 {worker("a"), worker("b"), worker("c", permanent, stubborn)});
   auto a = child(parent, "a");
   take_log();
@@ -341,8 +340,8 @@ TEST_F(supervisor_test, lets_requests_wait_while_a_group_stops) {
   end_child(parent, "a", "throw");
   take_log();
   auto started = ask<caf::actor>(parent, atom::start::value, worker("c"));
-  auto stopped
-    = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+  auto stopped =
+      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   EXPECT_FALSE(started->ready());
   EXPECT_FALSE(stopped->ready());
@@ -384,7 +383,7 @@ TEST_F(supervisor_test, gives_up_past_its_intensity_and_stops_in_reverse) {
   end_child(parent, "b", "error");
   EXPECT_EQ(take_log(), "-b -c -a");
   EXPECT_EQ(end_of(parent).find("intensity_exceeded: 'b': "), 0u)
-    << end_of(parent);
+      << end_of(parent);
 }
 
 TEST_F(supervisor_test, of_intensity_zero_gives_up_at_the_first_crash) {
@@ -434,8 +433,8 @@ TEST_F(supervisor_test, does_not_count_ends_that_lead_to_no_restart) {
 // gives up at the second; so does the middle one, and so does the root: a start
 // plus a restart on each of three levels is 2 * 2 * 2 lives of the leaf.
 TEST_F(supervisor_test, escalates_through_two_levels) {
-  auto inner = supervisor_child("inner", options(one_for_one, 1),
-                                {worker("leaf")});
+  auto inner =
+      supervisor_child("inner", options(one_for_one, 1), {worker("leaf")});
   auto middle = supervisor_child("middle", options(one_for_one, 1),
                                  {worker("bystander"), inner});
   auto root = supervise(options(one_for_one, 1), {middle});
@@ -451,12 +450,12 @@ TEST_F(supervisor_test, escalates_through_two_levels) {
                               "intensity_exceeded: 'inner': "
                               "intensity_exceeded: 'leaf': kill"),
             0u)
-    << end_of(root);
+      << end_of(root);
 }
 
 TEST_F(supervisor_test, restarts_a_transient_supervisor_that_gave_up) {
-  auto inner = supervisor_child("inner", options(one_for_one, 0),
-                                {worker("leaf")});
+  auto inner =
+      supervisor_child("inner", options(one_for_one, 0), {worker("leaf")});
   inner.restart = transient;
   auto root = supervise(options(one_for_one, 1), {inner});
   kill_newest("leaf");
@@ -465,8 +464,8 @@ TEST_F(supervisor_test, restarts_a_transient_supervisor_that_gave_up) {
 }
 
 TEST_F(supervisor_test, leaves_a_transient_supervisor_that_was_told_to_stop) {
-  auto inner = supervisor_child("inner", options(one_for_one),
-                                {worker("leaf")});
+  auto inner =
+      supervisor_child("inner", options(one_for_one), {worker("leaf")});
   inner.restart = transient;
   auto root = supervise(options(one_for_one), {inner});
   caf::anon_send_exit(child(root, "inner"), caf::exit_reason::user_shutdown);
@@ -476,11 +475,11 @@ TEST_F(supervisor_test, leaves_a_transient_supervisor_that_was_told_to_stop) {
 }
 
 TEST_F(supervisor_test, stops_a_tree_from_its_leaves) {
-  auto root = supervise(
-    options(one_for_one),
-    {worker("a"),
-     supervisor_child("inner", options(one_for_one), {worker("b"), worker("c")}),
-     worker("d")});
+  auto root = supervise(options(one_for_one),
+                        {worker("a"),
+                         supervisor_child("inner", options(one_for_one),
+                                          {worker("b"), worker("c")}),
+                         worker("d")});
   EXPECT_EQ(take_log(), "+a +d +b +c");
   shut_down(root);
   EXPECT_EQ(take_log(), "-d -c -b -a");
@@ -598,7 +597,8 @@ TEST_F(supervisor_test, calls_off_a_restart_when_told_to_stop_the_child) {
   EXPECT_EQ(take_log(), "+a -a");
 }
 
-TEST_F(supervisor_test, starts_the_rest_of_a_group_whose_trigger_was_called_off) {
+TEST_F(supervisor_test,
+       starts_the_rest_of_a_group_whose_trigger_was_called_off) {
   auto parent = supervise(with_backoff(rest_for_one),
                           {worker("a"), worker("b"), worker("c")});
   end_child(parent, "a", "kill");
@@ -609,7 +609,8 @@ TEST_F(supervisor_test, starts_the_rest_of_a_group_whose_trigger_was_called_off)
 }
 
 TEST_F(supervisor_test, stops_at_once_while_children_wait) {
-  auto parent = supervise(with_backoff(one_for_all), {worker("a"), worker("b")});
+  auto parent =
+      supervise(with_backoff(one_for_all), {worker("a"), worker("b")});
   end_child(parent, "a", "kill");
   shut_down(parent);
   EXPECT_EQ(end_of(parent), "user_shutdown");
@@ -622,8 +623,8 @@ TEST_F(supervisor_test, stops_at_once_while_children_wait) {
 TEST_F(supervisor_test, stops_what_it_started_when_a_first_start_fails) {
   auto failing = std::make_shared<int>(1);
   auto parent = supervise(
-    options(one_for_one),
-    {worker("a"), worker("b"), flaky(worker("c"), failing), worker("d")});
+      options(one_for_one),
+      {worker("a"), worker("b"), flaky(worker("c"), failing), worker("d")});
   EXPECT_EQ(take_log(), "+a +b !c -b -a");
   EXPECT_EQ(end_of(parent).find("start_failed: 'c': "), 0u) << end_of(parent);
 }
@@ -651,7 +652,8 @@ TEST_F(supervisor_test, takes_an_empty_handle_for_nothing_to_run) {
 
 TEST_F(supervisor_test, tries_a_failed_restart_again_and_counts_it) {
   auto failing = std::make_shared<int>(0);
-  auto parent = supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
+  auto parent =
+      supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
   *failing = 2;
   end_child(parent, "a", "kill");
   EXPECT_EQ(take_log(), "+a -a !a !a +a");
@@ -662,7 +664,8 @@ TEST_F(supervisor_test, tries_a_failed_restart_again_and_counts_it) {
 
 TEST_F(supervisor_test, gives_up_when_a_restart_fails_too_often) {
   auto failing = std::make_shared<int>(0);
-  auto parent = supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
+  auto parent =
+      supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
   *failing = 100;
   end_child(parent, "a", "kill");
   EXPECT_EQ(take_log(), "+a -a !a !a !a");
@@ -671,8 +674,8 @@ TEST_F(supervisor_test, gives_up_when_a_restart_fails_too_often) {
 
 TEST_F(supervisor_test, serves_a_shutdown_between_two_tries) {
   auto failing = std::make_shared<int>(0);
-  auto parent
-    = supervise(options(one_for_one, 1000), {flaky(worker("a"), failing)});
+  auto parent =
+      supervise(options(one_for_one, 1000), {flaky(worker("a"), failing)});
   *failing = 1000;
   end_child(child(parent, "a"), "kill");
   caf::anon_send_exit(parent, caf::exit_reason::user_shutdown);
@@ -683,9 +686,9 @@ TEST_F(supervisor_test, serves_a_shutdown_between_two_tries) {
 
 TEST_F(supervisor_test, one_for_all_starts_again_from_the_first) {
   auto failing = std::make_shared<int>(0);
-  auto parent = supervise(options(one_for_all, 5),
-                          {worker("a"), flaky(worker("b"), failing),
-                           worker("c")});
+  auto parent =
+      supervise(options(one_for_all, 5),
+                {worker("a"), flaky(worker("b"), failing), worker("c")});
   take_log();
   *failing = 1;
   end_child(parent, "c", "kill");
@@ -694,9 +697,9 @@ TEST_F(supervisor_test, one_for_all_starts_again_from_the_first) {
 
 TEST_F(supervisor_test, rest_for_one_goes_on_from_the_one_that_failed) {
   auto failing = std::make_shared<int>(0);
-  auto parent = supervise(options(rest_for_one, 5),
-                          {worker("a"), flaky(worker("b"), failing),
-                           worker("c")});
+  auto parent =
+      supervise(options(rest_for_one, 5),
+                {worker("a"), flaky(worker("b"), failing), worker("c")});
   take_log();
   *failing = 2;
   end_child(parent, "a", "kill");
@@ -704,10 +707,11 @@ TEST_F(supervisor_test, rest_for_one_goes_on_from_the_one_that_failed) {
 }
 
 TEST_F(supervisor_test, counts_a_crash_in_the_first_behavior_as_a_crash) {
-  auto parent = supervise(options(one_for_one, 2), {worker("a", permanent, [](
-    caf::event_based_actor*) -> caf::behavior {
-    throw std::runtime_error{"cannot start"};
-  })});
+  auto parent = supervise(
+      options(one_for_one, 2),
+      {worker("a", permanent, [](caf::event_based_actor*) -> caf::behavior {
+        throw std::runtime_error{"cannot start"};
+      })});
   EXPECT_EQ(take_log(), "+a -a +a -a +a -a");
   EXPECT_EQ(end_of(parent).find("intensity_exceeded: 'a': "), 0u);
 }
@@ -722,8 +726,9 @@ child_spec significant(child_spec spec) {
 TEST_F(supervisor_test, shuts_down_with_any_significant_child) {
   auto opts = options(one_for_one);
   opts.significance = auto_shutdown::any_significant;
-  auto parent = supervise(opts, {worker("a"), significant(worker("b", transient)),
-                                 significant(worker("c", transient))});
+  auto parent =
+      supervise(opts, {worker("a"), significant(worker("b", transient)),
+                       significant(worker("c", transient))});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(end_of(parent), "alive") << "a restart is no end";

@@ -173,28 +173,28 @@ TEST_P(quarantine_property, holds_its_promises_under_random_events) {
   for (auto i = 0; i < 5000; ++i) {
     now += std::chrono::milliseconds{draw(600)};
     switch (draw(5)) {
-      case 0:
-      case 1:
-        door.record_crash(now);
-        break;
-      case 2:
-        door.record_success(now);
-        break;
-      case 3:
-        if (draw(3) == 0)
-          door.record_inconclusive(now);
-        break;
-      default: {
-        auto answer = door.admit(now);
-        ASSERT_EQ(answer == verdict::admit, was == state::closed);
-        if (answer == verdict::probe) {
-          // not before the cool-down, and not beside a probe that lives
-          ASSERT_GE(now, was == state::quarantined ? due : probe_since + 3s);
-          ++probes;
-          probe_since = now;
-        }
-        break;
+    case 0:
+    case 1:
+      door.record_crash(now);
+      break;
+    case 2:
+      door.record_success(now);
+      break;
+    case 3:
+      if (draw(3) == 0)
+        door.record_inconclusive(now);
+      break;
+    default: {
+      auto answer = door.admit(now);
+      ASSERT_EQ(answer == verdict::admit, was == state::closed);
+      if (answer == verdict::probe) {
+        // not before the cool-down, and not beside a probe that lives
+        ASSERT_GE(now, was == state::quarantined ? due : probe_since + 3s);
+        ++probes;
+        probe_since = now;
       }
+      break;
+    }
     }
     ASSERT_LE(door.retry_after(now), 5s);
     if (door.current() == state::quarantined)
@@ -204,8 +204,7 @@ TEST_P(quarantine_property, holds_its_promises_under_random_events) {
   EXPECT_GT(probes, 10);
 }
 
-INSTANTIATE_TEST_SUITE_P(seeds, quarantine_property,
-                         ::testing::Range(1u, 21u));
+INSTANTIATE_TEST_SUITE_P(seeds, quarantine_property, ::testing::Range(1u, 21u));
 
 } // namespace
 } // namespace troupe

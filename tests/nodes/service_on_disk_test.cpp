@@ -41,19 +41,18 @@ struct counter {
 
   task<int> pass_on(context& ctx, text key) {
     ++value;
-    co_return co_await ctx.entity<counter>(key.value)
-      .call(&counter::increment);
+    co_return co_await ctx.entity<counter>(key.value).call(&counter::increment);
   }
 };
 
 module served() {
   module m;
   m.service<counter>("counter")
-    .method("get", &counter::get)
-    .method("increment", &counter::increment)
-    .method("spoil", &counter::spoil)
-    .method("pass_on", &counter::pass_on)
-    .timeout(300s);
+      .method("get", &counter::get)
+      .method("increment", &counter::increment)
+      .method("spoil", &counter::spoil)
+      .method("pass_on", &counter::pass_on)
+      .timeout(300s);
   return m;
 }
 
@@ -62,13 +61,13 @@ class small_node {
 public:
   explicit small_node(const std::filesystem::path& folder,
                       service_options options = {})
-    : store_(std::make_unique<sqlite_store>(folder)),
-      system_(config_.set("scheduler.max-threads", size_t{3})),
-      deadlines_(system_.clock().now()),
-      ticker_(spawn_deadline_ticker(system_, deadlines_)) {
+      : store_(std::make_unique<sqlite_store>(folder)),
+        system_(config_.set("scheduler.max-threads", size_t{3})),
+        deadlines_(system_.clock().now()),
+        ticker_(spawn_deadline_ticker(system_, deadlines_)) {
     auto& definition = module_.services().front();
-    auto target = caf::make_counted<service_target>(definition, *store_, env_,
-                                                    options);
+    auto target =
+        caf::make_counted<service_target>(definition, *store_, env_, options);
     host_ = system_.spawn<host_actor>(target);
     auto table = std::make_shared<route_table>();
     table->services["counter"] = {target, definition};
@@ -88,12 +87,11 @@ public:
                      std::string body = {}) {
     call_port port{system_, env_};
     auto target = port.service("counter").value();
-    auto call = caf::make_counted<raw_invocation>(
-      payload{std::move(body), {}});
+    auto call = caf::make_counted<raw_invocation>(payload{std::move(body), {}});
     blocking_port waiter;
     call->port = &waiter;
     call->entity = std::make_unique<entity_call>(
-      entity_call{"counter", std::move(key), std::move(method), {}});
+        entity_call{"counter", std::move(key), std::move(method), {}});
     port.prepare(*call, *target, {});
     lender thread{system_, nullptr, true};
     target->submit(call, thread);
@@ -140,8 +138,7 @@ TEST(service_on_disk, has_every_change_once_from_many_threads) {
       for (int i = 0; i < rounds; ++i) {
         auto key = "k" + std::to_string(i % 4);
         EXPECT_TRUE(node.call(key, "increment"));
-        EXPECT_EQ(node.call(key, "spoil").error().what_happened(),
-                  effect::ran);
+        EXPECT_EQ(node.call(key, "spoil").error().what_happened(), effect::ran);
       }
     });
   }
@@ -157,8 +154,8 @@ TEST(service_on_disk, loses_no_call_while_entities_come_and_go) {
   small_node node{folder.path(), options};
   on_threads(4, [&](int thread) {
     for (int i = 0; i < 300; ++i) {
-      auto x = node.call("k" + std::to_string((i * 7 + thread) % 5),
-                         "increment");
+      auto x =
+          node.call("k" + std::to_string((i * 7 + thread) % 5), "increment");
       EXPECT_TRUE(x) << x.error().message();
     }
   });
@@ -173,8 +170,8 @@ TEST(service_on_disk, passes_calls_on_between_entities) {
   small_node node{folder.path()};
   on_threads(4, [&](int thread) {
     for (int i = 0; i < 50; ++i)
-      EXPECT_TRUE(node.call("a" + std::to_string(thread), "pass_on",
-                            "\"shared\""));
+      EXPECT_TRUE(
+          node.call("a" + std::to_string(thread), "pass_on", "\"shared\""));
   });
   EXPECT_EQ(node.call("shared", "get"), 200);
   EXPECT_EQ(node.call("a0", "get"), 50);

@@ -25,9 +25,9 @@ namespace troupe {
 namespace {
 
 using ::testing::AllOf;
-using ::testing::HasSubstr;
 using testing::change;
 using testing::commit;
+using ::testing::HasSubstr;
 using testing::load;
 
 /// The message of the error that opening `folder` gives; empty if it opens.
@@ -80,7 +80,7 @@ TEST_F(sqlite_store_test, commits_what_waits_before_it_closes) {
     sqlite_store store{folder.path()};
     for (int i = 0; i < 1000; ++i)
       answers.push_back(testing::begin_commit(
-        store, change({"s", std::to_string(i)}, 0, "x")));
+          store, change({"s", std::to_string(i)}, 0, "x")));
   }
   for (auto& x : answers)
     EXPECT_EQ(x.get(), commit_outcome::done);
@@ -95,8 +95,8 @@ TEST_F(sqlite_store_test, fails_a_commit_past_its_queue_and_answers_each) {
   sqlite_store store{folder.path(), options};
   std::vector<std::future<commit_outcome>> answers;
   for (int i = 0; i < 2000; ++i)
-    answers.push_back(testing::begin_commit(
-      store, change({"s", std::to_string(i)}, 0, "x")));
+    answers.push_back(
+        testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
   for (int i = 0; i < 2000; ++i) {
     auto outcome = answers[i].get();
     auto found = load(store, {"s", std::to_string(i)}).value();
@@ -170,12 +170,13 @@ TEST(store_folder, knows_network_file_systems_by_their_number) {
   EXPECT_EQ(network_file_system(0xFF534D42), "CIFS");
   EXPECT_EQ(network_file_system(static_cast<int>(0xFF534D42)), "CIFS");
   EXPECT_EQ(network_file_system(0x65735546), "FUSE");
-  EXPECT_EQ(network_file_system(0xEF53), ""); // ext4
+  EXPECT_EQ(network_file_system(0xEF53), "");     // ext4
   EXPECT_EQ(network_file_system(0x58465342), ""); // XFS
   EXPECT_EQ(network_file_system(0x794C7630), ""); // overlayfs
 }
 
-// -- a full disk ---------------------------------------------------------------
+// -- a full disk
+// ---------------------------------------------------------------
 
 TEST_F(sqlite_store_test, fails_a_group_that_the_file_has_no_room_for) {
   sqlite_options options;
@@ -225,7 +226,8 @@ TEST_F(sqlite_store_test, acknowledges_nothing_when_its_log_cannot_grow) {
   EXPECT_FALSE(load(store, {"s", "big"}).value());
 }
 
-// -- kill -9 -------------------------------------------------------------------
+// -- kill -9
+// -------------------------------------------------------------------
 
 /// Commits rising revisions of ten entities and tells each acknowledged one.
 [[noreturn]] void commit_and_tell(const std::filesystem::path& path, int out) {
@@ -236,7 +238,7 @@ TEST_F(sqlite_store_test, acknowledges_nothing_when_its_log_cannot_grow) {
                    [=](commit_outcome outcome) {
                      uint64_t line[] = {key, base + 1};
                      if (outcome == commit_outcome::done)
-                       (void) !write(out, line, sizeof(line));
+                       (void)!write(out, line, sizeof(line));
                    });
 }
 
@@ -270,7 +272,8 @@ TEST_F(sqlite_store_test, has_all_that_it_acknowledged_before_a_kill) {
   }
 }
 
-// -- URLs ----------------------------------------------------------------------
+// -- URLs
+// ----------------------------------------------------------------------
 
 TEST(store_url, reads_each_kind) {
   auto sqlite = parse_store_url("sqlite:/var/lib/troupe");
@@ -278,8 +281,7 @@ TEST(store_url, reads_each_kind) {
   EXPECT_EQ(sqlite->kind, store_url::scheme::sqlite);
   EXPECT_EQ(sqlite->location, "/var/lib/troupe");
   EXPECT_EQ(parse_store_url("sqlite:./data").value().location, "./data");
-  EXPECT_EQ(parse_store_url("memory:").value().kind,
-            store_url::scheme::memory);
+  EXPECT_EQ(parse_store_url("memory:").value().kind, store_url::scheme::memory);
   EXPECT_EQ(parse_store_url("postgresql://h/db").value().kind,
             store_url::scheme::postgresql);
 }

@@ -26,8 +26,8 @@
 
 #pragma once
 
-#include <chrono>
 #include <algorithm>
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -60,9 +60,7 @@ struct answer {
   std::optional<T> value;
   caf::error error;
 
-  [[nodiscard]] bool ready() const {
-    return value || error;
-  }
+  [[nodiscard]] bool ready() const { return value || error; }
 };
 
 class actor_fixture {
@@ -75,10 +73,10 @@ public:
   /// @param configure may set options and add message types before the actor
   ///        system starts.
   explicit actor_fixture(
-    const std::function<void(caf::actor_system_config&)>& configure = {})
+      const std::function<void(caf::actor_system_config&)>& configure = {})
       : system_{prepare(config_, configure)},
         scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(
-          system_.scheduler())} {
+            system_.scheduler())} {
     // a clock at zero hides what forgets to set a time point
     scheduler_.clock().current_time += std::chrono::hours{1};
   }
@@ -94,26 +92,13 @@ public:
 
   // -- properties -------------------------------------------------------------
 
-  caf::actor_system& system() {
-    return system_;
-  }
+  caf::actor_system& system() { return system_; }
 
   /// The virtual time.
-  clock::time_point now() const {
-    return scheduler_.clock().now();
-  }
+  clock::time_point now() const { return scheduler_.clock().now(); }
 
   /// Whether a timer is set.
-  bool has_timer() const {
-    return scheduler_.clock().has_pending_timeout();
-  }
-
-  /// How many messages wait in front of an actor. Only for actors that run in
-  /// this fixture.
-  template <class Handle>
-  size_t mailbox_size(const Handle& x) {
-    return deref(x).mailbox().size();
-  }
+  bool has_timer() const { return scheduler_.clock().has_pending_timeout(); }
 
   // -- ownership --------------------------------------------------------------
 
@@ -125,8 +110,19 @@ public:
   }
 
   /// Lets go of all that was owned, as a program does that drops its handles.
-  void disown_all() {
+  void disown_all() { owned_.clear(); }
+
+  /// Kills what is owned, drops all timers, and runs until all is quiet; the
+  /// test fails if somebody is still alive then. The end of every test.
+  void stop_all() {
+    for (auto& x : owned_)
+      caf::anon_send_exit(x, caf::exit_reason::kill);
     owned_.clear();
+    run();
+    scheduler_.clock().cancel_all();
+    run();
+    EXPECT_EQ(system_.registry().running(), 0u)
+        << "actors are alive after their owners were killed";
   }
 
   /// Kills what is owned, drops all timers, and runs until all is quiet; the
@@ -150,7 +146,7 @@ public:
     if (!slot) {
       slot = std::make_shared<std::optional<caf::error>>();
       caf::actor_cast<caf::abstract_actor*>(x)->attach_functor(
-        [slot = slot](const caf::error& reason) { slot->emplace(reason); });
+          [slot = slot](const caf::error& reason) { slot->emplace(reason); });
     }
     return *slot;
   }
@@ -176,8 +172,8 @@ public:
     while (auto due = next_timer()) {
       if (*due > end)
         break;
-      time.advance_time(std::max(*due - time.current_time,
-                                 clock::duration::zero()));
+      time.advance_time(
+          std::max(*due - time.current_time, clock::duration::zero()));
       run();
     }
     time.advance_time(end - time.current_time);
@@ -193,8 +189,8 @@ public:
     auto result = std::make_shared<answer<T>>();
     system_.spawn<caf::hidden>([=](caf::event_based_actor* self) {
       self->request(to, caf::infinite, args...)
-        .then([result](const T& x) { result->value = x; },
-              [result](caf::error& x) { result->error = std::move(x); });
+          .then([result](const T& x) { result->value = x; },
+                [result](caf::error& x) { result->error = std::move(x); });
     });
     return result;
   }
@@ -227,8 +223,8 @@ public:
   std::tuple<Ts...> expect(const Handle& to) {
     if (!next_is<Ts...>(to))
       throw std::runtime_error{"unexpected next message: " + next_text(to)};
-    auto result = unpack<Ts...>(peek(to)->content(),
-                                std::index_sequence_for<Ts...>{});
+    auto result =
+        unpack<Ts...>(peek(to)->content(), std::index_sequence_for<Ts...>{});
     deliver(to);
     return result;
   }
@@ -286,7 +282,7 @@ private:
   template <class Handle>
   caf::scheduled_actor& deref(const Handle& x) {
     return dynamic_cast<caf::scheduled_actor&>(
-      *caf::actor_cast<caf::abstract_actor*>(x));
+        *caf::actor_cast<caf::abstract_actor*>(x));
   }
 
   template <class Handle>

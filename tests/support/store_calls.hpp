@@ -1,6 +1,6 @@
 // A store from the outside in one thread: each call waits for its answer. The
-// answer comes in every case, so nothing here has a time-out; a store that loses
-// one hangs the test until ctest ends it.
+// answer comes in every case, so nothing here has a time-out; a store that
+// loses one hangs the test until ctest ends it.
 
 #pragma once
 
@@ -34,9 +34,8 @@ inline expected<std::optional<stored_state>> load(state_store& store,
                                                   entity_id entity) {
   using answer_type = expected<std::optional<stored_state>>;
   auto answer = std::make_shared<std::promise<answer_type>>();
-  store.load(std::move(entity), [answer](answer_type x) {
-    answer->set_value(std::move(x));
-  });
+  store.load(std::move(entity),
+             [answer](answer_type x) { answer->set_value(std::move(x)); });
   return answer->get_future().get();
 }
 

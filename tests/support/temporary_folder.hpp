@@ -12,8 +12,8 @@ namespace troupe::testing {
 class temporary_folder {
 public:
   temporary_folder() {
-    auto name = (std::filesystem::temp_directory_path() / "troupe-XXXXXX")
-                  .string();
+    auto name =
+        (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
     if (!mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder can be made");
     path_ = name;

@@ -88,18 +88,18 @@ private:
 
   commit_outcome apply(fate what, const commit_request& x) {
     switch (what) {
-      case fate::failed:
-        return commit_outcome::failed;
-      case fate::unknown_lost:
-        return commit_outcome::unknown;
-      case fate::overtaken:
-        entities[x.entity] = {x.base + 1, other_state};
-        return commit_outcome::refused;
-      case fate::unknown_written:
-        entities[x.entity] = x.next;
-        return commit_outcome::unknown;
-      case fate::normal:
-        break;
+    case fate::failed:
+      return commit_outcome::failed;
+    case fate::unknown_lost:
+      return commit_outcome::unknown;
+    case fate::overtaken:
+      entities[x.entity] = {x.base + 1, other_state};
+      return commit_outcome::refused;
+    case fate::unknown_written:
+      entities[x.entity] = x.next;
+      return commit_outcome::unknown;
+    case fate::normal:
+      break;
     }
     if (entities[x.entity].revision != x.base)
       return commit_outcome::refused;

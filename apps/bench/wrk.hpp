@@ -1,0 +1,29 @@
+// wrk, the load generator, for what its fixed requests can measure.
+
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+namespace troupe::bench {
+
+struct wrk_load {
+  uint16_t port = 0;
+  unsigned connections = 1;
+  std::chrono::milliseconds time{1000};
+
+  /// Where wrk runs, with one thread.
+  int core = 0;
+};
+
+struct wrk_result {
+  double requests_per_second = 0;
+  double p50_us = 0;
+  double p99_us = 0;
+};
+
+/// POSTs 128 bytes to /invoke/echo.
+/// @throws cannot_measure if wrk is missing, or if any answer was no 200
+wrk_result run_wrk(const wrk_load& load);
+
+} // namespace troupe::bench

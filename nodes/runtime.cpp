@@ -1,0 +1,97 @@
+#include "nodes/runtime.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "nodes/node.hpp"
+
+namespace troupe {
+
+namespace {
+
+node_options in_process() {
+  node_options result;
+  result.store = "memory:";
+  result.log.level = log_level::warn;
+  return result;
+}
+
+node_options parse_or_exit(int argc, char** argv) {
+  std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+  auto parsed = parse_node_options(arguments, current_environment());
+  if (!parsed) {
+    std::fprintf(stderr, "%s: %s\nTry '%s --help' for all options.\n",
+                 argc > 0 ? argv[0] : "program",
+                 parsed.error().message().c_str(),
+                 argc > 0 ? argv[0] : "program");
+    std::exit(parsed.error() == errc::not_implemented ? 1 : 2);
+  }
+  if (parsed->help) {
+    std::fputs(node_options_help().c_str(), stdout);
+    std::exit(0);
+  }
+  for (auto& warning : parsed->warnings)
+    std::fprintf(stderr, "warning: %s\n", warning.c_str());
+  return std::move(parsed->options);
+}
+
+expected<void> start(node& self, const module& content, bool http) {
+  if (auto done = self.open(); !done)
+    return done;
+  if (auto done = self.install("this program", content); !done)
+    return done;
+  if (auto done = self.load_plugins(); !done)
+    return done;
+  return http ? self.listen() : expected<void>{};
+}
+
+} // namespace
+
+runtime::runtime(int argc, char** argv, const module& content) {
+  auto options = parse_or_exit(argc, argv);
+  node::take_signals();
+  node_ = std::make_unique<node>(std::move(options));
+  if (auto done = start(*node_, content, true); !done) {
+    std::fprintf(stderr, "error: the node cannot start: %s\n",
+                 done.error().message().c_str());
+    node_.reset();
+    std::exit(1);
+  }
+  node_->print_banner();
+}
+
+runtime::runtime(const module& content)
+  : runtime(in_process(), content, false) {}
+
+runtime::runtime(node_options options, const module& content, bool http)
+  : node_(std::make_unique<node>(std::move(options))) {
+  start(*node_, content, http).value();
+}
+
+runtime::~runtime() = default;
+
+caf::actor runtime::actor(const std::string& name) {
+  auto target = port().function(name);
+  if (!target || (*target)->kind() != "exposed")
+    return nullptr;
+  return static_cast<exposed_target&>(**target).actor();
+}
+
+caf::actor_system& runtime::system() noexcept {
+  return node_->actors().system();
+}
+
+std::string runtime::url() const {
+  return node_->url();
+}
+
+int runtime::wait() {
+  return node_->serve();
+}
+
+call_port runtime::port() {
+  return node_->actors().port();
+}
+
+} // namespace troupe

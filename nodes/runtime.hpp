@@ -1,0 +1,84 @@
+// Troupe inside a program: link the library, hand over a module, call it.
+//
+//   int main(int argc, char** argv) {
+//     troupe::runtime rt{argc, argv, shop()};
+//     auto add = rt.function<int(int, int)>("add");
+//     troupe::expected<int> sum = add(1, 2);
+//     return rt.wait();
+//   }
+//
+// A runtime with argc and argv is a node: it takes the options of `troupe node`,
+// keeps state on disk and serves HTTP beside the calls from C++. One with a
+// module alone opens no socket and no file.
+
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <caf/actor.hpp>
+
+#include "actors/core/module.hpp"
+#include "nodes/entity_handle.hpp"
+#include "nodes/function_handle.hpp"
+#include "nodes/options.hpp"
+
+namespace troupe {
+
+class node;
+
+class runtime {
+public:
+  /// A node with HTTP. Prints what is wrong and ends the program if it cannot
+  /// start: status 2 for the command line, 1 for anything else; `--help` prints
+  /// the options and ends it with 0.
+  runtime(int argc, char** argv, const module& content);
+
+  /// In-process only: no HTTP, state in memory.
+  /// @throws error_exception if the actors cannot start
+  explicit runtime(const module& content);
+
+  /// As configured; serves HTTP if `http` is true.
+  /// @throws error_exception if it cannot start
+  runtime(node_options options, const module& content, bool http);
+
+  runtime(const runtime&) = delete;
+
+  /// Stops; calls in flight are answered with `shutting_down` or
+  /// `instance_lost`. Handles must not be used afterwards.
+  ~runtime();
+
+  /// A typed handle of a function or exposed actor. It need not exist yet:
+  /// calls answer `not_found` until it does.
+  template <class Signature>
+  auto function(std::string name) {
+    return function_handle<typename signature<Signature>::type>{
+      port(), std::move(name)};
+  }
+
+  /// A typed handle of one entity of the service whose class is `S`.
+  template <class S>
+  typed_entity<S> entity(std::string key) {
+    return {port(), std::move(key)};
+  }
+
+  /// The CAF actor that is exposed as `name` now; null if there is none. It is
+  /// another one after a restart.
+  caf::actor actor(const std::string& name);
+
+  caf::actor_system& system() noexcept;
+
+  /// "http://127.0.0.1:8700"; empty without HTTP.
+  std::string url() const;
+
+  /// Serves until SIGTERM or SIGINT, then lets what is in flight finish; returns
+  /// the exit status. @pre a runtime with HTTP
+  int wait();
+
+private:
+  call_port port();
+
+  std::unique_ptr<node> node_;
+};
+
+} // namespace troupe

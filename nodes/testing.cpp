@@ -1,0 +1,141 @@
+#include "nodes/testing.hpp"
+
+#include <deque>
+
+#include <caf/actor_system.hpp>
+#include <caf/scheduler/test_coordinator.hpp>
+
+#include "nodes/assembly.hpp"
+#include "nodes/store/memory_store.hpp"
+
+namespace troupe {
+
+std::ostream& operator<<(std::ostream& out, errc x) {
+  return out << to_string(x);
+}
+
+std::ostream& operator<<(std::ostream& out, const error& x) {
+  return out << x.type() << " (effect " << to_string(x.what_happened())
+             << "): " << x.message();
+}
+
+} // namespace troupe
+
+namespace troupe::testing {
+
+namespace {
+
+using coordinator = caf::scheduler::test_coordinator;
+
+coordinator& scheduler_of(caf::actor_system& sys) {
+  return dynamic_cast<coordinator&>(sys.scheduler());
+}
+
+void settle(caf::actor_system& sys) {
+  auto& scheduler = scheduler_of(sys);
+  while (scheduler.has_job())
+    scheduler.run_once();
+}
+
+} // namespace
+
+class bench::faulty_store final : public state_store {
+public:
+  void load(entity_id entity, load_callback done) override {
+    inner_.load(std::move(entity), std::move(done));
+  }
+
+  void commit(commit_request request, commit_callback done) override {
+    if (faults_.empty())
+      return inner_.commit(std::move(request), std::move(done));
+    auto fault = faults_.front();
+    faults_.pop_front();
+    if (fault == commit_outcome::unknown)
+      inner_.commit(std::move(request),
+                    [done](commit_outcome) { done(commit_outcome::unknown); });
+    else
+      done(fault);
+  }
+
+  std::string describe() const override { return inner_.describe(); }
+
+  void next(commit_outcome fault) { faults_.push_back(fault); }
+
+private:
+  memory_store inner_;
+  std::deque<commit_outcome> faults_;
+};
+
+bench::bench(const module& content) {
+  auto store = std::make_unique<faulty_store>();
+  store_ = store.get();
+  assembly_options options;
+  options.virtual_time = true;
+  assembly_ = std::make_unique<assembly>(std::move(options), std::move(store),
+                                         settle);
+  port_ = std::make_unique<call_port>(assembly_->port());
+  assembly_->install("the module under test", content).value();
+}
+
+bench::~bench() = default;
+
+expected<void> bench::run(const invocation_ptr& call, std::string_view name) {
+  auto target = call->entity ? port_->service(name) : port_->function(name);
+  if (!target)
+    return target.error();
+  return drive(call, **target);
+}
+
+expected<void> bench::drive(const invocation_ptr& call, call_target& target) {
+  port_->prepare(*call, target, std::nullopt);
+  submit_watched(port_->environment(), target, call, system(), nullptr);
+  settle(system());
+  auto& scheduler = scheduler_of(system());
+  while (!call->answered()) {
+    if (!scheduler.trigger_timeout())
+      return error{errc::internal_error, "nothing is left that could answer"};
+    settle(system());
+  }
+  return {};
+}
+
+const service_definition* bench::find_class(const std::type_info& type) {
+  auto& classes = port_->routes().classes;
+  auto i = classes.find(std::type_index{type});
+  return i != classes.end() ? i->second.get() : nullptr;
+}
+
+void bench::advance(std::chrono::nanoseconds time) {
+  auto& scheduler = scheduler_of(system());
+  auto until = scheduler.clock().now() + time;
+  settle(system());
+  scheduler.advance_time(caf::timespan{time});
+  settle(system());
+  // Timers that others have set meanwhile, up to the same moment.
+  while (scheduler.clock().now() < until) {
+    scheduler.advance_time(until - scheduler.clock().now());
+    settle(system());
+  }
+}
+
+std::chrono::steady_clock::time_point bench::now() const {
+  return assembly_->system().clock().now();
+}
+
+void bench::refuse_next_commit() {
+  store_->next(commit_outcome::refused);
+}
+
+void bench::fail_next_commit() {
+  store_->next(commit_outcome::failed);
+}
+
+void bench::lose_next_outcome() {
+  store_->next(commit_outcome::unknown);
+}
+
+caf::actor_system& bench::system() {
+  return assembly_->system();
+}
+
+} // namespace troupe::testing

@@ -1,0 +1,253 @@
+// Troupe inside a program: real threads, no sockets.
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+
+#include "nodes/runtime.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using troupe::errc;
+
+struct counter {
+  int value = 0;
+
+  int get() const { return value; }
+
+  int increment(int by) { return value += by; }
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(counter, value)
+};
+
+troupe::module shop() {
+  troupe::module m;
+  m.function("add", [](int a, int b) { return a + b; });
+  m.function("greet", [](std::string who) { return "hello " + who; });
+  m.function("nothing", [] {});
+  m.function("fail", []() -> int { throw std::out_of_range("no such shelf"); });
+  m.function("wait", [](troupe::context& ctx, int ms) -> troupe::task<int> {
+    co_await ctx.sleep(std::chrono::milliseconds{ms});
+    co_return ms;
+  });
+  m.function("twice", [](troupe::context& ctx, int x) -> troupe::task<int> {
+    auto add = ctx.function<int(int, int)>("add");
+    co_return co_await add(x, x);
+  });
+  m.service<counter>("counter")
+    .method("get", &counter::get)
+    .method("increment", &counter::increment);
+  return m;
+}
+
+TEST(runtime, calls_a_function_and_waits) {
+  troupe::runtime rt{shop()};
+  auto add = rt.function<int(int, int)>("add");
+  for (int i = 0; i < 1000; ++i)
+    ASSERT_EQ(add(i, 1), i + 1);
+}
+
+TEST(runtime, converts_when_the_caller_has_other_types) {
+  troupe::runtime rt{shop()};
+  EXPECT_EQ(rt.function<int64_t(int64_t, short)>("add")(2, 3).value(), 5);
+  auto wrong = rt.function<int(std::vector<int>)>("add")({1, 2, 3});
+  EXPECT_EQ(wrong.error(), errc::bad_request);
+  EXPECT_EQ(wrong.error().what_happened(), troupe::effect::none);
+}
+
+TEST(runtime, hands_strings_over_raw) {
+  troupe::runtime rt{shop()};
+  EXPECT_EQ(rt.function<std::string(std::string)>("greet")("you").value(),
+            "hello you");
+}
+
+TEST(runtime, calls_what_takes_and_gives_nothing) {
+  troupe::runtime rt{shop()};
+  EXPECT_TRUE(rt.function<void()>("nothing")());
+}
+
+TEST(runtime, says_what_a_handler_threw) {
+  troupe::runtime rt{shop()};
+  auto fail = rt.function<int()>("fail");
+  for (int i = 0; i < 100; ++i) {
+    auto result = fail();
+    ASSERT_FALSE(result);
+    EXPECT_EQ(result.error().type(), "std::out_of_range");
+    EXPECT_EQ(result.error().message(), "no such shelf");
+    EXPECT_EQ(result.error().what_happened(), troupe::effect::ran);
+  }
+}
+
+TEST(runtime, ends_a_blocking_call_at_its_deadline) {
+  troupe::runtime rt{shop()};
+  auto result = rt.function<int(int)>("wait").timeout(20ms)(60'000);
+  ASSERT_FALSE(result);
+  EXPECT_EQ(result.error(), errc::deadline_exceeded);
+  EXPECT_EQ(result.error().what_happened(), troupe::effect::unknown);
+}
+
+TEST(runtime, gives_futures_whose_answers_come_later) {
+  troupe::runtime rt{shop()};
+  auto wait = rt.function<int(int)>("wait");
+  std::vector<troupe::future<int>> pending;
+  for (int i = 0; i < 20; ++i)
+    pending.push_back(wait.call(i));
+  for (int i = 0; i < 20; ++i)
+    EXPECT_EQ(pending[static_cast<size_t>(i)].get(), i);
+}
+
+TEST(runtime, ends_a_future_at_its_deadline) {
+  troupe::runtime rt{shop()};
+  auto result = rt.function<int(int)>("wait").timeout(20ms).call(60'000);
+  EXPECT_EQ(result.get().error(), errc::deadline_exceeded);
+}
+
+TEST(runtime, forgets_a_future_that_nobody_waits_for) {
+  troupe::runtime rt{shop()};
+  auto wait = rt.function<int(int)>("wait");
+  {
+    auto dropped = wait.call(60'000);
+    EXPECT_FALSE(dropped.ready());
+  }
+  EXPECT_EQ(wait(1), 1);
+}
+
+TEST(runtime, answers_a_caf_actor_as_a_request_would) {
+  troupe::runtime rt{shop()};
+  auto add = rt.function<int(int, int)>("add");
+  auto fail = rt.function<int()>("fail");
+  auto asker = rt.system().spawn([=](caf::event_based_actor*) mutable {
+    return caf::behavior{};
+  });
+  caf::scoped_actor self{rt.system()};
+  auto worker = self->spawn([add, fail](caf::event_based_actor* me) mutable {
+    return caf::behavior{
+      [me, add, fail](int x) mutable {
+        auto promise = me->make_response_promise<int>();
+        add.request(me, x, 1).then(
+          [promise](int sum) mutable { promise.deliver(sum); },
+          [promise](caf::error& e) mutable { promise.deliver(e); });
+        return promise;
+      },
+      [me, fail](std::string) mutable {
+        auto promise = me->make_response_promise<std::string>();
+        fail.request(me).then(
+          [promise](int) mutable { promise.deliver(std::string{"no error"}); },
+          [promise](caf::error& e) mutable {
+            promise.deliver(std::string{troupe::to_error(e).type()});
+          });
+        return promise;
+      },
+    };
+  });
+  self->request(worker, 5s, 4).receive([](int sum) { EXPECT_EQ(sum, 5); },
+                                       [](caf::error&) { FAIL(); });
+  self->request(worker, 5s, std::string{"fail"})
+    .receive([](std::string& type) { EXPECT_EQ(type, "std::out_of_range"); },
+             [](caf::error&) { FAIL(); });
+  self->send_exit(worker, caf::exit_reason::user_shutdown);
+  self->send_exit(asker, caf::exit_reason::user_shutdown);
+}
+
+TEST(runtime, calls_from_a_handler_hold_no_thread) {
+  troupe::runtime rt{shop()};
+  // More of them than there are threads, each waiting for another call.
+  auto twice = rt.function<int(int)>("twice");
+  std::vector<troupe::future<int>> pending;
+  for (int i = 0; i < 200; ++i)
+    pending.push_back(twice.call(i));
+  for (int i = 0; i < 200; ++i)
+    EXPECT_EQ(pending[static_cast<size_t>(i)].get(), 2 * i);
+}
+
+caf::behavior ticker(caf::event_based_actor* self) {
+  return {
+    [self, ticks = 0](int by) mutable {
+      if (by < 0)
+        self->quit(caf::sec::runtime_error);
+      return ticks += by;
+    },
+  };
+}
+
+TEST(runtime, reaches_an_exposed_actor_like_a_function_and_by_its_handle) {
+  auto content = shop();
+  content.expose(
+    "ticker", [](caf::actor_system& sys) { return sys.spawn(ticker); },
+    troupe::signature<int(int)>{});
+  troupe::runtime rt{content};
+  auto tick = rt.function<int(int)>("ticker");
+  EXPECT_EQ(tick(2), 2);
+  EXPECT_EQ(tick(3), 5);
+  caf::scoped_actor self{rt.system()};
+  self->request(rt.actor("ticker"), 5s, 4)
+    .receive([](int ticks) { EXPECT_EQ(ticks, 9); },
+             [](caf::error&) { FAIL(); });
+  EXPECT_EQ(rt.actor("nobody"), caf::actor{});
+}
+
+TEST(runtime, restarts_an_exposed_actor_that_died) {
+  auto content = shop();
+  content.expose(
+    "ticker", [](caf::actor_system& sys) { return sys.spawn(ticker); },
+    troupe::signature<int(int)>{});
+  troupe::runtime rt{content};
+  auto tick = rt.function<int(int)>("ticker");
+  EXPECT_EQ(tick(2), 2);
+  static_cast<void>(tick(-1));
+  EXPECT_EQ(tick(7), 7);
+}
+
+TEST(runtime, keeps_the_state_of_entities) {
+  troupe::runtime rt{shop()};
+  auto visits = rt.entity<counter>("visits");
+  EXPECT_EQ(visits.call(&counter::increment, 2), 2);
+  EXPECT_EQ(visits.call(&counter::increment, 3), 5);
+  EXPECT_EQ(visits.call(&counter::get), 5);
+  EXPECT_EQ(rt.entity<counter>("others").call(&counter::get), 0);
+}
+
+TEST(runtime, serves_many_threads_at_once) {
+  troupe::runtime rt{shop()};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t)
+    threads.emplace_back([&rt, &wrong, t] {
+      auto add = rt.function<int(int, int)>("add");
+      auto hits = rt.entity<counter>("hits");
+      for (int i = 0; i < 5000; ++i)
+        if (!(add(i, t) == i + t))
+          ++wrong;
+      for (int i = 0; i < 50; ++i)
+        if (!hits.call(&counter::increment, 1))
+          ++wrong;
+    });
+  for (auto& thread : threads)
+    thread.join();
+  EXPECT_EQ(wrong, 0);
+  EXPECT_EQ(rt.entity<counter>("hits").call(&counter::get), 200);
+}
+
+TEST(runtime, answers_not_found_for_a_name_that_nobody_brought) {
+  troupe::runtime rt{shop()};
+  EXPECT_EQ(rt.function<int()>("nobody")().error(), errc::not_found);
+  EXPECT_EQ(rt.function<int()>("nobody").call().get().error(),
+            errc::not_found);
+}
+
+TEST(runtime, answers_that_durable_calls_are_not_built_yet) {
+  troupe::runtime rt{shop()};
+  auto add = rt.function<int(int, int)>("add");
+  auto job = add.async(1, 2, {.idempotency_key = "k1"});
+  ASSERT_FALSE(job);
+  EXPECT_EQ(job.error(), errc::not_implemented);
+}
+
+} // namespace

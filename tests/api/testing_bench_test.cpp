@@ -1,0 +1,94 @@
+// The test kit that users get, used as they would: virtual time, no sockets.
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "nodes/testing.hpp"
+
+namespace {
+
+using namespace std::chrono_literals;
+using troupe::errc;
+
+struct counter {
+  int value = 0;
+
+  int get() const { return value; }
+
+  int increment(int by) { return value += by; }
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(counter, value)
+};
+
+troupe::module shop() {
+  troupe::module m;
+  m.function("add", [](int a, int b) { return a + b; });
+  m.function("visit", [](troupe::context& ctx, int by) -> troupe::task<int> {
+    co_return co_await ctx.entity<counter>("visits").call(&counter::increment,
+                                                          by);
+  });
+  m.function("slow", [](troupe::context& ctx, int ms) -> troupe::task<int> {
+     co_await ctx.sleep(std::chrono::milliseconds{ms});
+     co_return co_await ctx.function<int(int, int)>("add")(ms, 1);
+   }).timeout(10s);
+  m.service<counter>("counter")
+    .method("get", &counter::get)
+    .method("increment", &counter::increment);
+  return m;
+}
+
+TEST(testing_bench, counts_visits) {
+  troupe::testing::bench t{shop()};
+  EXPECT_EQ(t.call<int>("visit", 4), 4);
+  t.refuse_next_commit();
+  EXPECT_EQ(t.call<int>("visit", 4).error(), errc::not_owner);
+  EXPECT_EQ(t.call<int>("visit", 3), 7);
+}
+
+TEST(testing_bench, calls_entities_of_their_own) {
+  troupe::testing::bench t{shop()};
+  EXPECT_EQ(t.call_entity(&counter::increment, "a", 2), 2);
+  EXPECT_EQ(t.call_entity(&counter::increment, "b", 3), 3);
+  EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
+}
+
+TEST(testing_bench, takes_no_real_time_for_a_call_that_sleeps) {
+  troupe::testing::bench t{shop()};
+  auto before = t.now();
+  EXPECT_EQ(t.call<int>("slow", 9000), 9001);
+  EXPECT_GE(t.now() - before, 9s);
+}
+
+TEST(testing_bench, ends_a_call_at_its_deadline) {
+  troupe::testing::bench t{shop()};
+  auto before = t.now();
+  auto late = t.call<int>("slow", 20000);
+  ASSERT_FALSE(late);
+  EXPECT_EQ(late.error(), errc::deadline_exceeded);
+  EXPECT_EQ(late.error().what_happened(), troupe::effect::unknown);
+  EXPECT_GE(t.now() - before, 10s);
+  EXPECT_LT(t.now() - before, 11s);
+}
+
+TEST(testing_bench, shows_a_store_that_fails) {
+  troupe::testing::bench t{shop()};
+  t.fail_next_commit();
+  EXPECT_EQ(t.call_entity(&counter::increment, "a", 2).error(),
+            errc::store_unavailable);
+  EXPECT_EQ(t.call_entity(&counter::get, "a"), 0);
+}
+
+TEST(testing_bench, finds_out_what_became_of_a_lost_commit) {
+  troupe::testing::bench t{shop()};
+  t.lose_next_outcome();
+  EXPECT_EQ(t.call_entity(&counter::increment, "a", 2), 2);
+  EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
+}
+
+TEST(testing_bench, says_that_a_name_is_unknown) {
+  troupe::testing::bench t{shop()};
+  EXPECT_EQ(t.call<int>("nobody").error(), errc::not_found);
+}
+
+} // namespace
