@@ -36,12 +36,11 @@ std::map<std::string, double> parse_metrics(const std::string& text) {
   std::istringstream in{text};
   for (std::string line; std::getline(in, line);) {
     std::smatch match;
-    if (std::regex_match(line, match, sample))
-      EXPECT_TRUE(
-        result.emplace(match[1], std::stod(match[6])).second)
-        << line;
-    else
+    if (!std::regex_match(line, match, sample)) {
       EXPECT_TRUE(std::regex_match(line, comment)) << line;
+      continue;
+    }
+    EXPECT_TRUE(result.emplace(match[1], std::stod(match[6])).second) << line;
   }
   return result;
 }
@@ -111,8 +110,9 @@ TEST(metrics, of_a_histogram_add_up) {
   for (auto& [bound, value] : by_bound) {
     EXPECT_GE(value, last);
     last = value;
-    if (bound < 0.005)
+    if (bound < 0.005) {
       EXPECT_EQ(value, 0) << bound;
+    }
   }
   EXPECT_EQ(last, 5);
   auto sum = x[of_function("troupe_call_duration_seconds_sum", "sleep")];
