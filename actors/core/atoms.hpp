@@ -22,6 +22,9 @@ using resume = caf::atom_constant<caf::atom("resume")>;
 /// (tick): time has passed.
 using tick = caf::atom_constant<caf::atom("tick")>;
 
+/// (sweep): drop the calls that nobody waits for any more.
+using sweep = caf::atom_constant<caf::atom("sweep")>;
+
 /// (wake): look at what waits.
 using wake = caf::atom_constant<caf::atom("wake")>;
 

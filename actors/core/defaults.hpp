@@ -29,6 +29,10 @@ inline constexpr std::chrono::milliseconds timeout_max = 900s;
 /// Instances that were idle for so long are retired.
 inline constexpr std::chrono::milliseconds idle_time = 60s;
 
+/// How often a queue is searched for calls that nobody waits for any more: until
+/// then they take the place of others.
+inline constexpr std::chrono::milliseconds sweep = 50ms;
+
 } // namespace function
 
 namespace quarantine {
@@ -51,9 +55,6 @@ inline constexpr std::chrono::milliseconds backoff_max = 1s;
 
 /// An actor that was up for so long is taken for healthy, also on probation.
 inline constexpr std::chrono::milliseconds settled = 10s;
-
-/// How often calls are looked for that nobody waits for any more.
-inline constexpr std::chrono::milliseconds sweep = 50ms;
 
 /// What the actor gets to end by itself; then it is killed, and after the same
 /// time once more given up.

@@ -51,7 +51,7 @@ public:
     if constexpr (std::is_void_v<R>)
       call_.result.emplace();
     else
-      call_.result.emplace(decode_result<R>(std::move(bytes)));
+      call_.result.emplace(decode(std::move(bytes)));
   }
 
   /// @pre answered without an error
@@ -60,6 +60,15 @@ public:
   }
 
 private:
+  static typename call_type::result_type decode(payload bytes) {
+    try {
+      return decode_result<R>(std::move(bytes));
+    } catch (const error_exception& e) {
+      // The handler did run; its caller expected something else.
+      throw error_exception{error{e.reason()}.with_effect(effect::ran)};
+    }
+  }
+
   call_type call_;
 };
 

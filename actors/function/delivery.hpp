@@ -25,8 +25,7 @@ public:
     : keeper_(std::move(keeper)), request_(request) {}
 
   /// The actor is done with the message, or ended. If not, the keeper will be
-  /// told; since that is sent after an actor's DOWN, whoever waits for it knows
-  /// whether the actor survived the message.
+  /// told. If the actor did not survive the message, its DOWN was sent before.
   bool taken() noexcept {
     auto expected = state::waiting;
     return !state_.compare_exchange_strong(expected, state::watched)

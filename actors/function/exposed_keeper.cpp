@@ -10,6 +10,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/caf_error.hpp"
+#include "actors/supervision/supervisor.hpp"
 
 namespace troupe {
 
@@ -85,7 +86,7 @@ caf::behavior exposed_keeper::make_behavior() {
       if (timer == timer_)
         check_settled();
     },
-    [this](atom::tick) {
+    [this](atom::sweep) {
       sweeping_ = false;
       sweep();
     },
@@ -138,8 +139,9 @@ void exposed_keeper::start_actor() {
 }
 
 void exposed_keeper::ended(const caf::error& reason) {
-  last_reason_ = is_normal(reason) ? "normal" : system().render(reason);
+  last_reason_ = render_reason(home_system(), reason);
   actor_ = nullptr;
+  closed_ = false;
   target_->actor(nullptr);
   lose_requests();
   if (stopping_) {
@@ -155,6 +157,7 @@ void exposed_keeper::ended(const caf::error& reason) {
 }
 
 void exposed_keeper::lose_requests() {
+  target_->in_flight.store(0);
   for (auto& [id, x] : std::exchange(requests_, {})) {
     if (!x.call)
       continue;
@@ -162,7 +165,6 @@ void exposed_keeper::lose_requests() {
     x.call->finish({errc::instance_lost, "the actor ended in the call"},
                    context());
   }
-  target_->in_flight.store(0);
 }
 
 void exposed_keeper::follow_quarantine() {
@@ -220,7 +222,7 @@ void exposed_keeper::take(exposed_call call) {
 }
 
 void exposed_keeper::pump() {
-  while (actor_ && !stopping_ && !queue_.empty()
+  while (actor_ && !closed_ && !stopping_ && !queue_.empty()
          && requests_.size() < target_->limits().concurrency) {
     auto call = std::move(queue_.front());
     queue_.pop_front();
@@ -254,7 +256,7 @@ void exposed_keeper::send_to_actor(exposed_call call) {
   requests_.emplace(key, request{std::move(call.call), watch,
                                  std::move(call.content_type), now(),
                                  call.probe, {}});
-  target_->in_flight.store(static_cast<uint32_t>(requests_.size()));
+  target_->in_flight.fetch_add(1);
   actor_->enqueue(
     caf::mailbox_element_ptr{new delivered_message(
       std::move(watch), ctrl(), id, std::move(call.content))},
@@ -278,17 +280,18 @@ void exposed_keeper::answered(exposed_answer& answer) {
   }
   auto& reason = answer.content.get_as<caf::error>(0);
   if (!answer.is_from_actor) {
-    // Its mailbox closed on the message. Nobody learns more from its DOWN.
+    // Its mailbox closed on the message; the DOWN is on its way.
+    closed_ = true;
     x.call->call().fail({errc::instance_lost, effect::none,
                          "the actor ended before it took the call"});
     x.probe = false;
     finish(i);
-  } else if (x.message->taken()) {
-    fail(i, reason);
   } else {
     // What an actor answers when it throws looks as any error. If it did, its
-    // DOWN comes before it lets go of the message.
+    // DOWN is here before the news that it let go of the message.
     x.failure = reason;
+    if (x.message->taken())
+      send(this, atom::taken::value, answer.request);
   }
 }
 
@@ -300,7 +303,6 @@ void exposed_keeper::taken(uint64_t id) {
     fail(i, *i->second.failure);
   } else if (!i->second.call) {
     requests_.erase(i);
-    target_->in_flight.store(static_cast<uint32_t>(requests_.size()));
     pump();
     leave_if_drained();
   }
@@ -314,7 +316,7 @@ void exposed_keeper::fail(request_map::iterator i, const caf::error& reason) {
 void exposed_keeper::finish(request_map::iterator i) {
   auto x = std::move(i->second);
   requests_.erase(i);
-  target_->in_flight.store(static_cast<uint32_t>(requests_.size()));
+  target_->in_flight.fetch_sub(1);
   count(x, x.call->call().has_failed());
   if (x.probe)
     reopen();
@@ -346,6 +348,7 @@ void exposed_keeper::sweep() {
       ++i;
       continue;
     }
+    target_->in_flight.fetch_sub(1);
     count(x, true);
     x.call->finish(context()); // nobody listens
     x.call = nullptr;
@@ -355,7 +358,6 @@ void exposed_keeper::sweep() {
     // A message that still waits in the actor's mailbox keeps its place.
     i = x.message->taken() ? requests_.erase(i) : std::next(i);
   }
-  target_->in_flight.store(static_cast<uint32_t>(requests_.size()));
   std::erase_if(queue_, [&](exposed_call& x) {
     if (!gone(*x.call))
       return false;
@@ -373,7 +375,7 @@ void exposed_keeper::arm_sweep() {
   auto needed = !queue_.empty() || !requests_.empty() || draining_;
   if (!needed || std::exchange(sweeping_, true))
     return;
-  delayed_send(this, defaults::exposed::sweep, atom::tick::value);
+  delayed_send(this, defaults::function::sweep, atom::sweep::value);
 }
 
 void exposed_keeper::refuse_queue(const error& reason) {

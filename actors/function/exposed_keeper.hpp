@@ -181,6 +181,7 @@ private:
   backoff backoff_;
   std::mt19937_64 random_;
   caf::actor actor_;
+  bool closed_ = false; // the actor takes nothing any more
   time_point started_;
   uint32_t ends_in_a_row_ = 0;
   uint64_t timer_ = 0;

@@ -18,7 +18,9 @@ function_target::function_target(
 
 void function_target::submit(invocation_ptr call, lender& from) {
   if (draining.load(std::memory_order_relaxed)) {
-    call->finish({errc::shutting_down, "the node is leaving"}, from.outer());
+    call->finish(error{errc::shutting_down, "the node is leaving"}
+                   .retry_after(1),
+                 from.outer());
     return;
   }
   if (quarantined_until.load(std::memory_order_relaxed) != 0) {
@@ -63,25 +65,21 @@ void function_target::enqueue(invocation_ptr call, caf::execution_unit* host) {
   // Room for those that a new instance will take, and for the queue.
   auto unborn = limits_.concurrency
                 - std::min(instances.load(), limits_.concurrency);
-  if (waiting_.fetch_add(1) >= limits_.queue + unborn) {
-    waiting_.fetch_sub(1);
+  auto full = waiting_.fetch_add(1) >= uint64_t{limits_.queue} + unborn;
+  auto admitted
+    = caf::make_counted<admitted_call>(this, waiting_, std::move(call));
+  if (full) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
-    call->finish(error{errc::too_many_requests, "the queue of '"
-                                                  + definition_->name
-                                                  + "' is full"}
-                   .retry_after(1),
-                 host);
+    admitted->finish(error{errc::too_many_requests,
+                           "the queue of '" + definition_->name + "' is full"}
+                       .retry_after(1),
+                     host);
     return;
   }
-  auto pool = pool_handle();
-  if (!pool) {
-    waiting_.fetch_sub(1);
-    call->finish({errc::shutting_down, "the function is not served here"},
-                 host);
-    return;
-  }
-  pool->enqueue(nullptr, caf::make_message_id(),
-                caf::make_message(waiting_call{std::move(call)}), host);
+  // Without a pool the call is answered as it dies here.
+  if (auto pool = pool_handle())
+    pool->enqueue(nullptr, caf::make_message_id(),
+                  caf::make_message(waiting_call{std::move(admitted)}), host);
 }
 
 void function_target::release(size_t index, caf::execution_unit* host) {
@@ -101,9 +99,7 @@ void function_target::rescue(size_t index, caf::execution_unit* host) {
   if (!call)
     return;
   at(index)->vacant.store(true);
-  call->finish({errc::instance_lost, effect::none,
-                "the instance ended before it took the call"},
-               host);
+  enqueue(std::move(call), host);
 }
 
 slot& function_target::make(size_t index) {
@@ -138,6 +134,7 @@ call_stats function_target::stats() const {
   result.instances = instances.load();
   result.queued = waiting_.load();
   result.rejected = rejected_.load();
+  result.late = late.load();
   result.restarts = restarts.load();
   result.quarantined = quarantined_until.load() != 0;
   for (auto& entry : slots_) {

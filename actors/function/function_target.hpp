@@ -55,8 +55,8 @@ public:
 
   // -- for the pool ----------------------------------------------------------
 
-  /// Where calls go that find no free slot. Calls that came before are lost to
-  /// nobody: they are answered `shutting_down`.
+  /// Where calls go that find no free slot; null: they are answered
+  /// `shutting_down`.
   void pool(caf::actor handle);
 
   /// Null if the slot never had an instance.
@@ -76,8 +76,19 @@ public:
   /// it by.
   std::atomic<uint32_t> watched{0};
 
-  /// The pool took a waiting call out of its queue.
-  void left_queue() noexcept { waiting_.fetch_sub(1); }
+  /// While it is held every call goes to the pool, and every slot that is freed
+  /// wakes it.
+  void hold() noexcept { waiting_.fetch_add(1); }
+
+  void let_go() noexcept { waiting_.fetch_sub(1); }
+
+  /// A wake-up of the pool was seen, or is lost.
+  void seen_wake() noexcept { woken_.store(false); }
+
+  /// Calls that were late in the queue.
+  std::atomic<uint64_t> late{0};
+
+  error quarantine_error() const;
 
   /// How many slots have an instance.
   std::atomic<uint32_t> instances{0};
@@ -95,12 +106,12 @@ public:
   /// The instance in slot `index` has no call any more.
   void release(size_t index, caf::execution_unit* host);
 
-  /// The call that nobody will run goes on to another instance, or is answered.
+  /// The call that the instance in `index` did not take before it ended goes to
+  /// the queue: it was never started.
   void rescue(size_t index, caf::execution_unit* host);
 
 private:
   void enqueue(invocation_ptr call, caf::execution_unit* host);
-  error quarantine_error() const;
   caf::actor pool_handle() const;
 
   caf::actor_system& sys_;
@@ -116,8 +127,6 @@ private:
   std::atomic<uint64_t> rejected_{0};
   mutable std::mutex mutex_; // guards pool_, off the fast path
   caf::actor pool_;
-
-  friend class pool_actor;
 };
 
 using function_target_ptr = caf::intrusive_ptr<function_target>;

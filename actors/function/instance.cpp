@@ -45,8 +45,8 @@ bool instance::run_here(invocation_ptr& call, lender& thread) {
   auto began = ns(call->submitted);
   auto ended = begin(std::move(call), began);
   auto done = ended ? std::exchange(call_, nullptr) : nullptr;
-  // From here on another thread may run this actor, and end it.
   auto& target = *target_;
+  // From here on another thread may run this actor, and end it.
   context(nullptr);
   if (!mailbox().try_block()) {
     intrusive_ptr_add_ref(ctrl());
@@ -131,15 +131,17 @@ void instance::judge(int64_t segment_ns) noexcept {
 void instance::on_exit() {
   slot_.gone.store(true);
   target_->rescue(index_, context());
-  if (call_)
-    slot_.vacant.store(true);
   task_ = {};
   view_.reset();
   slot_.running_since.store(0, std::memory_order_relaxed);
-  if (auto call = std::exchange(call_, nullptr))
+  if (auto call = std::exchange(call_, nullptr)) {
+    slot_.vacant.store(true);
     call->finish({errc::instance_lost, "the instance ended in the call"},
                  context());
-  // The target's slot keeps a handle of this actor: end the circle.
+  }
+  // The target's slot keeps a handle of this actor, and the routes keep the
+  // target: end the circles.
+  routes_ = route_view{target_->environment().routes};
   target_ = nullptr;
 }
 

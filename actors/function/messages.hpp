@@ -14,7 +14,7 @@ namespace troupe {
 
 /// target -> pool: a call that found no free slot.
 struct waiting_call {
-  invocation_ptr call;
+  admitted_call_ptr call;
 };
 
 /// target -> keeper: a call for an exposed actor, as the actor understands it.

@@ -35,11 +35,15 @@ private:
 struct alignas(64) slot {
   // -- written by the pool while it owns the slot ----------------------------
 
-  /// Empty once the instance is retired.
+  /// Empty if there never was an instance.
   caf::actor handle;
 
   /// What `handle` points to.
   instance* actor = nullptr;
+
+  /// The pool has seen the end of the instance. `handle` stays until the slot is
+  /// vacant: somebody who claimed it may be about to use it.
+  bool ended = false;
 
   // -- the hand-over ---------------------------------------------------------
 
@@ -50,8 +54,8 @@ struct alignas(64) slot {
   /// The instance takes no call any more.
   std::atomic<bool> gone{false};
 
-  /// Nobody is left who claimed the slot of an instance that is gone, so the
-  /// pool may put a new one here.
+  /// The claim on the slot of an instance that is gone fell to the pool: once it
+  /// has seen the end, it may put a new one here.
   std::atomic<bool> vacant{true};
 
   // -- written by the instance -----------------------------------------------

@@ -16,7 +16,7 @@ std::optional<size_t> slots::claim(size_t hint) noexcept {
   for (size_t i = 0; i < words_; ++i) {
     auto index = first + i < words_ ? first + i : first + i - words_;
     auto& bits = bits_[index].free;
-    auto seen = bits.load(std::memory_order_relaxed);
+    auto seen = bits.load(); // see `release`
     while (seen != 0) {
       auto bit = i == 0 && (seen >> (hint % 64) & 1) != 0
                    ? static_cast<int>(hint % 64)

@@ -24,7 +24,17 @@ using clock = std::chrono::steady_clock;
 constexpr auto patience = 30s;
 
 constexpr std::string_view first_word = "Troupe serves ";
-constexpr std::string_view last_words = " tree\n";
+
+/// Whether it is all there: it ends with three commands to try.
+bool is_complete(const std::string& banner) {
+  constexpr std::string_view heading = "\nTry:\n";
+  auto from = banner.find(heading);
+  return from != banner.npos
+         && std::count(banner.begin()
+                         + static_cast<ptrdiff_t>(from + heading.size()),
+                       banner.end(), '\n')
+              >= 3;
+}
 
 /// What a sanitizer was told goes on to the programs that are tested.
 void inherit_sanitizer_options(words& environment) {
@@ -121,7 +131,7 @@ node_process::node_process(const node_settings& settings) {
   read_banner(out[0]);
   ::close(out[0]);
   auto from = banner_.find(first_word);
-  if (from == banner_.npos || !banner_.ends_with(last_words)) {
+  if (from == banner_.npos || !is_complete(banner_)) {
     kill();
     throw std::runtime_error("the node does not start: " + banner_ + log());
   }
@@ -136,7 +146,7 @@ node_process::~node_process() {
 
 void node_process::read_banner(int from) {
   auto end = clock::now() + patience;
-  while (!banner_.ends_with(last_words) && clock::now() < end) {
+  while (!is_complete(banner_) && clock::now() < end) {
     pollfd waits{from, POLLIN, 0};
     if (::poll(&waits, 1, 1000) < 1)
       continue;
