@@ -196,4 +196,48 @@ TEST(errors, a_function_that_throws_a_thousand_times_stays_in_service) {
   expect_ok(post(node, "/invoke/add", "[2,3]"), "5");
 }
 
+// -- exposed actors ----------------------------------------------------------
+
+TEST(exposed_actor, is_called_as_a_function_is) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  expect_ok(post(node, "/invoke/fragile", "5"), "5");
+  expect_error(post(node, "/invoke/fragile", "\"5\""), 400, "bad_request",
+               "none");
+  expect_error(post(node, "/invoke/fragile", "[5"), 400, "bad_request",
+               "none");
+  expect_error(post(node, "/invoke/of_cpp_only", "5"), 404, "not_found",
+               "none");
+  expect_error(post(node, "/invoke/fragile", "5", {"Prefer: respond-async"}),
+               501, "not_implemented", "none");
+  auto x = cli(node, {"invoke", "fragile", "-d", "6"});
+  EXPECT_EQ(x.out, "6\n") << x.err;
+}
+
+TEST(exposed_actor, that_dies_of_a_message_is_replaced) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  auto x = post(node, "/invoke/fragile", "0");
+  expect_error(x, 502, "instance_lost", "unknown");
+  EXPECT_TRUE(
+    eventually([&] { return post(node, "/invoke/fragile", "5").body == "5"; }));
+}
+
+TEST(exposed_actor, that_dies_of_every_message_is_quarantined_and_reopened) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  http_answer last;
+  ASSERT_TRUE(eventually([&] {
+    last = post(node, "/invoke/fragile", "0");
+    return last.error_type() == "quarantined";
+  }));
+  expect_error(last, 503, "quarantined", "none");
+  EXPECT_GE(std::stoi(last.field("Retry-After")), 1);
+  // The others do not notice.
+  expect_ok(post(node, "/invoke/add", "[2,3]"), "5");
+  EXPECT_THAT(get(node, "/metrics").body,
+              ::testing::ContainsRegex(
+                "troupe_quarantined\\{[^}]*\"fragile\"[^}]*\\} 1\n"));
+  EXPECT_TRUE(
+    eventually([&] { return post(node, "/invoke/fragile", "5").body == "5"; }));
+  expect_ok(post(node, "/invoke/fragile", "6"), "6");
+}
+
 } // namespace troupe::test

@@ -327,6 +327,56 @@ TEST(plugin, loses_no_call_in_20_reloads_under_load) {
   EXPECT_EQ(node->stop(), 0) << node->log();
 }
 
+TEST(plugin, keeps_the_state_of_its_services_through_reloads_under_load) {
+  plugin_node node{build_of("version_1")};
+  std::atomic<bool> done{false};
+  std::atomic<int> added[3] = {0, 0, 0};
+  std::vector<std::thread> callers;
+  for (int i = 0; i < 6; ++i)
+    callers.emplace_back([&, key = i % 3] {
+      raw_client client{node->port()};
+      auto call = request("POST", "/services/tally/k" + std::to_string(key)
+                                    + "/add",
+                          "1");
+      while (!done) {
+        client.send(call);
+        auto x = client.read();
+        EXPECT_EQ(x.status, 200u) << x.head << x.body;
+        if (x.status != 200)
+          return;
+        ++added[key];
+      }
+    });
+  for (int i = 1; i <= 10; ++i) {
+    auto number = i % 2 + 1;
+    node.replace(build_of("version_" + std::to_string(number), i));
+    node.reload();
+    EXPECT_EQ(post(node, "/services/tally/k0/version").body,
+              std::to_string(number));
+    auto now = added[0].load();
+    EXPECT_TRUE(
+      eventually([&] { return added[0] > now + 20 || added[0] == 0; }));
+  }
+  done = true;
+  for (auto& x : callers)
+    x.join();
+  for (int key = 0; key < 3; ++key)
+    EXPECT_EQ(post(node,
+                   "/services/tally/k" + std::to_string(key) + "/add", "0")
+                .body,
+              std::to_string(added[key]));
+  EXPECT_EQ(node->stop(), 0) << node->log();
+}
+
+TEST(plugin, brings_its_exposed_actors_in_a_new_build_too) {
+  plugin_node node{build_of("version_1")};
+  EXPECT_EQ(post(node, "/invoke/versioned_actor", "7").body, "71");
+  node.replace(build_of("version_2"));
+  node.reload();
+  EXPECT_EQ(post(node, "/invoke/versioned_actor", "7").body, "72");
+  EXPECT_EQ(post(node, "/invoke/versioned_actor:1", "7").body, "71");
+}
+
 TEST(plugin, lets_a_long_call_finish_however_many_builds_come_after_its_own) {
   plugin_node node{build_of("version_1")};
   raw_client old{node->port()};
