@@ -226,8 +226,7 @@ testing::process_result cli(const node_process& node, const words& arguments,
                             const std::string& in) {
   testing::process_input input;
   input.command = {TROUPE_BINARY};
-  input.command.insert(input.command.end(), arguments.begin(),
-                       arguments.end());
+  input.command.insert(input.command.end(), arguments.begin(), arguments.end());
   input.environment = {"TROUPE_ENDPOINT=" + node.url(), "LC_ALL=C.UTF-8"};
   inherit_sanitizer_options(input.environment);
   input.in = in;

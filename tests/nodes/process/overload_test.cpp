@@ -61,8 +61,8 @@ TEST(overload, of_a_function_is_answered_200_in_time_or_429) {
   example_node node{{"--limit", "hold=concurrency:4,queue:8"},
                     {test_plugin("misbehaving")}};
   // Three turns of 30 ms are the longest that one may wait.
-  auto call = request("POST", "/invoke/hold", "30",
-                      {"Troupe-Timeout-Ms: 20000"});
+  auto call =
+    request("POST", "/invoke/hold", "30", {"Troupe-Timeout-Ms: 20000"});
   auto count = overload(node, 120, 10, call, "30");
   EXPECT_EQ(count.done + count.refused, 1200);
   // Each turn finds room for what runs and what waits.
@@ -75,8 +75,8 @@ TEST(overload, of_a_function_is_answered_200_in_time_or_429) {
 TEST(overload, of_a_function_without_a_queue_runs_what_it_can) {
   example_node node{{"--limit", "hold=concurrency:2,queue:0"},
                     {test_plugin("misbehaving")}};
-  auto count
-    = overload(node, 20, 10, request("POST", "/invoke/hold", "20"), "20");
+  auto count =
+    overload(node, 20, 10, request("POST", "/invoke/hold", "20"), "20");
   EXPECT_GE(count.done, 20);
   EXPECT_GT(count.refused, 0);
 }
@@ -89,10 +89,9 @@ TEST(overload, does_not_make_the_node_grow) {
                     {test_plugin("misbehaving")}};
   auto round = [&] {
     auto body = std::string(20'000, ' ') + "5";
-    overload(node, 100, 10,
-             request("POST", "/invoke/hold", body,
-                     {"Troupe-Timeout-Ms: 20000"}),
-             "5");
+    overload(
+      node, 100, 10,
+      request("POST", "/invoke/hold", body, {"Troupe-Timeout-Ms: 20000"}), "5");
     return node->resident_bytes();
   };
   round();
@@ -142,8 +141,7 @@ TEST(overload, of_one_entity_is_answered_200_or_429_and_counts_exactly) {
       else
         EXPECT_EQ(answer.status, 429u) << answer.body;
     }
-  EXPECT_EQ(post(node, "/services/counter/hot/get").body,
-            std::to_string(done));
+  EXPECT_EQ(post(node, "/services/counter/hot/get").body, std::to_string(done));
 }
 
 TEST(overload, of_connections_is_told_so) {
@@ -159,8 +157,8 @@ TEST(overload, of_connections_is_told_so) {
   EXPECT_EQ(x.error_type(), "too_many_requests");
   EXPECT_TRUE(is_at_least_one(x.field("Retry-After")));
   kept.pop_back();
-  EXPECT_TRUE(eventually(
-    [&] { return post(node, "/invoke/add", "[2,3]").body == "5"; }));
+  EXPECT_TRUE(
+    eventually([&] { return post(node, "/invoke/add", "[2,3]").body == "5"; }));
 }
 
 TEST(overload, is_less_by_those_who_go_away) {
@@ -193,8 +191,8 @@ TEST(overload, is_less_by_those_whose_time_is_up) {
   ASSERT_TRUE(
     eventually([&] { return post(node, "/invoke/held").body == "1"; }));
   for (int i = 0; i < 10; ++i)
-    EXPECT_EQ(
-      post(node, "/invoke/hold", "0", {"Troupe-Timeout-Ms: 20"}).status, 504u);
+    EXPECT_EQ(post(node, "/invoke/hold", "0", {"Troupe-Timeout-Ms: 20"}).status,
+              504u);
   EXPECT_EQ(post(node, "/invoke/held").body, "1");
 }
 

@@ -151,9 +151,8 @@ TEST(plugin, whose_names_another_one_has_names_the_other) {
   settings.plugins.push_back(copy.string());
   auto x = testing::run_process(node_command(settings));
   EXPECT_EQ(x.status, 1);
-  EXPECT_THAT(x.err,
-              AllOf(HasSubstr(copy.string()), HasSubstr(examples_plugin()),
-                    HasSubstr("taken")));
+  EXPECT_THAT(x.err, AllOf(HasSubstr(copy.string()),
+                           HasSubstr(examples_plugin()), HasSubstr("taken")));
 }
 
 TEST(plugin, that_is_named_twice_is_refused) {
@@ -335,9 +334,8 @@ TEST(plugin, keeps_the_state_of_its_services_through_reloads_under_load) {
   for (int i = 0; i < 6; ++i)
     callers.emplace_back([&, key = i % 3] {
       raw_client client{node->port()};
-      auto call = request("POST", "/services/tally/k" + std::to_string(key)
-                                    + "/add",
-                          "1");
+      auto call = request(
+        "POST", "/services/tally/k" + std::to_string(key) + "/add", "1");
       while (!done) {
         client.send(call);
         auto x = client.read();
@@ -361,10 +359,9 @@ TEST(plugin, keeps_the_state_of_its_services_through_reloads_under_load) {
   for (auto& x : callers)
     x.join();
   for (int key = 0; key < 3; ++key)
-    EXPECT_EQ(post(node,
-                   "/services/tally/k" + std::to_string(key) + "/add", "0")
-                .body,
-              std::to_string(added[key]));
+    EXPECT_EQ(
+      post(node, "/services/tally/k" + std::to_string(key) + "/add", "0").body,
+      std::to_string(added[key]));
   EXPECT_EQ(node->stop(), 0) << node->log();
 }
 

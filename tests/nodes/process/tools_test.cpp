@@ -28,7 +28,8 @@ std::map<std::string, double> parse_metrics(const std::string& text) {
     "# (HELP [a-zA-Z_:][a-zA-Z0-9_:]* .*|TYPE [a-zA-Z_:][a-zA-Z0-9_:]* "
     "(counter|gauge|histogram|summary|untyped))"};
   static const std::regex sample{
-    "([a-zA-Z_:][a-zA-Z0-9_:]*(\\{[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\n]|\\\\[\\\\"
+    "([a-zA-Z_:][a-zA-Z0-9_:]*(\\{[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\n]|\\\\["
+    "\\\\"
     "\"n])*\"(,[a-zA-Z_][a-zA-Z0-9_]*=\"([^\"\\\\\n]|\\\\[\\\\\"n])*\")*\\})?) "
     "([-+]?[0-9.]+(e[-+]?[0-9]+)?|[+-]Inf|NaN)"};
   EXPECT_TRUE(text.ends_with('\n'));
@@ -176,11 +177,12 @@ TEST(command_line, sends_qualifiers_keys_and_deadlines_that_a_node_takes) {
                        "--key", "100%/a"})
               .out,
             "5\n");
-  auto late = cli(node, {"invoke", "sleep", "-d", "60000", "--timeout", "20ms"});
+  auto late =
+    cli(node, {"invoke", "sleep", "-d", "60000", "--timeout", "20ms"});
   EXPECT_EQ(late.status, 1);
   EXPECT_EQ(late.out, "");
-  EXPECT_THAT(late.err, AllOf(HasSubstr("deadline_exceeded"),
-                              HasSubstr("unknown")));
+  EXPECT_THAT(late.err,
+              AllOf(HasSubstr("deadline_exceeded"), HasSubstr("unknown")));
 }
 
 TEST(command_line, shows_the_errors_of_a_real_node) {
@@ -196,7 +198,8 @@ TEST(command_line, shows_the_errors_of_a_real_node) {
     {{"invoke", "fail", "-d", "boom"}, "std::runtime_error: boom", "ran"},
     {{"invoke", "add", "-d", "[1,2]", "--async"}, "not_implemented", "none"},
     {{"call", "counter", "k", "increment", "--if-match", "5"},
-     "revision_mismatch", "none"},
+     "revision_mismatch",
+     "none"},
     {{"call", "counter", "k", "nobody"}, "not_found", "none"}};
   for (auto& row : rows) {
     auto x = cli(node, row.arguments);
@@ -216,9 +219,9 @@ TEST(command_line, lists_what_a_real_node_serves) {
                     HasSubstr("sleep\n")));
   EXPECT_THAT(cli(node, {"services"}).out,
               AllOf(HasSubstr("counter\n"), HasSubstr("data_service\n")));
-  EXPECT_THAT(cli(node, {"nodes"}).out,
-              AllOf(HasSubstr("first"), HasSubstr("up"),
-                    HasSubstr(node->url())));
+  EXPECT_THAT(
+    cli(node, {"nodes"}).out,
+    AllOf(HasSubstr("first"), HasSubstr("up"), HasSubstr(node->url())));
   auto functions = json::parse(cli(node, {"functions", "--json"}).out);
   EXPECT_EQ(functions.size(), 5u);
   EXPECT_EQ(functions[0]["name"], "add");
@@ -254,10 +257,9 @@ TEST(command_line, shows_the_tree_of_a_real_node_with_what_runs_in_it) {
   }));
   auto text = cli(node, {"tree"});
   EXPECT_EQ(text.status, 0);
-  EXPECT_THAT(text.out,
-              AllOf(StartsWith("ACTOR"), HasSubstr("pool sleep:1"),
-                    HasSubstr("instance 0"), HasSubstr("router"),
-                    HasSubstr("activation visits")));
+  EXPECT_THAT(text.out, AllOf(StartsWith("ACTOR"), HasSubstr("pool sleep:1"),
+                              HasSubstr("instance 0"), HasSubstr("router"),
+                              HasSubstr("activation visits")));
   auto tree = json::parse(cli(node, {"tree", "--json"}).out);
   auto pool = find_actor(tree, "pool", "sleep:1");
   ASSERT_TRUE(pool);
@@ -291,8 +293,12 @@ TEST(options, from_the_command_line_the_environment_and_a_file_do_the_same) {
   auto data = folder.path() / "data";
   auto file = folder.path() / "troupe.ini";
   std::ofstream{file} << "# comment\n"
-                         "data-dir = " << data.string() << "\n"
-                         "plugin = " << examples_plugin() << "\n"
+                         "data-dir = "
+                      << data.string()
+                      << "\n"
+                         "plugin = "
+                      << examples_plugin()
+                      << "\n"
                          "limit = sleep=timeout:20ms\n"
                          "[http]\n"
                          "listen = 127.0.0.1:0\n"
@@ -301,16 +307,18 @@ TEST(options, from_the_command_line_the_environment_and_a_file_do_the_same) {
                          "id = same\n";
   node_settings by_line;
   by_line.bare = true;
-  by_line.options = {"--data-dir", data.string(), "--plugin",
-                     examples_plugin(), "--limit", "sleep=timeout:20ms",
-                     "--http.listen", "127.0.0.1:0", "--http.body-size",
-                     "2000", "--node.id", "same"};
+  by_line.options = {"--data-dir",       data.string(),
+                     "--plugin",         examples_plugin(),
+                     "--limit",          "sleep=timeout:20ms",
+                     "--http.listen",    "127.0.0.1:0",
+                     "--http.body-size", "2000",
+                     "--node.id",        "same"};
   node_settings by_environment;
   by_environment.bare = true;
-  by_environment.environment
-    = {"TROUPE_DATA_DIR=" + data.string(), "TROUPE_PLUGIN=" + examples_plugin(),
-       "TROUPE_LIMIT=sleep=timeout:20ms", "TROUPE_HTTP_LISTEN=127.0.0.1:0",
-       "TROUPE_HTTP_BODY_SIZE=2000", "TROUPE_NODE_ID=same"};
+  by_environment.environment = {
+    "TROUPE_DATA_DIR=" + data.string(), "TROUPE_PLUGIN=" + examples_plugin(),
+    "TROUPE_LIMIT=sleep=timeout:20ms",  "TROUPE_HTTP_LISTEN=127.0.0.1:0",
+    "TROUPE_HTTP_BODY_SIZE=2000",       "TROUPE_NODE_ID=same"};
   node_settings by_file;
   by_file.bare = true;
   by_file.options = {"--config", file.string()};
@@ -334,10 +342,9 @@ TEST(options, on_the_command_line_go_before_the_environment_before_the_file) {
   auto start = [&](words options, words environment) {
     node_settings result;
     result.bare = true;
-    result.options = {"--config", file.string(), "--store", "memory:",
-                      "--plugin", examples_plugin()};
-    result.options.insert(result.options.end(), options.begin(),
-                          options.end());
+    result.options = {"--config", file.string(), "--store",
+                      "memory:",  "--plugin",    examples_plugin()};
+    result.options.insert(result.options.end(), options.begin(), options.end());
     result.environment = std::move(environment);
     return result;
   };
@@ -346,11 +353,11 @@ TEST(options, on_the_command_line_go_before_the_environment_before_the_file) {
   };
   EXPECT_EQ(id(node_process{start({}, {})}), "of-file");
   EXPECT_EQ(id(node_process{start({}, {"TROUPE_NODE_ID=of-env"})}), "of-env");
-  EXPECT_EQ(id(node_process{start({"--node.id", "of-line"},
-                                  {"TROUPE_NODE_ID=of-env"})}),
+  EXPECT_EQ(id(node_process{
+              start({"--node.id", "of-line"}, {"TROUPE_NODE_ID=of-env"})}),
             "of-line");
-  node_process mixed{start({"--node.id", "of-line"},
-                           {"TROUPE_HTTP_BODY_SIZE=2000"})};
+  node_process mixed{
+    start({"--node.id", "of-line"}, {"TROUPE_HTTP_BODY_SIZE=2000"})};
   EXPECT_EQ(id(mixed), "of-line");
   EXPECT_EQ(post(mixed, "/invoke/echo", std::string(2000, 'x')).status, 200u);
   EXPECT_EQ(post(mixed, "/invoke/echo", std::string(2001, 'x')).status, 413u);

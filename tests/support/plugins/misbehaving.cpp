@@ -58,9 +58,8 @@ troupe::task<int> hold(troupe::context& ctx, uint32_t ms) {
 
 troupe::module misbehaving() {
   troupe::module m;
-  m.function("throw_own", []() -> int {
-    throw shop::out_of_stock("nothing left");
-  });
+  m.function("throw_own",
+             []() -> int { throw shop::out_of_stock("nothing left"); });
   m.function("throw_int", []() -> int { throw 42; });
   m.function("throw_bad_alloc", []() -> int { throw std::bad_alloc{}; });
   m.function("nothing", [] {});
