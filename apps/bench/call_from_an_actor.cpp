@@ -35,7 +35,7 @@ public:
   caf::behavior make_behavior() override {
     for (unsigned i = 0; i < window_; ++i)
       next();
-    return {[](caf::unit_t) {}};
+    return {[](const caf::unit_t&) {}};
   }
 
 private:

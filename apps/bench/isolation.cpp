@@ -25,14 +25,15 @@ public:
   /// p99 of `add` beside `before`, then beside `during`, in turn.
   void compare(const std::string& name, const std::string& baseline,
                const std::vector<load_group>& before,
-               const std::vector<load_group>& during) {
+               const std::vector<load_group>& during,
+               std::optional<requirement> required) {
     load_result ignored;
     load_result all;
     auto rounds = alternate(
       how_, [&] { return p99_beside(before, ignored); },
       [&] { return p99_beside(during, all); });
     auto result = from_rounds("p99 of add beside " + name, "us", baseline,
-                              at_most(2), std::move(rounds));
+                              required, std::move(rounds));
     result.note = "what they got: " + describe_answers(all);
     how_.report(std::move(result));
   }
@@ -71,11 +72,11 @@ void isolation(const settings& how) {
       {post(std::string{"/invoke/"} + name, body), 8, other_rate}};
   };
   auto healthy = calls("echo", "x");
-  here.compare("healthy calls", "alone", {}, healthy);
+  here.compare("healthy calls", "alone", {}, healthy, {});
   here.compare("a function that throws", "healthy calls", healthy,
-               calls("fail", "x"));
+               calls("fail", "x"), at_most(2));
   here.compare("an actor that dies", "healthy calls", healthy,
-               calls("dying", "1"));
+               calls("dying", "1"), at_most(2));
 }
 
 } // namespace troupe::bench

@@ -1,5 +1,6 @@
 #include "apps/bench/machine.hpp"
 
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -7,7 +8,6 @@
 
 #include <sched.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "apps/bench/benchmark.hpp"
 

@@ -132,10 +132,24 @@ void print_summary(const std::vector<figure>& figures) {
   std::printf("\n%td of %td figures reach what is required\n", met, required);
 }
 
+void print_what_is_measured(const command_line& given,
+                            const std::string& machine) {
+  std::printf("Measured on %s.\n", machine.c_str());
+  std::printf("Calls go to the examples plugin, with deadlines, metering and "
+              "supervision on. A figure is the\nmedian of %u alternating "
+              "rounds of baseline and ours. HTTP: server on one core, clients "
+              "on another.\n",
+              given.how.rounds);
+  for (auto& x : all_benchmarks)
+    if (wanted(given, x))
+      std::printf("  %-10s %s\n", x.name, x.what);
+  std::printf("\n%s", table_head().c_str());
+  std::fflush(stdout);
+}
+
 int run_all(command_line given) {
   auto machine = describe_machine();
-  std::printf("%s; median of %u alternating rounds\n\n%s", machine.c_str(),
-              given.how.rounds, table_head().c_str());
+  print_what_is_measured(given, machine);
   std::vector<figure> figures;
   given.how.report = [&](figure x) {
     std::fputs(table_row(x).c_str(), stdout);

@@ -2,10 +2,9 @@
 
 #pragma once
 
+#include <cstdlib>
 #include <filesystem>
 #include <string>
-
-#include <stdlib.h>
 
 #include "apps/bench/benchmark.hpp"
 

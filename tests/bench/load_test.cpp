@@ -20,7 +20,7 @@ constexpr milliseconds short_time{100};
 /// A server that counts what it was asked.
 class counting_server {
 public:
-  explicit counting_server(std::function<void(http::response&)> fill)
+  explicit counting_server(const std::function<void(http::response&)>& fill)
     : server_(test::free_port(), [this, fill](auto&) {
         auto result = std::make_unique<test::scripted_handler>();
         result->on_handle = [this, fill](http::exchange& x) {

@@ -1,0 +1,141 @@
+// Typed values at a JSON border.
+
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "actors/core/codec.hpp"
+#include "actors/core/typed_call.hpp"
+
+namespace troupe {
+namespace {
+
+template <class T>
+std::string refused(const std::string& body) {
+  try {
+    (void) from_json<T>(parse_json(body));
+  } catch (const error_exception& e) {
+    return std::string{e.reason().type()};
+  }
+  return "taken";
+}
+
+template <class... Ts>
+std::tuple<Ts...> round_trip(std::tuple<Ts...> xs) {
+  return decode_arguments<std::tuple<Ts...>>(encode_arguments(xs));
+}
+
+TEST(codec, gives_back_what_it_was_given) {
+  using map = std::map<std::string, std::vector<int>>;
+  auto xs = std::tuple{
+    true, int8_t{-128}, std::numeric_limits<uint64_t>::max(), 0.1,
+    std::string{"\"\n\u00e9"}, std::optional<int>{}, std::optional<int>{3},
+    map{{"a", {1, 2}}, {"", {}}}};
+  EXPECT_EQ(round_trip(xs), xs);
+  EXPECT_EQ(round_trip(std::tuple{7}), std::tuple{7});
+  EXPECT_EQ(round_trip(std::tuple{}), std::tuple{});
+}
+
+TEST(codec, has_nothing_one_value_or_an_array_for_arguments) {
+  std::tuple<> none;
+  std::tuple one{3};
+  std::tuple two{3, std::string{"a"}};
+  EXPECT_EQ(encode_arguments(none).bytes, "");
+  EXPECT_EQ(encode_arguments(one).bytes, "3");
+  EXPECT_EQ(encode_arguments(two).bytes, R"([3,"a"])");
+}
+
+TEST(codec, keeps_a_single_string_raw) {
+  std::tuple one{std::string{"{\xFF"}};
+  auto body = encode_arguments(one);
+  EXPECT_EQ(body.bytes, "{\xFF");
+  EXPECT_EQ(body.content_type, "application/octet-stream");
+}
+
+TEST(codec, never_rounds_or_wraps_a_number) {
+  EXPECT_EQ(refused<int>("2.5"), "bad_request");
+  EXPECT_EQ(refused<int>("2.0"), "bad_request");
+  EXPECT_EQ(refused<int>("1e2"), "bad_request");
+  EXPECT_EQ(refused<int8_t>("128"), "bad_request");
+  EXPECT_EQ(refused<int8_t>("-129"), "bad_request");
+  EXPECT_EQ(refused<uint32_t>("-1"), "bad_request");
+  EXPECT_EQ(refused<int64_t>("9223372036854775808"), "bad_request");
+  EXPECT_EQ(refused<uint64_t>("18446744073709551616"), "bad_request");
+  EXPECT_EQ(refused<int64_t>("-9223372036854775808"), "taken");
+  EXPECT_EQ(refused<uint64_t>("18446744073709551615"), "taken");
+  EXPECT_EQ(refused<double>("3"), "taken");
+}
+
+TEST(codec, never_takes_one_kind_for_another) {
+  EXPECT_EQ(refused<int>("true"), "bad_request");
+  EXPECT_EQ(refused<bool>("1"), "bad_request");
+  EXPECT_EQ(refused<double>(R"("1")"), "bad_request");
+  EXPECT_EQ(refused<std::string>("1"), "bad_request");
+  EXPECT_EQ(refused<text>("null"), "bad_request");
+  EXPECT_EQ(refused<std::vector<int>>("{}"), "bad_request");
+  EXPECT_EQ(refused<std::vector<int>>("[1,2.5]"), "bad_request");
+  EXPECT_EQ((refused<std::map<std::string, int>>("[]")), "bad_request");
+  EXPECT_EQ((refused<std::map<std::string, int>>(R"({"a": "b"})")),
+            "bad_request");
+}
+
+TEST(codec, counts_levels_of_json_outside_of_strings) {
+  auto nested = [](size_t n) {
+    return std::string(n, '[') + std::string(n, ']');
+  };
+  EXPECT_NO_THROW((void) parse_json(nested(512)));
+  EXPECT_THROW((void) parse_json(nested(513)), error_exception);
+  EXPECT_THROW((void) parse_json(nested(100'000)), error_exception);
+  std::string objects;
+  for (int i = 0; i < 513; ++i)
+    objects += R"({"a":)";
+  EXPECT_THROW((void) parse_json(objects), error_exception);
+  EXPECT_NO_THROW((void) parse_json('"' + std::string(1000, '[') + '"'));
+  EXPECT_NO_THROW(
+    (void) parse_json(R"("\\\")" + std::string(1000, '{') + '"'));
+  EXPECT_THROW((void) parse_json(R"(["\\",)" + nested(512) + "]"),
+               error_exception);
+  std::string siblings = "[";
+  for (int i = 0; i < 1000; ++i)
+    siblings += "[],";
+  EXPECT_NO_THROW((void) parse_json(siblings + "0]"));
+}
+
+TEST(codec, replaces_bytes_that_are_no_text) {
+  EXPECT_NO_THROW((void) parse_json(dump_json(json("\xFF"))));
+}
+
+TEST(codec, reads_a_string_result_raw_or_as_json) {
+  EXPECT_EQ(decode_result<std::string>({R"("a")", {}}), "a");
+  EXPECT_EQ(decode_result<std::string>({"a", "text/plain"}), "a");
+}
+
+TEST(typed_call, is_reached_only_by_its_own_signature) {
+  typed_invocation<int(int)> call{3};
+  EXPECT_NE(call.typed(typeid(int(int))), nullptr);
+  EXPECT_EQ(call.typed(typeid(int(long))), nullptr);
+  EXPECT_EQ(call.typed(typeid(long(int))), nullptr);
+  EXPECT_EQ(call.take_arguments().bytes, "3");
+  call.set_result({"4", {}});
+  EXPECT_EQ(call.take_result(), 4);
+}
+
+TEST(typed_call, has_run_when_its_result_does_not_fit) {
+  typed_invocation<int(int)> call{3};
+  try {
+    call.set_result({"\"four\"", {}});
+    FAIL();
+  } catch (const error_exception& e) {
+    EXPECT_EQ(e.reason(), errc::bad_request);
+    EXPECT_EQ(e.reason().what_happened(), effect::ran);
+  }
+}
+
+} // namespace
+} // namespace troupe
