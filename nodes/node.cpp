@@ -302,6 +302,8 @@ void print_commands(const std::string& url, const json& functions,
   else if (!functions.empty())
     std::printf("  curl -d '' %s/invoke/%s\n", url.c_str(),
                 functions[0]["name"].get<std::string>().c_str());
+  else
+    std::printf("  curl %s/cluster\n", url.c_str());
   if (has(services, "data_service"))
     std::printf("  curl -d '{\"a\":1}' %s/services/data_service/k1/set_data\n",
                 url.c_str());

@@ -181,6 +181,15 @@ TEST(errors, a_call_that_waits_past_its_deadline_never_starts) {
   EXPECT_EQ(post(node, "/invoke/held").body, "2");
 }
 
+// The sleeper slept on, in its slot, and a node that was told to leave waited.
+TEST(errors, a_sleeper_whose_deadline_passed_gives_its_place_back) {
+  example_node node{{"--limit", "sleep=concurrency:1"}};
+  auto late = post(node, "/invoke/sleep", "900000", {"Troupe-Timeout-Ms: 20"});
+  expect_error(late, 504, "deadline_exceeded", "unknown");
+  expect_ok(post(node, "/invoke/sleep", "1"), "1");
+  EXPECT_EQ(node->stop(), 0) << node->log();
+}
+
 TEST(errors, a_function_that_throws_a_thousand_times_stays_in_service) {
   example_node node;
   raw_client client{node->port()};

@@ -288,6 +288,34 @@ TEST(node, has_the_same_data_after_a_kill) {
   EXPECT_EQ(post(node, "/invoke/data_function", "\"a/b\"").body, x.body);
 }
 
+TEST(node, keeps_keys_and_values_at_their_limits) {
+  testing::temporary_folder folder;
+  const words keys{"%00", "a%00",         "a%00b", "a",  std::string(512, 'k'),
+                   "%2F", "%F0%9F%8E%AD", "%25",   "..", "a%27%3B--"};
+  auto path = [](const std::string& key, const char* method) {
+    return "/services/data_service/" + key + "/" + method;
+  };
+  auto deepest = std::string(512, '[') + std::string(512, ']');
+  auto largest = "\"" + std::string(6 * 1024 * 1024 - 2, 'x') + "\"";
+  {
+    node_process node{in(folder)};
+    for (size_t i = 0; i < keys.size(); ++i)
+      EXPECT_EQ(post(node, path(keys[i], "set_data"), std::to_string(i)).body,
+                std::to_string(i))
+        << keys[i];
+    EXPECT_EQ(post(node, path("deepest", "set_data"), deepest).status, 200u);
+    EXPECT_EQ(post(node, path("largest", "set_data"), largest).status, 200u);
+    node.kill();
+  }
+  node_process node{in(folder)};
+  for (size_t i = 0; i < keys.size(); ++i)
+    EXPECT_EQ(post(node, path(keys[i], "get_data")).body, std::to_string(i))
+      << keys[i];
+  EXPECT_EQ(post(node, path("deepest", "get_data")).body, deepest);
+  EXPECT_TRUE(post(node, path("largest", "get_data")).body == largest);
+  EXPECT_EQ(post(node, "/invoke/data_function", "\"a\\u0000b\"").body, "2");
+}
+
 // -- leaving -----------------------------------------------------------------
 
 TEST(node, lets_calls_finish_when_it_is_told_to_leave) {

@@ -172,6 +172,10 @@ TEST(plugin, is_not_needed_for_a_node_to_run) {
   settings.folder = folder.path();
   settings.plugins.clear();
   node_process node{settings};
+  EXPECT_THAT(node.banner(),
+              AllOf(HasSubstr("curl " + node.url() + "/cluster\n"),
+                    HasSubstr("curl " + node.url() + "/metrics\n"),
+                    HasSubstr("troupe tree")));
   EXPECT_EQ(get(node, "/readyz").status, 200u);
   EXPECT_EQ(post(node, "/invoke/add", "[2,3]").status, 404u);
   EXPECT_EQ(node.stop(), 0);
