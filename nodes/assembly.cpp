@@ -106,6 +106,8 @@ assembly::~assembly() {
 expected<void> assembly::install(const std::string& owner,
                                  const module& content) {
   std::lock_guard guard{installing_};
+  if (!leaving_.empty())
+    forget_those_that_left();
   module_claim claim;
   claim.owner = owner;
   for (auto& x : content.functions())
@@ -143,11 +145,14 @@ void assembly::retire(const route_table& before, const route_change& change,
     auto& old = static_cast<service_target&>(*i->second.host);
     old.succeeded_by(x.host);
     if (auto host = old.host_handle())
-      caf::anon_send(host, atom::drain::value);
+      let_go("services", [&](auto& child) { return child.handle == host; });
   }
+  // Calls that are in them finish, however long that takes.
   for (auto& [name, version] : published.dropped)
     for (auto group : {"functions", "exposed"})
-      stop_child(group, pool_id(name, version));
+      let_go(group, [id = pool_id(name, version)](auto& child) {
+        return child.id == id;
+      });
 }
 
 caf::actor assembly::host_of(const std::string& service) const {
@@ -274,14 +279,39 @@ expected<void> assembly::start_child(const std::string& group,
   return {};
 }
 
-void assembly::stop_child(const std::string& group, const std::string& id) {
-  catalogs_[group]->remove(id);
+expected<std::vector<child_info>>
+assembly::children_of(const std::string& group) {
   auto parent = find_child(group);
   if (!parent)
+    return parent.error();
+  return ask<std::vector<child_info>>(
+    caf::actor_cast<supervisor_actor>(*parent), atom::children::value);
+}
+
+void assembly::let_go(const std::string& group, const child_predicate& which) {
+  auto children = children_of(group);
+  if (!children)
     return;
-  auto handle = caf::actor_cast<supervisor_actor>(*parent);
-  if (ask<child_info>(handle, atom::terminate::value, id))
-    static_cast<void>(ask<child_info>(handle, atom::erase::value, id));
+  for (auto& x : *children)
+    if (x.handle && which(x)) {
+      catalogs_[group]->remove(x.id);
+      leaving_.emplace(group, x.id);
+      caf::anon_send(x.handle, atom::drain::value);
+    }
+}
+
+void assembly::forget_those_that_left() {
+  for (auto group : {"functions", "exposed", "services"}) {
+    auto parent = find_child(group);
+    auto children = children_of(group);
+    if (!parent || !children)
+      continue;
+    for (auto& x : *children)
+      if (x.state == child_state::down && leaving_.erase({group, x.id}) > 0)
+        static_cast<void>(
+          ask<child_info>(caf::actor_cast<supervisor_actor>(*parent),
+                          atom::erase::value, x.id));
+  }
 }
 
 child_spec assembly::group_spec(const std::string& name) {

@@ -21,7 +21,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -116,7 +119,15 @@ private:
   /// Starts a child of the supervisor `group` and keeps its specification.
   expected<void> start_child(const std::string& group, child_spec spec);
 
-  void stop_child(const std::string& group, const std::string& id);
+  using child_predicate = std::function<bool(const child_info&)>;
+
+  expected<std::vector<child_info>> children_of(const std::string& group);
+
+  /// Lets children finish the calls that are in them, and end.
+  void let_go(const std::string& group, const child_predicate& which);
+
+  /// Takes those that have ended out of their supervisors' lists.
+  void forget_those_that_left();
 
   expected<route_change> start_all(const std::string& owner,
                                    const module& content,
@@ -148,6 +159,7 @@ private:
   std::function<void(caf::actor_system&)> settle_;
   std::mutex installing_;
   std::map<std::string, std::shared_ptr<catalog>> catalogs_;
+  std::set<std::pair<std::string, std::string>> leaving_; // group, id
   uint64_t generation_ = 0; // numbers the hosts that a service gets in time
   supervisor_actor root_;
 };

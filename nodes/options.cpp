@@ -654,6 +654,9 @@ expected<void> node_options::validate() const {
   check_store(store_url(), check);
   for (const auto& [name, limit] : limits)
     check_limits(name, limit, check);
+  for (auto i = plugins.begin(); i != plugins.end(); ++i)
+    check.that(std::find(plugins.begin(), i, *i) == i,
+               "plugin " + *i + " is named twice");
   check.that(id.size() <= 255 && is_printable(id),
              "node.id must be at most 255 printable characters, no blanks");
   check.range("scheduler.threads", scheduler_threads, 0, 1024);

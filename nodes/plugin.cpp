@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include <dlfcn.h>
+#include <link.h>
 #include <sys/mman.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -71,6 +72,38 @@ private:
   bool complete_ = false;
 };
 
+/// Whether `size` bytes at `at` are part of a file.
+bool is_within(const std::string& bytes, uint64_t at, uint64_t size) {
+  return at <= bytes.size() && size <= bytes.size() - at;
+}
+
+/// What is wrong with an ELF file that `dlopen` would not see: it maps what the
+/// headers name, and a file that is not there in full, because it is still
+/// being written, would end the process with SIGBUS.
+std::string check_whole(const std::string& bytes) {
+  ElfW(Ehdr) head{};
+  if (bytes.size() < sizeof(head)
+      || bytes.compare(0, SELFMAG, ELFMAG, SELFMAG) != 0)
+    return "is no shared object";
+  std::memcpy(&head, bytes.data(), sizeof(head));
+  constexpr auto cut = "is cut off";
+  if (head.e_phentsize != sizeof(ElfW(Phdr))
+      || !is_within(bytes, head.e_phoff,
+                    uint64_t{head.e_phnum} * head.e_phentsize)
+      || !is_within(bytes, head.e_shoff,
+                    uint64_t{head.e_shnum} * head.e_shentsize))
+    return cut;
+  for (unsigned i = 0; i < head.e_phnum; ++i) {
+    ElfW(Phdr) part{};
+    std::memcpy(&part, bytes.data() + head.e_phoff + i * sizeof(part),
+                sizeof(part));
+    if (part.p_type == PT_LOAD
+        && !is_within(bytes, part.p_offset, part.p_filesz))
+      return cut;
+  }
+  return {};
+}
+
 std::string check(const plugin_entry& entry) {
   if (entry.magic != plugin_magic)
     return "its entry point is none of Troupe's";
@@ -100,6 +133,8 @@ expected<loaded_plugin> load_plugin(const std::filesystem::path& file) {
   auto bytes = read_all(file);
   if (!bytes)
     return bytes.error();
+  if (auto why = check_whole(*bytes); !why.empty())
+    return refuse(file, why);
   memory_copy copy{file.filename().string(), *bytes};
   if (!copy.complete())
     return refuse(file, std::string{"cannot be copied: "}

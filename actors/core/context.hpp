@@ -4,6 +4,7 @@
 #pragma once
 
 #include <atomic>
+#include <algorithm>
 #include <chrono>
 #include <coroutine>
 #include <string>
@@ -104,7 +105,8 @@ public:
     return {*this, key};
   }
 
-  /// Waits without holding a thread: `co_await ctx.sleep(10ms)`.
+  /// Waits without holding a thread: `co_await ctx.sleep(10ms)`. Not beyond the
+  /// deadline: then it throws `deadline_exceeded`, for nobody waits for more.
   auto sleep(std::chrono::nanoseconds delay) {
     struct awaiter {
       context& self;
@@ -113,10 +115,16 @@ public:
       bool await_ready() const noexcept { return delay.count() <= 0; }
 
       void await_suspend(std::coroutine_handle<> waiting) {
-        self.host_.resume_after(delay, self.suspend(waiting));
+        auto longest = std::max(self.remaining(), std::chrono::nanoseconds{1});
+        self.host_.resume_after(std::min(delay, longest),
+                                self.suspend(waiting));
       }
 
-      void await_resume() const noexcept {}
+      void await_resume() const {
+        if (delay.count() > 0 && self.remaining().count() <= 0)
+          throw error_exception{{errc::deadline_exceeded, effect::unknown,
+                                 "the deadline passed while it slept"}};
+      }
     };
     return awaiter{*this, delay};
   }

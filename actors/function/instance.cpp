@@ -139,7 +139,9 @@ void instance::on_exit() {
     call->finish({errc::instance_lost, "the instance ended in the call"},
                  context());
   }
-  // The target's slot keeps a handle of this actor: end the circle.
+  // The target's slot keeps a handle of this actor, and the routes keep the
+  // target: end the circles.
+  routes_ = route_view{target_->environment().routes};
   target_ = nullptr;
 }
 

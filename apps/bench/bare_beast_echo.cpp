@@ -1,6 +1,7 @@
 // Baseline: an echo server as Boost.Beast's own examples write it, with what
 // makes them fast: one io_context a thread, no strands, reused buffers, moved
-// bodies, TCP_NODELAY, no time-outs.
+// bodies, TCP_NODELAY, no time-outs. Its buffer is made large at once, for Beast
+// reads as much as the buffer has room for, and 512 bytes otherwise.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -27,7 +28,9 @@ using tcp = asio::ip::tcp;
 
 class session : public std::enable_shared_from_this<session> {
 public:
-  explicit session(tcp::socket socket) : socket_(std::move(socket)) {}
+  explicit session(tcp::socket socket) : socket_(std::move(socket)) {
+    buffer_.reserve(64 * 1024);
+  }
 
   void read() {
     parser_.emplace();
@@ -72,7 +75,7 @@ private:
 };
 
 using reuse_port =
-    asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
+  asio::detail::socket_option::boolean<SOL_SOCKET, SO_REUSEPORT>;
 
 class listener {
 public:

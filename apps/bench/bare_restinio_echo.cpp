@@ -18,24 +18,22 @@ using no_delay = restinio::asio_ns::ip::tcp::no_delay;
 template <class Settings>
 void serve(Settings settings, uint16_t port) {
   restinio::run(std::move(settings)
-                    .address("127.0.0.1")
-                    .port(port)
-                    .acceptor_post_bind_hook([](acceptor& x) {
-                      std::cout << x.local_endpoint().port() << std::endl;
-                    })
-                    .socket_options_setter([](auto& options) {
-                      options.set_option(no_delay(true));
-                    })
-                    .incoming_http_msg_limits(
-                        restinio::incoming_http_msg_limits_t{}.max_body_size(
-                            troupe::bench::echo_body_max))
-                    .request_handler([](const auto& request) {
-                      return request->create_response()
-                          .append_header("Content-Type",
-                                         "application/octet-stream")
-                          .set_body(request->body())
-                          .done();
-                    }));
+                  .address("127.0.0.1")
+                  .port(port)
+                  .acceptor_post_bind_hook([](acceptor& x) {
+                    std::cout << x.local_endpoint().port() << std::endl;
+                  })
+                  .socket_options_setter(
+                    [](auto& options) { options.set_option(no_delay(true)); })
+                  .incoming_http_msg_limits(
+                    restinio::incoming_http_msg_limits_t{}.max_body_size(
+                      troupe::bench::echo_body_max))
+                  .request_handler([](const auto& request) {
+                    return request->create_response()
+                      .append_header("Content-Type", "application/octet-stream")
+                      .set_body(request->body())
+                      .done();
+                  }));
 }
 
 } // namespace

@@ -37,14 +37,14 @@ void blocking_call(const settings& how) {
   auto bare = [&](int64_t a, int64_t b) {
     int64_t result = -1;
     self->request(adder, caf::infinite, a, b)
-        .receive([&](int64_t sum) { result = sum; }, [](caf::error&) {});
+      .receive([&](int64_t sum) { result = sum; }, [](caf::error&) {});
     return result;
   };
   auto time = how.time(std::chrono::milliseconds{1500});
   rate(time / 8, bare);
   rate(time / 8, ours);
   auto rounds = alternate(
-      how, [&] { return rate(time, bare); }, [&] { return rate(time, ours); });
+    how, [&] { return rate(time, bare); }, [&] { return rate(time, ours); });
   caf::anon_send_exit(adder, caf::exit_reason::user_shutdown);
   how.report(from_rounds("blocking call from a thread", "calls/s",
                          "CAF scoped_actor", at_least(5), std::move(rounds)));

@@ -29,28 +29,28 @@ class caller final : public caf::event_based_actor {
 public:
   caller(caf::actor_config& cfg, Request request, unsigned window,
          const std::atomic<bool>& stop, std::promise<outcome>& done)
-      : caf::event_based_actor(cfg), request_(std::move(request)),
-        window_(window), stop_(stop), done_(done) {}
+    : caf::event_based_actor(cfg), request_(std::move(request)),
+      window_(window), stop_(stop), done_(done) {}
 
   caf::behavior make_behavior() override {
     for (unsigned i = 0; i < window_; ++i)
       next();
-    return {[](caf::unit_t) {}};
+    return {[](const caf::unit_t&) {}};
   }
 
 private:
   void next() {
     ++under_way_;
     request_(static_cast<caf::event_based_actor*>(this), made_++, 2)
-        .then(
-            [this](int64_t sum) {
-              result_.sum += sum;
-              answered();
-            },
-            [this](caf::error&) {
-              ++result_.failed;
-              answered();
-            });
+      .then(
+        [this](int64_t sum) {
+          result_.sum += sum;
+          answered();
+        },
+        [this](caf::error&) {
+          ++result_.failed;
+          answered();
+        });
   }
 
   void answered() {
@@ -117,8 +117,8 @@ void at_window(const settings& how, local_node& node, unsigned window,
   measure(our_request, how.time(std::chrono::milliseconds{200}));
   auto time = how.time(std::chrono::milliseconds{1500});
   auto rounds = alternate(
-      how, [&] { return measure(bare_request, time); },
-      [&] { return measure(our_request, time); });
+    how, [&] { return measure(bare_request, time); },
+    [&] { return measure(our_request, time); });
   caf::anon_send_exit(adder, caf::exit_reason::user_shutdown);
   how.report(from_rounds("call from an actor, window " + std::to_string(window),
                          "calls/s", "CAF request", required,

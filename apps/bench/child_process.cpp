@@ -44,6 +44,7 @@ child_process::child_process(const std::vector<std::string>& command,
   if (::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(failure, O_CLOEXEC) != 0)
     throw cannot_measure{std::strerror(errno)};
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (auto& x : command)
     arguments.push_back(const_cast<char*>(x.c_str()));
   arguments.push_back(nullptr);

@@ -12,7 +12,8 @@ double median(std::vector<double> values) {
 }
 
 figure from_rounds(std::string name, std::string unit, std::string baseline,
-                   requirement required, std::vector<round_pair> rounds) {
+                   std::optional<requirement> required,
+                   std::vector<round_pair> rounds) {
   std::vector<double> bare;
   std::vector<double> ours;
   std::vector<double> ratios;

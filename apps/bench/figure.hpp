@@ -72,6 +72,7 @@ double median(std::vector<double> values);
 
 /// Fills medians and ratio in from `rounds`.
 figure from_rounds(std::string name, std::string unit, std::string baseline,
-                   requirement required, std::vector<round_pair> rounds);
+                   std::optional<requirement> required,
+                   std::vector<round_pair> rounds);
 
 } // namespace troupe::bench

@@ -2,7 +2,7 @@
 // the server's copies count and not the client's.
 
 #include "apps/bench/benchmark.hpp"
-#include "apps/bench/http_servers.hpp"
+#include "apps/bench/http_contest.hpp"
 #include "apps/bench/load.hpp"
 #include "apps/bench/machine.hpp"
 
@@ -12,28 +12,29 @@ namespace {
 
 constexpr size_t body_bytes = 6'000'000;
 
+void check(const load_result& x) {
+  if (x.broken > 0 || x.answers() == 0 || x.answers() != x.latencies_us.size())
+    throw cannot_measure{"calls failed: " + describe_answers(x)};
+}
+
 } // namespace
 
 void http_large_bodies(const settings& how) {
-  auto cores = two_cores();
-  echo_server beast{"bare_beast_echo", cores.server};
-  node_server node{cores.server};
-  pinned client{cores.client};
+  http_contest contest;
+  pinned client{two_cores().client};
   auto request = post("/invoke/echo", std::string(body_bytes, 'x'),
                       "Content-Type: application/octet-stream\r\n");
-  auto rate = [&](const http_server& server, std::chrono::milliseconds time) {
-    auto result = run_load(server.port(), {{request, 3}}, time).front();
-    if (result.broken > 0 || result.answers() != result.latencies_us.size())
-      throw cannot_measure{"a call failed"};
-    return result.rate();
-  };
-  rate(beast, how.time(std::chrono::milliseconds{1000}));
-  rate(node, how.time(std::chrono::milliseconds{1000}));
-  auto time = how.time(std::chrono::milliseconds{3000});
-  auto rounds = alternate(
-      how, [&] { return rate(beast, time); }, [&] { return rate(node, time); });
-  how.report(from_rounds("HTTP echo 6 MB, 3 connections", "requests/s", "Beast",
-                         at_least(0.8), std::move(rounds)));
+  contest.run(how, std::chrono::milliseconds{2500},
+              [&](auto& server, auto time) {
+                cpu_meter cpu{server};
+                auto x = run_load(server.port(), {{request, 3}}, time).front();
+                check(x);
+                auto calls = static_cast<double>(x.answers());
+                return http_outcome{x.rate(), cpu.spent_us() / calls};
+              });
+  auto name = "HTTP echo 6 MB, 3 connections";
+  how.report(contest.against_beast(name, "requests/s", at_least(0.8)));
+  how.report(contest.against_restinio(name, "requests/s", at_least(0.8)));
 }
 
 } // namespace troupe::bench

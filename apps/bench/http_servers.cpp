@@ -18,20 +18,19 @@ uint16_t port_in(const std::string& text) {
   return static_cast<uint16_t>(std::atoi(&text[start + prefix.size()]));
 }
 
-std::vector<std::string> node_command(std::vector<std::string> options) {
+std::vector<std::string> node_command(std::vector<std::string> options,
+                                      const std::string& store) {
   auto build = build_folder();
-  std::vector<std::string> result{build / "bin" / "troupe",
-                                  "node",
-                                  "--http.listen",
-                                  "127.0.0.1:0",
-                                  "--http.threads",
-                                  "1",
-                                  "--store",
-                                  "memory:",
-                                  "--log.level",
-                                  "warn",
-                                  "--plugin",
-                                  build / "lib" / "troupe_examples.so"};
+  std::vector<std::string> result{build / "bin" / "troupe", "node"};
+  auto add = [&](std::string name, std::string value) {
+    result.push_back(std::move(name));
+    result.push_back(std::move(value));
+  };
+  add("--http.listen", "127.0.0.1:0");
+  add("--http.threads", "1");
+  add("--store", store);
+  add("--log.level", "warn");
+  add("--plugin", build / "lib" / "troupe_examples.so");
   result.insert(result.end(), options.begin(), options.end());
   return result;
 }
@@ -39,15 +38,16 @@ std::vector<std::string> node_command(std::vector<std::string> options) {
 } // namespace
 
 echo_server::echo_server(const std::string& program, int core)
-    : http_server({build_folder() / "bin" / program}, core) {
+  : http_server({build_folder() / "bin" / program}, core) {
   std::string line;
   if (!process_.read_line(line))
     throw cannot_measure{program + " does not start"};
   port_ = static_cast<uint16_t>(std::atoi(line.c_str()));
 }
 
-node_server::node_server(int core, std::vector<std::string> options)
-    : http_server(node_command(std::move(options)), core) {
+node_server::node_server(int core, std::vector<std::string> options,
+                         const std::string& store)
+  : http_server(node_command(std::move(options), store), core) {
   for (std::string line; port_ == 0 && process_.read_line(line);)
     port_ = port_in(line);
   if (port_ == 0)

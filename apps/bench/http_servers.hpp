@@ -19,7 +19,7 @@ public:
 
 protected:
   http_server(const std::vector<std::string>& command, int core)
-      : process_(command, core) {}
+    : process_(command, core) {}
 
   child_process process_;
   uint16_t port_ = 0;
@@ -32,11 +32,12 @@ public:
   echo_server(const std::string& program, int core);
 };
 
-/// `troupe node` with the examples and a store in memory.
+/// `troupe node` with the examples.
 class node_server : public http_server {
 public:
   /// @param core -1: any
-  explicit node_server(int core, std::vector<std::string> options = {});
+  explicit node_server(int core, std::vector<std::string> options = {},
+                       const std::string& store = "memory:");
 };
 
 } // namespace troupe::bench

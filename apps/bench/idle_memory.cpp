@@ -6,6 +6,7 @@
 #include "apps/bench/http_servers.hpp"
 #include "apps/bench/load.hpp"
 #include "apps/bench/machine.hpp"
+#include "apps/bench/temporary.hpp"
 
 namespace troupe::bench {
 
@@ -16,7 +17,8 @@ constexpr double megabyte = 1024 * 1024;
 } // namespace
 
 void idle_memory(const settings& how) {
-  node_server node{-1};
+  temporary_folder data;
+  node_server node{-1, {}, "sqlite:" + data.path().string()};
   auto results = run_load(node.port(),
                           {{post("/invoke/add", "[2,3]"), 2, 50},
                            {post("/invoke/echo", "x"), 2, 50},
@@ -33,7 +35,8 @@ void idle_memory(const settings& how) {
   result.ours = static_cast<double>(memory.pss) / megabyte;
   result.required = at_most(16);
   char text[80];
-  std::snprintf(text, sizeof(text), "RSS %.1f MB, anonymous %.1f MB",
+  std::snprintf(text, sizeof(text),
+                "were nothing shared: %.1f MB; not of files: %.1f MB",
                 static_cast<double>(memory.rss) / megabyte,
                 static_cast<double>(memory.anonymous) / megabyte);
   result.note = text;

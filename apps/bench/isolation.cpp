@@ -13,63 +13,70 @@ namespace troupe::bench {
 namespace {
 
 constexpr double neighbour_rate = 500;
-constexpr double broken_rate = 2000;
+constexpr double other_rate = 2000;
 
-struct neighbourhood {
-  /// p99 of `add`.
-  double p99_us = 0;
-  load_result other;
+class street {
+public:
+  explicit street(const settings& how)
+    : how_(how), node_{two_cores().server,
+                       {"--plugin",
+                        build_folder() / "lib" / "troupe_bench_dying.so"}} {}
+
+  /// p99 of `add` beside `before`, then beside `during`, in turn.
+  void compare(const std::string& name, const std::string& baseline,
+               const std::vector<load_group>& before,
+               const std::vector<load_group>& during,
+               std::optional<requirement> required) {
+    load_result ignored;
+    load_result all;
+    auto rounds = alternate(
+      how_, [&] { return p99_beside(before, ignored); },
+      [&] { return p99_beside(during, all); });
+    auto result = from_rounds("p99 of add beside " + name, "us", baseline,
+                              required, std::move(rounds));
+    result.note = "what they got: " + describe_answers(all);
+    how_.report(std::move(result));
+  }
+
+private:
+  /// @param all counts the answers of the others
+  double p99_beside(const std::vector<load_group>& others, load_result& all) {
+    std::vector<load_group> groups{
+      {post("/invoke/add", "[2,3]"), 4, neighbour_rate}};
+    groups.insert(groups.end(), others.begin(), others.end());
+    auto time = how_.time(std::chrono::milliseconds{2000});
+    auto results = run_load(node_.port(), groups, time);
+    auto& add = results.front();
+    if (add.broken > 0 || add.answers() != add.latencies_us.size())
+      throw cannot_measure{"calls of the neighbour failed: "
+                           + describe_answers(add)};
+    if (!others.empty())
+      for (auto& [status, count] : results.back().answers_by_status)
+        all.answers_by_status[status] += count;
+    if (all.answers_by_status.contains(404))
+      throw cannot_measure{"the node does not serve what is to fail"};
+    return add.percentile(99);
+  }
+
+  const settings& how_;
+  node_server node_;
 };
-
-std::string statuses(const load_result& x) {
-  std::string result;
-  for (auto& [status, count] : x.answers_by_status)
-    result += (result.empty() ? "" : ", ") + std::to_string(count) + " x "
-              + std::to_string(status);
-  return result;
-}
 
 } // namespace
 
 void isolation(const settings& how) {
-  auto cores = two_cores();
-  node_server node{
-      cores.server,
-      {"--plugin", build_folder() / "lib" / "troupe_bench_dying.so"}};
-  pinned client{cores.client};
-  load_group add{post("/invoke/add", "[2,3]"), 4, neighbour_rate};
-  load_group healthy{post("/invoke/echo", "x"), 8, broken_rate};
-  load_group thrower{post("/invoke/fail", "\"x\""), 8, broken_rate};
-  load_group dying{post("/invoke/dying", "1"), 8, broken_rate};
-  auto time = how.time(std::chrono::milliseconds{2000});
-  auto beside = [&](const load_group* other) {
-    std::vector<load_group> groups{add};
-    if (other)
-      groups.push_back(*other);
-    auto results = run_load(node.port(), groups, time);
-    if (results[0].broken > 0
-        || results[0].answers() != results[0].latencies_us.size())
-      throw cannot_measure{"a call of the neighbour failed"};
-    return neighbourhood{results[0].percentile(99), results.back()};
+  street here{how};
+  pinned client{two_cores().client};
+  auto calls = [](const char* name, const char* body) {
+    return std::vector<load_group>{
+      {post(std::string{"/invoke/"} + name, body), 8, other_rate}};
   };
-  auto compare = [&](const std::string& name, const std::string& baseline,
-                     const load_group* before, const load_group& during) {
-    std::string answers;
-    auto rounds = alternate(
-        how, [&] { return beside(before).p99_us; },
-        [&] {
-          auto x = beside(&during);
-          answers = statuses(x.other);
-          return x.p99_us;
-        });
-    auto result = from_rounds("p99 of add beside " + name, "us", baseline,
-                              at_most(2), std::move(rounds));
-    result.note = "the other's answers in the last round: " + answers;
-    how.report(std::move(result));
-  };
-  compare("healthy calls", "alone", nullptr, healthy);
-  compare("a function that throws", "healthy calls", &healthy, thrower);
-  compare("an actor that dies", "healthy calls", &healthy, dying);
+  auto healthy = calls("echo", "x");
+  here.compare("healthy calls", "alone", {}, healthy, {});
+  here.compare("a function that throws", "healthy calls", healthy,
+               calls("fail", "x"), at_most(2));
+  here.compare("an actor that dies", "healthy calls", healthy,
+               calls("dying", "1"), at_most(2));
 }
 
 } // namespace troupe::bench

@@ -23,7 +23,7 @@ namespace {
 
 using clock = std::chrono::steady_clock;
 
-constexpr auto last_answers_time = std::chrono::seconds{2};
+constexpr auto last_answers_time = std::chrono::seconds{10};
 
 /// The head of an answer, as far as it matters here.
 struct answer_head {
@@ -50,7 +50,7 @@ answer_head parse_head(const std::string& text) {
 class connection {
 public:
   connection(uint16_t port, size_t group, const std::string& request)
-      : group(group), request_(request) {
+    : group(group), request_(request) {
     fd_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -76,13 +76,17 @@ public:
     sent_ = 0;
     head_.clear();
     in_body_ = false;
+    waits_ = true;
     send();
   }
 
-  /// Goes on as far as it can; true if the answer is complete.
+  /// Goes on as far as it can; true if the answer became complete.
   bool go_on() {
+    if (!waits_)
+      return false;
     send();
-    return receive();
+    waits_ = !receive();
+    return !waits_;
   }
 
   const size_t group;
@@ -139,6 +143,7 @@ private:
   std::string head_;
   size_t left_ = 0;
   bool in_body_ = false;
+  bool waits_ = false;
   bool broken_ = false;
 };
 
@@ -152,8 +157,8 @@ struct schedule {
 class load {
 public:
   load(uint16_t port, const std::vector<load_group>& groups)
-      : poll_(::epoll_create1(EPOLL_CLOEXEC)), results_(groups.size()),
-        schedules_(groups.size()) {
+    : poll_(::epoll_create1(EPOLL_CLOEXEC)), results_(groups.size()),
+      schedules_(groups.size()) {
     for (size_t i = 0; i < groups.size(); ++i)
       add_group(port, i, groups[i]);
   }
@@ -181,10 +186,10 @@ private:
     auto& x = schedules_[index];
     if (group.rate > 0)
       x.interval = std::chrono::duration_cast<clock::duration>(
-          std::chrono::duration<double>(1 / group.rate));
+        std::chrono::duration<double>(1 / group.rate));
     for (size_t i = 0; i < group.connections; ++i) {
       connections_.push_back(
-          std::make_unique<connection>(port, index, group.request));
+        std::make_unique<connection>(port, index, group.request));
       auto fresh = connections_.back().get();
       epoll_event wanted{};
       wanted.events = EPOLLIN | EPOLLOUT | EPOLLET;
@@ -217,7 +222,7 @@ private:
     timespec limit{ns / 1'000'000'000, ns % 1'000'000'000};
     std::array<epoll_event, 128> events;
     auto n =
-        ::epoll_pwait2(poll_, events.data(), events.size(), &limit, nullptr);
+      ::epoll_pwait2(poll_, events.data(), events.size(), &limit, nullptr);
     for (int i = 0; i < n; ++i)
       go_on(*static_cast<connection*>(events[static_cast<size_t>(i)].data.ptr));
   }
@@ -239,8 +244,8 @@ private:
     result.with_retry_after += x.answer.status == 429 && x.answer.retry_after;
     if (x.answer.status == 200)
       result.latencies_us.push_back(
-          std::chrono::duration<double, std::micro>(clock::now() - x.due)
-              .count());
+        std::chrono::duration<double, std::micro>(clock::now() - x.due)
+          .count());
   }
 
   int poll_;
@@ -264,11 +269,20 @@ double load_result::percentile(double which) const {
     return 0;
   auto sorted = latencies_us;
   auto index =
-      static_cast<size_t>(which / 100 * static_cast<double>(sorted.size() - 1));
+    static_cast<size_t>(which / 100 * static_cast<double>(sorted.size() - 1));
   std::nth_element(sorted.begin(),
                    sorted.begin() + static_cast<ptrdiff_t>(index),
                    sorted.end());
   return sorted[index];
+}
+
+std::string describe_answers(const load_result& x) {
+  std::string result;
+  for (auto& [status, count] : x.answers_by_status)
+    result += (result.empty() ? "" : ", ") + std::to_string(count) + " x "
+              + std::to_string(status);
+  return x.broken > 0 ? result + ", " + std::to_string(x.broken) + " broken"
+                      : result;
 }
 
 std::string post(const std::string& target, const std::string& body,

@@ -49,12 +49,15 @@ struct load_result {
   double percentile(double which) const;
 };
 
+/// "10 x 200, 3 x 429, 1 broken"
+std::string describe_answers(const load_result& x);
+
 /// "POST target" with a body, as bytes.
 std::string post(const std::string& target, const std::string& body,
                  const std::string& more_headers = {});
 
 /// Calls the server on 127.0.0.1 for `time`, from this thread. Answers that are
-/// under way then are waited for, at most 2 seconds.
+/// under way then are waited for, at most 10 seconds.
 /// @throws cannot_measure if it cannot connect
 std::vector<load_result> run_load(uint16_t port,
                                   const std::vector<load_group>& groups,

@@ -1,5 +1,6 @@
 #include "apps/bench/machine.hpp"
 
+#include <ctime>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -7,7 +8,6 @@
 
 #include <sched.h>
 #include <sys/utsname.h>
-#include <time.h>
 
 #include "apps/bench/benchmark.hpp"
 
@@ -60,8 +60,8 @@ std::string describe_machine() {
 
 std::filesystem::path build_folder() {
   return std::filesystem::read_symlink("/proc/self/exe")
-      .parent_path()
-      .parent_path();
+    .parent_path()
+    .parent_path();
 }
 
 core_pair two_cores() {

@@ -19,16 +19,16 @@ using namespace troupe::bench;
 namespace po = boost::program_options;
 
 constexpr benchmark all_benchmarks[] = {
-    {"actor", "a call from a CAF actor, against a CAF request",
-     call_from_an_actor},
-    {"blocking", "a call from a plain thread, against a scoped_actor request",
-     blocking_call},
-    {"echo", "HTTP echo of 128 bytes, against Beast and RESTinio", http_echo},
-    {"latency", "HTTP echo on 10 connections, p50 against Beast", http_latency},
-    {"large", "HTTP echo of 6 MB, against Beast", http_large_bodies},
-    {"memory", "PSS of an idle node", idle_memory},
-    {"isolation", "p99 of a function beside one that fails", isolation},
-    {"overload", "ten times more calls than can be served", overload},
+  {"actor", "a call from a CAF actor, against a CAF request",
+   call_from_an_actor},
+  {"blocking", "a call from a plain thread, against a scoped_actor request",
+   blocking_call},
+  {"echo", "HTTP echo of 128 bytes, against Beast and RESTinio", http_echo},
+  {"latency", "HTTP echo on 10 connections, p50 against Beast", http_latency},
+  {"large", "HTTP echo of 6 MB, against Beast", http_large_bodies},
+  {"memory", "PSS of an idle node", idle_memory},
+  {"isolation", "p99 of a function beside one that fails", isolation},
+  {"overload", "ten times more calls than can be served", overload},
 };
 
 constexpr auto intro = R"(usage: troupe_bench [options]
@@ -79,9 +79,9 @@ const benchmark* find(const std::string& name) {
 command_line parse(int argc, char** argv) {
   po::variables_map given;
   po::store(po::command_line_parser(argc, argv)
-                .options(describe_options())
-                .positional({})
-                .run(),
+              .options(describe_options())
+              .positional({})
+              .run(),
             given);
   po::notify(given);
   command_line result;
@@ -109,7 +109,7 @@ void print_list() {
 bool wanted(const command_line& given, const benchmark& x) {
   return given.only.empty()
          || std::find(given.only.begin(), given.only.end(), x.name)
-                != given.only.end();
+              != given.only.end();
 }
 
 /// False if it could not be measured.
@@ -132,10 +132,24 @@ void print_summary(const std::vector<figure>& figures) {
   std::printf("\n%td of %td figures reach what is required\n", met, required);
 }
 
+void print_what_is_measured(const command_line& given,
+                            const std::string& machine) {
+  std::printf("Measured on %s.\n", machine.c_str());
+  std::printf("Calls go to the examples plugin, with deadlines, metering and "
+              "supervision on. A figure is the\nmedian of %u alternating "
+              "rounds of baseline and ours. HTTP: server on one core, clients "
+              "on another.\n",
+              given.how.rounds);
+  for (auto& x : all_benchmarks)
+    if (wanted(given, x))
+      std::printf("  %-10s %s\n", x.name, x.what);
+  std::printf("\n%s", table_head().c_str());
+  std::fflush(stdout);
+}
+
 int run_all(command_line given) {
   auto machine = describe_machine();
-  std::printf("%s; median of %u alternating rounds\n\n%s", machine.c_str(),
-              given.how.rounds, table_head().c_str());
+  print_what_is_measured(given, machine);
   std::vector<figure> figures;
   given.how.report = [&](figure x) {
     std::fputs(table_row(x).c_str(), stdout);

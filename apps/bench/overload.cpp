@@ -1,6 +1,8 @@
 // Ten times more calls than a function can serve: what is refused, what the
 // accepted ones get, and what the node holds on to.
 
+#include <algorithm>
+
 #include "apps/bench/benchmark.hpp"
 #include "apps/bench/http_servers.hpp"
 #include "apps/bench/load.hpp"
@@ -28,32 +30,25 @@ figure plain(std::string name, std::string unit, double value,
   return result;
 }
 
-double count(const load_result& x, int status) {
-  auto i = x.answers_by_status.find(status);
-  return i == x.answers_by_status.end() ? 0 : static_cast<double>(i->second);
-}
-
 void report_answers(const settings& how, const load_result& x) {
   char text[160];
-  auto all = static_cast<double>(x.answers());
+  auto refused_count = x.answers() - x.latencies_us.size() + x.broken;
   auto refused =
-      plain("429 with Retry-After of all that were refused", "%",
-            100 * static_cast<double>(x.with_retry_after)
-                / (all - count(x, 200) + static_cast<double>(x.broken)),
-            at_least(100));
+    plain("refused with 429, Retry-After", "%",
+          100 * static_cast<double>(x.with_retry_after)
+            / static_cast<double>(std::max<uint64_t>(refused_count, 1)),
+          at_least(100));
   std::snprintf(text, sizeof(text),
-                "offered %.0f/s, capacity %.0f/s, answered 200: %.0f/s, "
-                "429: %.1f %% of all",
-                offered, capacity, x.rate(), 100 * count(x, 429) / all);
+                "offered %.0f/s, capacity %.0f/s; %.0f s: %s", offered,
+                capacity, x.seconds, describe_answers(x).c_str());
   refused.note = text;
   how.report(std::move(refused));
-  auto served = plain("accepted, of what it can do", "%",
+  auto served = plain("served, of what it can do", "%",
                       100 * x.rate() / capacity, at_least(80));
   how.report(std::move(served));
   auto slowest = plain("slowest accepted call", "ms", x.percentile(100) / 1000,
                        at_most(deadline_ms));
-  std::snprintf(text, sizeof(text),
-                "p50 %.0f ms, p99 %.0f ms; deadline %d ms",
+  std::snprintf(text, sizeof(text), "p50 %.0f ms, p99 %.0f ms; deadline %d ms",
                 x.percentile(50) / 1000, x.percentile(99) / 1000, deadline_ms);
   slowest.note = text;
   how.report(std::move(slowest));
@@ -66,19 +61,19 @@ void overload(const settings& how) {
   node_server node{cores.server, {"--limit", "sleep=concurrency:4,queue:8"}};
   pinned client{cores.client};
   auto request =
-      post("/invoke/sleep", std::to_string(handler_ms),
-           "Troupe-Timeout-Ms: " + std::to_string(deadline_ms) + "\r\n");
+    post("/invoke/sleep", std::to_string(handler_ms),
+         "Troupe-Timeout-Ms: " + std::to_string(deadline_ms) + "\r\n");
   std::vector<load_group> groups{{request, 128, offered}};
   // Memory grows to what this load needs, and then no more.
   run_load(node.port(), groups, how.time(milliseconds{2000}));
   auto before = memory_of(node.id()).rss;
   auto result =
-      run_load(node.port(), groups, how.time(milliseconds{6000})).front();
+    run_load(node.port(), groups, how.time(milliseconds{6000})).front();
   auto after = memory_of(node.id()).rss;
   report_answers(how, result);
   auto growth = plain("growth of RSS", "MB",
                       (static_cast<double>(after) - static_cast<double>(before))
-                          / (1 << 20),
+                        / (1 << 20),
                       at_most(1));
   char text[80];
   std::snprintf(text, sizeof(text), "%.1f MB before, %.1f MB after",

@@ -87,8 +87,8 @@ std::string table_head() {
 
 std::string table_row(const figure& x) {
   auto result =
-      row(x.name, x.baseline.empty() ? "-" : x.baseline, number(x.bare),
-          number(x.ours), x.unit, number(x.ratio), required_text(x), mark(x));
+    row(x.name, x.baseline.empty() ? "-" : x.baseline, number(x.bare),
+        number(x.ours), x.unit, number(x.ratio), required_text(x), mark(x));
   if (!x.note.empty())
     result += "  (" + x.note + ")\n";
   return result;

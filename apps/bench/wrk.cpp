@@ -1,14 +1,13 @@
 #include "apps/bench/wrk.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
-
-#include <unistd.h>
 
 #include "apps/bench/benchmark.hpp"
 #include "apps/bench/child_process.hpp"
+#include "apps/bench/temporary.hpp"
 
 namespace troupe::bench {
 
@@ -22,37 +21,11 @@ wrk.headers["Content-Type"] = "application/octet-stream"
 
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("bench %d %d %g %g %d\n", summary.requests,
-    summary.duration, latency:percentile(50), latency:percentile(99),
+  io.write(string.format("bench %d %d %g %d\n", summary.requests,
+    summary.duration, latency:percentile(50),
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 )lua";
-
-class script_file {
-public:
-  script_file() {
-    auto pattern = std::filesystem::temp_directory_path() / "troupe-XXXXXX";
-    path_ = pattern;
-    auto fd = ::mkstemp(path_.data());
-    if (fd < 0)
-      throw cannot_measure{"cannot write a file in "
-                           + pattern.parent_path().string()};
-    ::close(fd);
-    std::ofstream{path_} << script_text;
-  }
-
-  script_file(const script_file&) = delete;
-
-  ~script_file() {
-    std::error_code ignored;
-    std::filesystem::remove(path_, ignored);
-  }
-
-  const std::string& path() const noexcept { return path_; }
-
-private:
-  std::string path_;
-};
 
 /// wrk takes whole seconds only, so a shorter run is one of a second.
 std::string seconds(std::chrono::milliseconds time) {
@@ -76,28 +49,31 @@ std::string output_of(const std::vector<std::string>& command, int core) {
 } // namespace
 
 wrk_result run_wrk(const wrk_load& load) {
-  script_file script;
+  temporary_folder folder;
+  auto script = folder.path() / "load.lua";
+  std::ofstream{script} << script_text;
   auto output = output_of(
-      {"wrk", "-t", "1", "-c", std::to_string(load.connections), "-d",
-       seconds(load.time), "-s", script.path(),
-       "http://127.0.0.1:" + std::to_string(load.port) + "/invoke/echo"},
-      load.core);
+    {"wrk", "-t", "1", "-c", std::to_string(load.connections), "-d",
+     seconds(load.time), "-s", script,
+     "http://127.0.0.1:" + std::to_string(load.port) + "/invoke/echo"},
+    load.core);
   auto line = output.find("bench ");
   unsigned long requests = 0;
   unsigned long micros = 0;
   unsigned long errors = 0;
   wrk_result result;
   if (line == output.npos
-      || std::sscanf(&output[line], "bench %lu %lu %lf %lf %lu", &requests,
-                     &micros, &result.p50_us, &result.p99_us, &errors)
-             != 5
+      || std::sscanf(&output[line], "bench %lu %lu %lf %lu", &requests, &micros,
+                     &result.p50_us, &errors)
+           != 4
       || micros == 0)
     throw cannot_measure{"wrk says something else than expected"};
   if (errors > 0)
     throw cannot_measure{std::to_string(errors) + " of "
                          + std::to_string(requests) + " calls failed"};
+  result.requests = static_cast<double>(requests);
   result.requests_per_second =
-      static_cast<double>(requests) * 1e6 / static_cast<double>(micros);
+    result.requests * 1e6 / static_cast<double>(micros);
   return result;
 }
 

@@ -17,9 +17,9 @@ struct wrk_load {
 };
 
 struct wrk_result {
+  double requests = 0;
   double requests_per_second = 0;
   double p50_us = 0;
-  double p99_us = 0;
 };
 
 /// POSTs 128 bytes to /invoke/echo.

@@ -199,7 +199,8 @@ protected:
     for (auto& x : module_.services()) {
       auto target = caf::make_counted<service_target>(x, store, env, options);
       hosts[x->name] = own(system().spawn<host_actor>(target));
-      table->services[x->name] = {"the test", target, x};
+      table->services[x->name].host = target;
+      table->services[x->name].definition = x;
       table->classes[*x->type] = x;
     }
     routes.publish(table);

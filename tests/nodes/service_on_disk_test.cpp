@@ -70,7 +70,8 @@ public:
         caf::make_counted<service_target>(definition, *store_, env_, options);
     host_ = system_.spawn<host_actor>(target);
     auto table = std::make_shared<route_table>();
-    table->services["counter"] = {"the test", target, definition};
+    table->services["counter"].host = target;
+    table->services["counter"].definition = definition;
     table->classes[*definition->type] = definition;
     routes_.publish(table);
   }

@@ -122,7 +122,7 @@ public:
     scheduler_.clock().cancel_all();
     run();
     EXPECT_EQ(system_.registry().running(), 0u)
-      << "actors are alive after their owners were killed";
+        << "actors are alive after their owners were killed";
   }
 
   /// Why an actor ended; none while it lives. Learns of ends since the first

@@ -24,7 +24,12 @@ using clock = std::chrono::steady_clock;
 constexpr auto patience = 30s;
 
 constexpr std::string_view first_word = "Troupe serves ";
-constexpr std::string_view last_words = " tree\n";
+
+/// Whether it is all there: it ends with what shows the tree.
+bool is_complete(const std::string& banner) {
+  auto last = banner.find("troupe tree");
+  return last != banner.npos && banner.find('\n', last) != banner.npos;
+}
 
 /// What a sanitizer was told goes on to the programs that are tested.
 void inherit_sanitizer_options(words& environment) {
@@ -121,7 +126,7 @@ node_process::node_process(const node_settings& settings) {
   read_banner(out[0]);
   ::close(out[0]);
   auto from = banner_.find(first_word);
-  if (from == banner_.npos || !banner_.ends_with(last_words)) {
+  if (from == banner_.npos || !is_complete(banner_)) {
     kill();
     throw std::runtime_error("the node does not start: " + banner_ + log());
   }
@@ -136,7 +141,7 @@ node_process::~node_process() {
 
 void node_process::read_banner(int from) {
   auto end = clock::now() + patience;
-  while (!banner_.ends_with(last_words) && clock::now() < end) {
+  while (!is_complete(banner_) && clock::now() < end) {
     pollfd waits{from, POLLIN, 0};
     if (::poll(&waits, 1, 1000) < 1)
       continue;
@@ -221,8 +226,7 @@ testing::process_result cli(const node_process& node, const words& arguments,
                             const std::string& in) {
   testing::process_input input;
   input.command = {TROUPE_BINARY};
-  input.command.insert(input.command.end(), arguments.begin(),
-                       arguments.end());
+  input.command.insert(input.command.end(), arguments.begin(), arguments.end());
   input.environment = {"TROUPE_ENDPOINT=" + node.url(), "LC_ALL=C.UTF-8"};
   inherit_sanitizer_options(input.environment);
   input.in = in;

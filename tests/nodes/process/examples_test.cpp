@@ -91,8 +91,8 @@ TEST(examples, data_service_keeps_any_json_value) {
   expect_ok(post(node, path + "get_data"), "null");
   for (auto value :
        {"{\"a\":[1,2,{\"b\":null}]}", "[]", "{}", "\"text\"", "\"\"", "0",
-        "-1.5", "true", "null", "18446744073709551615",
-        "\"\\u0000\\u001f\"", "\"\xF0\x9F\x8E\xAD\""}) {
+        "-1.5", "true", "null", "18446744073709551615", "\"\\u0000\\u001f\"",
+        "\"\xF0\x9F\x8E\xAD\""}) {
     expect_ok(post(node, path + "set_data", value), value);
     expect_ok(post(node, path + "get_data"), value);
     expect_ok(post(node, path + "get_data", "null"), value);
@@ -171,12 +171,12 @@ TEST(errors, a_call_that_waits_past_its_deadline_never_starts) {
   example_node node{{"--limit", "hold=concurrency:1"},
                     {test_plugin("misbehaving")}};
   raw_client holder{node->port()};
-  holder.send(request("POST", "/invoke/hold", "400"));
+  holder.send(request("POST", "/invoke/hold", "1500"));
   ASSERT_TRUE(
     eventually([&] { return post(node, "/invoke/held").body == "1"; }));
   expect_error(post(node, "/invoke/hold", "0", {"Troupe-Timeout-Ms: 30"}), 504,
                "deadline_exceeded", "none");
-  expect_ok(holder.read(), "400");
+  expect_ok(holder.read(), "1500");
   expect_ok(post(node, "/invoke/hold", "0"), "0");
   EXPECT_EQ(post(node, "/invoke/held").body, "2");
 }
@@ -194,6 +194,49 @@ TEST(errors, a_function_that_throws_a_thousand_times_stays_in_service) {
   expect_error(x, 502, "std::runtime_error", "ran");
   EXPECT_EQ(message(x), "again");
   expect_ok(post(node, "/invoke/add", "[2,3]"), "5");
+}
+
+// -- exposed actors ----------------------------------------------------------
+
+TEST(exposed_actor, is_called_as_a_function_is) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  expect_ok(post(node, "/invoke/fragile", "5"), "5");
+  expect_error(post(node, "/invoke/fragile", "\"5\""), 400, "bad_request",
+               "none");
+  expect_error(post(node, "/invoke/fragile", "[5"), 400, "bad_request", "none");
+  expect_error(post(node, "/invoke/of_cpp_only", "5"), 404, "not_found",
+               "none");
+  expect_error(post(node, "/invoke/fragile", "5", {"Prefer: respond-async"}),
+               501, "not_implemented", "none");
+  auto x = cli(node, {"invoke", "fragile", "-d", "6"});
+  EXPECT_EQ(x.out, "6\n") << x.err;
+}
+
+TEST(exposed_actor, that_dies_of_a_message_is_replaced) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  auto x = post(node, "/invoke/fragile", "0");
+  expect_error(x, 502, "instance_lost", "unknown");
+  EXPECT_TRUE(
+    eventually([&] { return post(node, "/invoke/fragile", "5").body == "5"; }));
+}
+
+TEST(exposed_actor, that_dies_of_every_message_is_quarantined_and_reopened) {
+  example_node node{{}, {test_plugin("misbehaving")}};
+  http_answer last;
+  ASSERT_TRUE(eventually([&] {
+    last = post(node, "/invoke/fragile", "0");
+    return last.error_type() == "quarantined";
+  }));
+  expect_error(last, 503, "quarantined", "none");
+  EXPECT_GE(std::stoi(last.field("Retry-After")), 1);
+  // The others do not notice.
+  expect_ok(post(node, "/invoke/add", "[2,3]"), "5");
+  EXPECT_THAT(get(node, "/metrics").body,
+              ::testing::ContainsRegex(
+                "troupe_quarantined\\{[^}]*\"fragile\"[^}]*\\} 1\n"));
+  EXPECT_TRUE(
+    eventually([&] { return post(node, "/invoke/fragile", "5").body == "5"; }));
+  expect_ok(post(node, "/invoke/fragile", "6"), "6");
 }
 
 } // namespace troupe::test

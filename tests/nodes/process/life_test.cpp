@@ -54,9 +54,7 @@ public:
 
   ~taken_port() { ::close(fd_); }
 
-  std::string address() const {
-    return "127.0.0.1:" + std::to_string(number_);
-  }
+  std::string address() const { return "127.0.0.1:" + std::to_string(number_); }
 
 private:
   int fd_;
@@ -67,8 +65,8 @@ private:
 void hold(const node_process& node, raw_client& client, int ms) {
   auto before = post(node, "/invoke/held").body;
   client.send(request("POST", "/invoke/hold", std::to_string(ms)));
-  ASSERT_TRUE(eventually(
-    [&] { return post(node, "/invoke/held").body != before; }));
+  ASSERT_TRUE(
+    eventually([&] { return post(node, "/invoke/held").body != before; }));
 }
 
 void expect_drains_after(int signal) {
@@ -99,7 +97,7 @@ TEST(node, says_at_its_start_where_it_is_and_what_to_try) {
                     HasSubstr("counter, data_service"), HasSubstr("Try:"),
                     HasSubstr("curl -d '[2,3]' " + node.url() + "/invoke/add"),
                     HasSubstr("/services/data_service/"),
-                    HasSubstr("--endpoint " + node.url() + " tree")));
+                    HasSubstr("troupe tree --endpoint " + node.url())));
   EXPECT_EQ(node.stop(), 0);
 }
 
@@ -132,8 +130,8 @@ TEST(node, does_not_start_on_a_folder_that_another_one_serves) {
   auto second = run_node(in(folder));
   EXPECT_EQ(second.status, 1);
   EXPECT_EQ(second.out, "");
-  EXPECT_THAT(second.err, AllOf(StartsWith("error: "),
-                                HasSubstr(folder.path().string())));
+  EXPECT_THAT(second.err,
+              AllOf(StartsWith("error: "), HasSubstr(folder.path().string())));
   EXPECT_EQ(post(first, "/services/counter/k/increment").body, "1");
   EXPECT_EQ(first.stop(), 0);
   node_process third{in(folder)};
@@ -171,16 +169,26 @@ TEST(node, does_not_start_where_it_cannot_keep_its_state) {
 
 TEST(node, refuses_a_wrong_command_line_with_status_2) {
   testing::temporary_folder folder;
-  const std::vector<words> wrong{
-    {"--no-such-option"}, {"word"}, {"--http.threads", "0"},
-    {"--http.threads", "x"}, {"--http.listen", "127.0.0.1"},
-    {"--http.listen", "nobody.example:80"}, {"--http.listen", "127.0.0.1:70000"},
-    {"--store", "mysql://x"}, {"--store", "sqlite:"}, {"--limit", "sleep"},
-    {"--limit", "sleep=concurrency:0"}, {"--limit", "sleep=speed:1"},
-    {"--shutdown.timeout", "5"}, {"--config", "/nowhere/troupe.ini"},
-    {"--log.level", "loud"}, {"--data-dir"}, {"--data-dir", ""},
-    {"--node.id", "a b"}, {"--http.body-size", "-1"},
-    {"--data-dir", "a", "--data-dir", "b"}};
+  const std::vector<words> wrong{{"--no-such-option"},
+                                 {"word"},
+                                 {"--http.threads", "0"},
+                                 {"--http.threads", "x"},
+                                 {"--http.listen", "127.0.0.1"},
+                                 {"--http.listen", "nobody.example:80"},
+                                 {"--http.listen", "127.0.0.1:70000"},
+                                 {"--store", "mysql://x"},
+                                 {"--store", "sqlite:"},
+                                 {"--limit", "sleep"},
+                                 {"--limit", "sleep=concurrency:0"},
+                                 {"--limit", "sleep=speed:1"},
+                                 {"--shutdown.timeout", "5"},
+                                 {"--config", "/nowhere/troupe.ini"},
+                                 {"--log.level", "loud"},
+                                 {"--data-dir"},
+                                 {"--data-dir", ""},
+                                 {"--node.id", "a b"},
+                                 {"--http.body-size", "-1"},
+                                 {"--data-dir", "a", "--data-dir", "b"}};
   for (auto& options : wrong) {
     node_settings settings;
     settings.bare = true;
@@ -205,8 +213,8 @@ TEST(node, listens_for_other_machines_only_if_told_that_this_is_insecure) {
   }
   node_settings settings;
   settings.bare = true;
-  settings.options = {"--http.listen", "0.0.0.0:0", "--store", "memory:",
-                      "--insecure", "--plugin", examples_plugin()};
+  settings.options = {"--http.listen", "0.0.0.0:0", "--store",        "memory:",
+                      "--insecure",    "--plugin",  examples_plugin()};
   node_process node{settings};
   EXPECT_EQ(post(node, "/invoke/add", "[2,3]").body, "5");
 }
@@ -231,8 +239,8 @@ TEST(node, keeps_what_it_acknowledged_through_a_kill_under_load) {
     for (int i = 0; i < 6; ++i)
       callers.emplace_back([&, key = i % 3] {
         raw_client client{node.port()};
-        auto call = request("POST", "/services/counter/k"
-                                      + std::to_string(key) + "/increment");
+        auto call = request("POST", "/services/counter/k" + std::to_string(key)
+                                      + "/increment");
         while (!killed) {
           ++sent[key];
           if (!client.send(call) || client.read().status != 200)
@@ -251,7 +259,8 @@ TEST(node, keeps_what_it_acknowledged_through_a_kill_under_load) {
       x.join();
     node_process again{in(folder)};
     for (int key = 0; key < 3; ++key) {
-      auto x = post(again, "/services/counter/k" + std::to_string(key) + "/get");
+      auto x =
+        post(again, "/services/counter/k" + std::to_string(key) + "/get");
       auto value = std::stoi(x.body);
       EXPECT_GE(value, acknowledged[key]);
       EXPECT_LE(value, sent[key]);
@@ -285,6 +294,31 @@ TEST(node, lets_calls_finish_when_it_is_told_to_leave) {
   expect_drains_after(SIGTERM);
 }
 
+TEST(node, lets_calls_that_wait_finish_too_when_it_is_told_to_leave) {
+  testing::temporary_folder folder;
+  auto settings = in(folder, {"--limit", "hold=concurrency:1"});
+  settings.plugins.push_back(test_plugin("misbehaving"));
+  node_process node{settings};
+  raw_client holder{node.port()};
+  hold(node, holder, 400);
+  std::vector<std::unique_ptr<raw_client>> waiting;
+  for (int i = 0; i < 4; ++i) {
+    waiting.push_back(std::make_unique<raw_client>(node.port()));
+    waiting.back()->send(request("POST", "/invoke/hold", "10"));
+  }
+  ASSERT_TRUE(eventually([&] {
+    return get(node, "/metrics")
+             .body.find("troupe_calls_queued{kind=\"function\",name=\"hold\","
+                        "version=\"1\"} 4\n")
+           != std::string::npos;
+  }));
+  node.signal(SIGTERM);
+  EXPECT_EQ(holder.read().body, "400");
+  for (auto& x : waiting)
+    EXPECT_EQ(x->read().body, "10");
+  EXPECT_EQ(node.wait(), 0) << node.log();
+}
+
 TEST(node, takes_an_interrupt_as_it_takes_a_termination) {
   expect_drains_after(SIGINT);
 }
@@ -303,10 +337,9 @@ TEST(node, ends_at_once_with_0_when_nothing_is_under_way) {
 
 TEST(node, is_not_ready_while_it_leaves_and_still_serves_in_its_grace) {
   testing::temporary_folder folder;
-  node_process node{in(folder, {"--shutdown.grace", "700ms"})};
+  node_process node{in(folder, {"--shutdown.grace", "2s"})};
   node.signal(SIGTERM);
-  EXPECT_TRUE(
-    eventually([&] { return get(node, "/readyz").status == 503; }));
+  EXPECT_TRUE(eventually([&] { return get(node, "/readyz").status == 503; }));
   auto x = get(node, "/readyz");
   EXPECT_EQ(x.error_type(), "shutting_down");
   EXPECT_EQ(x.effect(), "none");

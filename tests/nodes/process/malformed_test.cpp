@@ -23,8 +23,8 @@ namespace {
 
 uint64_t seed_of_this_run() {
   auto given = std::getenv("TROUPE_TEST_SEED");
-  auto seed = given ? std::strtoull(given, nullptr, 10)
-                    : std::random_device{}();
+  auto seed =
+    given ? std::strtoull(given, nullptr, 10) : std::random_device{}();
   std::cout << "TROUPE_TEST_SEED=" << seed << '\n';
   return seed;
 }
@@ -62,12 +62,18 @@ public:
   /// A JSON value.
   std::string value(size_t depth = 0) {
     switch (below(depth > 4 ? 4 : 6)) {
-      case 0: return number();
-      case 1: return "\"" + word() + "\"";
-      case 2: return pick({"true", "false", "null"});
-      case 3: return number() + "." + std::to_string(below(100));
-      case 4: return "[" + value(depth + 1) + "," + value(depth + 1) + "]";
-      default: return "{\"" + word() + "\":" + value(depth + 1) + "}";
+    case 0:
+      return number();
+    case 1:
+      return "\"" + word() + "\"";
+    case 2:
+      return pick({"true", "false", "null"});
+    case 3:
+      return number() + "." + std::to_string(below(100));
+    case 4:
+      return "[" + value(depth + 1) + "," + value(depth + 1) + "]";
+    default:
+      return "{\"" + word() + "\":" + value(depth + 1) + "}";
     }
   }
 
@@ -81,31 +87,49 @@ std::string broken_framing(generator& g) {
   auto head = start + "Host: " + g.word() + "\r\n";
   auto any = g.word() + ": " + g.word();
   switch (g.below(18)) {
-    case 0: return g.word() + g.control() + " / HTTP/1.1\r\n\r\n";
-    case 1: return start + "\r\n"; // no Host
-    case 2: return head + "Host: b\r\n\r\n";
-    case 3: return head + g.word() + g.control() + ": a\r\n\r\n";
-    case 4: return head + g.word() + ": a" + g.control() + "\r\n\r\n";
-    case 5: return head + g.word() + " : a\r\n\r\n";
-    case 6: return head + any + "\r\n folded\r\n\r\n";
-    case 7: return head + any + "\n" + any + "\r\n\r\n";
-    case 8: return head + g.word() + "\r\n\r\n"; // no colon
-    case 9: return head + "Content-Length: "
-                   + g.pick({"-1", "+1", "1e3", "0x1", "", "1 1", "1,2", "a",
-                             "99999999999999999999"})
-                   + "\r\n\r\n1";
-    case 10: return head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n12";
-    case 11: return head + "Content-Length: "
-                    + std::to_string(6'291'457 + g.below(1u << 30))
-                    + "\r\n\r\n";
-    case 12: return head + "Transfer-Encoding: chunked\r\nContent-Length: 1"
-                    "\r\n\r\n0\r\n\r\n";
-    case 13: return head + "Transfer-Encoding: chunked\r\n\r\n"
-                    + g.pick({"g", "-1", "\r\n", " 1", ";"}) + "\r\n1\r\n";
-    case 14: return head + "Transfer-Encoding: chunked\r\n\r\n1\r\n12\r\n0\r\n\r\n";
-    case 15: return head + g.word() + ": " + std::string(33'000, 'a') + "\r\n\r\n";
-    case 16: return head + "Expect: " + g.word() + "\r\n\r\n";
-    default: return head + "Content-Length: 9\r\n\r\n12"; // ends too early
+  case 0:
+    return g.word() + g.control() + " / HTTP/1.1\r\n\r\n";
+  case 1:
+    return start + "\r\n"; // no Host
+  case 2:
+    return head + "Host: b\r\n\r\n";
+  case 3:
+    return head + g.word() + g.control() + ": a\r\n\r\n";
+  case 4:
+    return head + g.word() + ": a" + g.control() + "\r\n\r\n";
+  case 5:
+    return head + g.word() + " : a\r\n\r\n";
+  case 6:
+    return head + any + "\r\n folded\r\n\r\n";
+  case 7:
+    return head + any + "\n" + any + "\r\n\r\n";
+  case 8:
+    return head + g.word() + "\r\n\r\n"; // no colon
+  case 9:
+    return head + "Content-Length: "
+           + g.pick({"-1", "+1", "1e3", "0x1", "", "1 1", "1,2", "a",
+                     "99999999999999999999"})
+           + "\r\n\r\n1";
+  case 10:
+    return head + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n12";
+  case 11:
+    return head + "Content-Length: "
+           + std::to_string(6'291'457 + g.below(1u << 30)) + "\r\n\r\n";
+  case 12:
+    return head
+           + "Transfer-Encoding: chunked\r\nContent-Length: 1"
+             "\r\n\r\n0\r\n\r\n";
+  case 13:
+    return head + "Transfer-Encoding: chunked\r\n\r\n"
+           + g.pick({"g", "-1", "\r\n", " 1", ";"}) + "\r\n1\r\n";
+  case 14:
+    return head + "Transfer-Encoding: chunked\r\n\r\n1\r\n12\r\n0\r\n\r\n";
+  case 15:
+    return head + g.word() + ": " + std::string(33'000, 'a') + "\r\n\r\n";
+  case 16:
+    return head + "Expect: " + g.word() + "\r\n\r\n";
+  default:
+    return head + "Content-Length: 9\r\n\r\n12"; // ends too early
   }
 }
 
@@ -118,14 +142,22 @@ std::string broken_path(generator& g) {
   auto word = g.word();
   auto path = [&]() -> std::string {
     switch (g.below(8)) {
-      case 0: return "/services/" + bad_name + "/watched/increment";
-      case 1: return "/services/counter/" + bad_key + "/increment";
-      case 2: return "/services/counter/watched/" + bad_name;
-      case 3: return "/services/counter/watched/increment/" + word;
-      case 4: return "/invoke/" + bad_name;
-      case 5: return "/invoke/add:" + bad_name;
-      case 6: return "/invoke/add/" + word;
-      default: return "/" + word + "/counter/watched/increment";
+    case 0:
+      return "/services/" + bad_name + "/watched/increment";
+    case 1:
+      return "/services/counter/" + bad_key + "/increment";
+    case 2:
+      return "/services/counter/watched/" + bad_name;
+    case 3:
+      return "/services/counter/watched/increment/" + word;
+    case 4:
+      return "/invoke/" + bad_name;
+    case 5:
+      return "/invoke/add:" + bad_name;
+    case 6:
+      return "/invoke/add/" + word;
+    default:
+      return "/" + word + "/counter/watched/increment";
     }
   }();
   return request("POST", path, "1");
@@ -135,28 +167,27 @@ std::string broken_path(generator& g) {
 std::string broken_header(generator& g) {
   auto of_any = [&]() -> std::string {
     switch (g.below(3)) {
-      case 0:
-        return "Troupe-Timeout-Ms: "
-               + g.pick({"0", "-5", "900001", "1.0", "1e2", "x", "", "1;2",
-                         "18446744073709551617", "0x5", "1 000"});
-      case 1:
-        return "If-Match: "
-               + g.pick({"", "1", "\"1", "1\"", "*,\"1\"", "\"1\" \"2\"", ",,",
-                         "W/1", "'1'", "\"1\", 2", "**"});
-      default:
-        return "Troupe-Timeout-Ms: 5\r\nTroupe-Timeout-Ms: "
-               + std::to_string(1 + g.below(900'000));
+    case 0:
+      return "Troupe-Timeout-Ms: "
+             + g.pick({"0", "-5", "900001", "1.0", "1e2", "x", "", "1;2",
+                       "18446744073709551617", "0x5", "1 000"});
+    case 1:
+      return "If-Match: "
+             + g.pick({"", "1", "\"1", "1\"", "*,\"1\"", "\"1\" \"2\"", ",,",
+                       "W/1", "'1'", "\"1\", 2", "**"});
+    default:
+      return "Troupe-Timeout-Ms: 5\r\nTroupe-Timeout-Ms: "
+             + std::to_string(1 + g.below(900'000));
     }
   };
   if (g.below(3) > 0)
     return request("POST", increment, "1", {of_any()});
-  return request("POST", "/invoke/add", "[1,2]",
-                 {g.pick({"Troupe-Key: ", "Troupe-Key: \xFF",
-                          "Troupe-Key: %FF", "Troupe-Key: %",
-                          "Troupe-Key: " + std::string(513, 'k'),
-                          "Idempotency-Key: " + g.word(),
-                          "Troupe-Key: a\r\nTroupe-Key: b",
-                          "Troupe-Key: \xC3\xA4\xC3"})});
+  return request(
+    "POST", "/invoke/add", "[1,2]",
+    {g.pick({"Troupe-Key: ", "Troupe-Key: \xFF", "Troupe-Key: %FF",
+             "Troupe-Key: %", "Troupe-Key: " + std::string(513, 'k'),
+             "Idempotency-Key: " + g.word(), "Troupe-Key: a\r\nTroupe-Key: b",
+             "Troupe-Key: \xC3\xA4\xC3"})});
 }
 
 /// A body that is no JSON.
@@ -164,22 +195,31 @@ std::string broken_json(generator& g) {
   auto value = g.value();
   auto body = [&]() -> std::string {
     switch (g.below(12)) {
-      case 0: return "[" + value;
-      case 1: return "{\"a\":" + value;
-      case 2: return value + "," + value;
-      case 3: return value + "]";
-      case 4: return "[" + value + ",]";
-      case 5: return "{\"a\"" + value + "}";
-      case 6: return "{" + g.word() + ":" + value + "}";
-      case 7: return "'" + g.word() + "'";
-      case 8: return "\"" + g.word() + g.pick({"\xFF", "\xC3", "\x01", "\n"})
-                     + "\"";
-      case 9: return "\"" + g.word() + "\\" + g.pick({"x", "u12", "ud800", "'"})
-                     + "\"";
-      case 10: return g.pick({"-", "+1", "01", "1.", ".5", "1e", "0x1", "NaN",
-                              "Infinity", "1e999", "nul", "TRUE"});
-      default:
-        return std::string(513 + g.below(2000), g.below(2) ? '[' : '{');
+    case 0:
+      return "[" + value;
+    case 1:
+      return "{\"a\":" + value;
+    case 2:
+      return value + "," + value;
+    case 3:
+      return value + "]";
+    case 4:
+      return "[" + value + ",]";
+    case 5:
+      return "{\"a\"" + value + "}";
+    case 6:
+      return "{" + g.word() + ":" + value + "}";
+    case 7:
+      return "'" + g.word() + "'";
+    case 8:
+      return "\"" + g.word() + g.pick({"\xFF", "\xC3", "\x01", "\n"}) + "\"";
+    case 9:
+      return "\"" + g.word() + "\\" + g.pick({"x", "u12", "ud800", "'"}) + "\"";
+    case 10:
+      return g.pick({"-", "+1", "01", "1.", ".5", "1e", "0x1", "NaN",
+                     "Infinity", "1e999", "nul", "TRUE"});
+    default:
+      return std::string(513 + g.below(2000), g.below(2) ? '[' : '{');
     }
   }();
   return request("POST",
@@ -197,8 +237,8 @@ std::string broken_arguments(generator& g) {
   };
   const std::vector<row> rows{
     {increment,
-     {"\"1\"", "1.5", "[1]", "{}", "true", "9223372036854775808", "1e3",
-      "[]", "-9223372036854775809", "\"\""}},
+     {"\"1\"", "1.5", "[1]", "{}", "true", "9223372036854775808", "1e3", "[]",
+      "-9223372036854775809", "\"\""}},
     {"/services/counter/watched/get", {"1", "{}", "[]", "\"a\"", "false", "0"}},
     {"/services/data_service/watched/get_data", {"1", "[null]", "{}"}},
     {"/services/data_service/watched/set_data", {"", " ", "\n"}},
@@ -216,8 +256,9 @@ class watched_node {
 public:
   watched_node() {
     EXPECT_EQ(post(node_, increment, "7").body, "7");
-    EXPECT_EQ(post(node_, "/services/data_service/watched/set_data", "[7]").body,
-              "[7]");
+    EXPECT_EQ(
+      post(node_, "/services/data_service/watched/set_data", "[7]").body,
+      "[7]");
   }
 
   const node_process& get() const { return node_; }
@@ -247,9 +288,9 @@ std::string exchange_all(const node_process& node, const std::string& bytes) {
 }
 
 void expect_refusal(const http_answer& x) {
-  static const std::set<std::string> types{
-    "bad_request", "payload_too_large", "headers_too_large", "not_found",
-    "method_not_allowed"};
+  static const std::set<std::string> types{"bad_request", "payload_too_large",
+                                           "headers_too_large", "not_found",
+                                           "method_not_allowed"};
   EXPECT_TRUE(x.status >= 400 && x.status < 500) << x.head << x.body;
   EXPECT_EQ(types.count(x.error_type()), 1u) << x.head << x.body;
   EXPECT_EQ(x.effect(), "none") << x.body;
@@ -338,7 +379,8 @@ TEST(malformed, json_of_512_levels_is_taken_and_of_513_refused) {
   // Brackets in a string are no levels.
   auto text = "\"" + std::string(100'000, '[') + "\"";
   EXPECT_EQ(call(text).body, text);
-  EXPECT_EQ(post(node.get(), "/services/data_service/deep/get_data").body, text);
+  EXPECT_EQ(post(node.get(), "/services/data_service/deep/get_data").body,
+            text);
   node.expect_unharmed();
 }
 

@@ -69,8 +69,8 @@ TEST(surface, a_raw_body_comes_back_with_its_content_type) {
   std::string bytes;
   for (int i = 0; i < 256; ++i)
     bytes += static_cast<char>(i);
-  auto typed = post(node, "/invoke/echo", bytes,
-                    {"Content-Type: image/x-thing; a=\"b\""});
+  auto typed =
+    post(node, "/invoke/echo", bytes, {"Content-Type: image/x-thing; a=\"b\""});
   expect_ok(typed, bytes);
   EXPECT_EQ(typed.field("Content-Type"), "image/x-thing; a=\"b\"");
   auto untyped = post(node, "/invoke/echo", bytes);
@@ -79,7 +79,8 @@ TEST(surface, a_raw_body_comes_back_with_its_content_type) {
   expect_ok(post(node, "/invoke/echo"), "");
 }
 
-TEST(surface, a_body_of_the_largest_size_comes_back_and_one_more_byte_does_not) {
+TEST(surface,
+     a_body_of_the_largest_size_comes_back_and_one_more_byte_does_not) {
   example_node node;
   std::string largest(6 * 1024 * 1024, 'x');
   auto x = post(node, "/invoke/echo", largest);
@@ -117,8 +118,8 @@ TEST(surface, a_time_out_is_a_whole_number_of_milliseconds_up_to_900000) {
     EXPECT_TRUE(x.status == 200 || x.error_type() == "deadline_exceeded")
       << good << x.body;
   }
-  for (auto bad : {"0", "-1", "900001", "1.5", "1e3", "", "abc", "+5",
-                   "0x10", "99999999999999999999", "5,6", "1 2"}) {
+  for (auto bad : {"0", "-1", "900001", "1.5", "1e3", "", "abc", "+5", "0x10",
+                   "99999999999999999999", "5,6", "1 2"}) {
     auto x = post(node, "/invoke/echo", "a",
                   {std::string{"Troupe-Timeout-Ms: "} + bad});
     expect_error(x, 400, "bad_request");
@@ -126,9 +127,9 @@ TEST(surface, a_time_out_is_a_whole_number_of_milliseconds_up_to_900000) {
   expect_error(post(node, "/invoke/echo", "a",
                     {"Troupe-Timeout-Ms: 1000", "Troupe-Timeout-Ms: 2000"}),
                400, "bad_request");
-  expect_error(post(node, "/services/counter/k/increment", "",
-                    {"Troupe-Timeout-Ms: 0"}),
-               400, "bad_request");
+  expect_error(
+    post(node, "/services/counter/k/increment", "", {"Troupe-Timeout-Ms: 0"}),
+    400, "bad_request");
   EXPECT_EQ(counter_value(node, "k"), "0");
 }
 
@@ -153,12 +154,12 @@ TEST(surface, a_routing_key_is_1_to_512_bytes_of_utf_8) {
     umlauts += "\xC3\xA4";
     encoded += "%C3%A4";
   }
-  for (auto& good : words{"a", std::string(512, 'k'), umlauts, encoded, "a%2Fb",
-                          "user/7"})
+  for (auto& good :
+       words{"a", std::string(512, 'k'), umlauts, encoded, "a%2Fb", "user/7"})
     expect_ok(post(node, "/invoke/add", "[2,3]", {"Troupe-Key: " + good}), "5");
-  for (auto& bad : words{"", std::string(513, 'k'), umlauts + "a", "\xC3",
-                         "\xFF", "a\xC0\xAF", "\xED\xA0\x80", "%FF", "%C3",
-                         "%zz"})
+  for (auto& bad :
+       words{"", std::string(513, 'k'), umlauts + "a", "\xC3", "\xFF",
+             "a\xC0\xAF", "\xED\xA0\x80", "%FF", "%C3", "%zz"})
     expect_error(post(node, "/invoke/add", "[2,3]", {"Troupe-Key: " + bad}),
                  400, "bad_request");
 }
@@ -167,11 +168,10 @@ TEST(surface, names_are_1_to_64_letters_digits_underscores_and_dashes) {
   example_node node;
   for (auto& unknown : words{std::string(64, 'a'), "A-Z_09", "-", "_"})
     expect_error(post(node, "/invoke/" + unknown), 404, "not_found");
-  for (auto& bad : words{std::string(65, 'a'), "a.b", "a%20b", "a%2Fb", "%C3%A4",
-                         "a$", "%00", "a*"}) {
+  for (auto& bad : words{std::string(65, 'a'), "a.b", "a%20b", "a%2Fb",
+                         "%C3%A4", "a$", "%00", "a*"}) {
     expect_error(post(node, "/invoke/" + bad), 400, "bad_request");
-    expect_error(post(node, "/services/" + bad + "/k/get"), 400,
-                 "bad_request");
+    expect_error(post(node, "/services/" + bad + "/k/get"), 400, "bad_request");
     expect_error(post(node, "/services/counter/k/" + bad), 400, "bad_request");
   }
 }
@@ -210,8 +210,8 @@ TEST(surface, if_match_makes_a_call_conditional) {
   expect_error(call({"If-Match: \"7\", \"8\""}), 412, "revision_mismatch");
   expect_error(call({"If-Match: W/\"5\""}), 412, "revision_mismatch");
   expect_error(call({"If-Match: \"05\""}), 412, "revision_mismatch");
-  for (auto bad : {"5", "\"5", "", "* \"5\"", "\"5\" \"6\"", ",", "w/\"5\"",
-                   "\"5\",*"})
+  for (auto bad :
+       {"5", "\"5", "", "* \"5\"", "\"5\" \"6\"", ",", "w/\"5\"", "\"5\",*"})
     expect_error(call({std::string{"If-Match: "} + bad}), 400, "bad_request");
   auto last = post(node, "/services/counter/k/get");
   expect_ok(last, "5");
@@ -226,9 +226,9 @@ TEST(surface, a_refused_condition_changes_nothing_that_is_on_disk) {
     node_process node{settings};
     expect_ok(post(node, "/services/data_service/k/set_data", "{\"a\":1}"),
               "{\"a\":1}");
-    expect_error(post(node, "/services/data_service/k/set_data", "2",
-                      {"If-Match: \"9\""}),
-                 412, "revision_mismatch");
+    expect_error(
+      post(node, "/services/data_service/k/set_data", "2", {"If-Match: \"9\""}),
+      412, "revision_mismatch");
     node.kill();
   }
   node_process node{settings};
@@ -243,8 +243,8 @@ TEST(surface, of_many_conditional_calls_on_one_revision_one_wins) {
   std::vector<std::thread> callers;
   for (int i = 0; i < 16; ++i)
     callers.emplace_back([&] {
-      auto x = post(node, "/services/counter/k/increment", "",
-                    {"If-Match: \"0\""});
+      auto x =
+        post(node, "/services/counter/k/increment", "", {"If-Match: \"0\""});
       won += x.status == 200;
       if (x.status != 200)
         expect_error(x, 412, "revision_mismatch");
@@ -268,9 +268,9 @@ TEST(surface, a_key_is_1_to_512_bytes_of_utf_8_and_its_slashes_are_encoded) {
                           std::string(512, 'k'), umlauts})
     expect_ok(set(good, "\"" + std::to_string(good.size()) + "\""),
               "\"" + std::to_string(good.size()) + "\"");
-  for (auto& bad : words{"", std::string(513, 'k'), umlauts + "a", "%FF", "%C3",
-                         "%C0%80", "%ED%A0%80", "%F4%90%80%80", "%", "%2",
-                         "%zz", "a%"})
+  for (auto& bad :
+       words{"", std::string(513, 'k'), umlauts + "a", "%FF", "%C3", "%C0%80",
+             "%ED%A0%80", "%F4%90%80%80", "%", "%2", "%zz", "a%"})
     expect_error(set(bad, "1"), 400, "bad_request");
   expect_error(set("a/b", "1"), 404, "not_found");
   // The two spellings of a key are one key; a slash belongs to it.
@@ -280,12 +280,12 @@ TEST(surface, a_key_is_1_to_512_bytes_of_utf_8_and_its_slashes_are_encoded) {
 
 TEST(surface, what_is_not_there_is_not_found) {
   example_node node;
-  for (auto path : {"/invoke/nobody", "/services/nobody/k/get",
-                    "/services/counter/k/nobody", "/services/add/k/get",
-                    "/invoke/counter", "/nowhere", "/invoke",
-                    "/invoke/add/", "/invoke/add/more",
-                    "/services", "/services/counter/k/get/more", "/healthz/x",
-                    "/2015-3-31/functions", "/Invoke/add"})
+  for (auto path :
+       {"/invoke/nobody", "/services/nobody/k/get",
+        "/services/counter/k/nobody", "/services/add/k/get", "/invoke/counter",
+        "/nowhere", "/invoke", "/invoke/add/", "/invoke/add/more", "/services",
+        "/services/counter/k/get/more", "/healthz/x", "/2015-3-31/functions",
+        "/Invoke/add"})
     expect_error(post(node, path), 404, "not_found");
   expect_error(get(node, "/cluster/nowhere"), 404, "not_found");
   expect_error(get(node, "/invocations/00112233445566778899aabbccddeeff"), 404,
@@ -498,16 +498,49 @@ TEST(surface, a_connection_stays_open_through_errors_of_calls) {
 
 TEST(surface, heads_past_the_limits_are_refused) {
   example_node node;
-  auto fits = post(node, "/invoke/add", "[2,3]",
-                   {"X: " + std::string(31 * 1024, 'x')});
+  auto fits =
+    post(node, "/invoke/add", "[2,3]", {"X: " + std::string(31 * 1024, 'x')});
   expect_ok(fits, "5");
-  auto long_head = post(node, "/invoke/add", "[2,3]",
-                        {"X: " + std::string(33 * 1024, 'x')});
+  auto long_head =
+    post(node, "/invoke/add", "[2,3]", {"X: " + std::string(33 * 1024, 'x')});
   expect_error(long_head, 431, "headers_too_large");
   // With Host and Content-Length there are 100.
   expect_ok(post(node, "/invoke/add", "[2,3]", fields(98, "X: y")), "5");
   expect_error(post(node, "/invoke/add", "[2,3]", fields(99, "X: y")), 431,
                "headers_too_large");
+}
+
+// -- threads -----------------------------------------------------------------
+
+TEST(surface, is_the_same_with_few_threads_and_with_many) {
+  for (auto& threads : std::vector<words>{
+         {"--scheduler.threads", "1", "--http.threads", "1"},
+         {"--scheduler.threads", "8", "--http.threads", "4"}}) {
+    example_node node{threads};
+    std::vector<std::thread> callers;
+    for (int i = 0; i < 8; ++i)
+      callers.emplace_back([&node, i] {
+        raw_client client{node->port()};
+        auto call = [&](const std::string& path, const std::string& body) {
+          client.send(request("POST", path, body));
+          return client.read();
+        };
+        auto key = "k" + std::to_string(i);
+        for (int j = 0; j < 100; ++j) {
+          auto number = std::to_string(j);
+          expect_ok(call("/invoke/add", "[" + number + ",1]"),
+                    std::to_string(j + 1));
+          EXPECT_EQ(call("/services/counter/all/increment", "").status, 200u);
+          expect_ok(call("/services/data_service/" + key + "/set_data", number),
+                    number);
+          expect_ok(call("/invoke/data_function", "\"" + key + "\""), number);
+        }
+      });
+    for (auto& x : callers)
+      x.join();
+    EXPECT_EQ(counter_value(node, "all"), "800");
+    EXPECT_EQ(node->stop(), 0) << node->log();
+  }
 }
 
 // -- health, cluster ---------------------------------------------------------

@@ -5,6 +5,10 @@
 #include <new>
 #include <stdexcept>
 
+#include <caf/actor_system.hpp>
+#include <caf/behavior.hpp>
+#include <caf/event_based_actor.hpp>
+
 #include "actors/core/plugin.hpp"
 
 namespace shop {
@@ -34,6 +38,15 @@ struct ledger {
   NLOHMANN_DEFINE_TYPE_INTRUSIVE(ledger, total)
 };
 
+/// Dies of 0, answers all else.
+caf::behavior fragile(caf::event_based_actor*) {
+  return {[](int x) {
+    if (x == 0)
+      throw std::runtime_error("fragile");
+    return x;
+  }};
+}
+
 /// Calls of `hold` that began.
 std::atomic<int> held{0};
 
@@ -45,14 +58,20 @@ troupe::task<int> hold(troupe::context& ctx, uint32_t ms) {
 
 troupe::module misbehaving() {
   troupe::module m;
-  m.function("throw_own", []() -> int {
-    throw shop::out_of_stock("nothing left");
-  });
+  m.function("throw_own",
+             []() -> int { throw shop::out_of_stock("nothing left"); });
   m.function("throw_int", []() -> int { throw 42; });
   m.function("throw_bad_alloc", []() -> int { throw std::bad_alloc{}; });
   m.function("nothing", [] {});
   m.function("hold", hold);
   m.function("held", [] { return held.load(); });
+  m.expose(
+    "fragile",
+    [](caf::actor_system& sys) { return caf::actor{sys.spawn(fragile)}; },
+    troupe::signature<int(int)>{});
+  m.expose("of_cpp_only", [](caf::actor_system& sys) {
+    return caf::actor{sys.spawn(fragile)};
+  });
   m.service<ledger>("ledger")
     .method("book", &ledger::book)
     .method("book_and_throw", &ledger::book_and_throw)

@@ -2,9 +2,24 @@
 
 #include <chrono>
 
+#include <caf/actor_system.hpp>
+#include <caf/behavior.hpp>
+#include <caf/event_based_actor.hpp>
+
 #include "actors/core/plugin.hpp"
 
 namespace {
+
+/// Keeps its state whichever build runs it.
+struct tally {
+  int value = 0;
+
+  int add(int by) { return value += by; }
+
+  int version() const { return TROUPE_TEST_VERSION; }
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(tally, value)
+};
 
 troupe::task<int> slow_version(troupe::context& ctx, uint32_t ms) {
   co_await ctx.sleep(std::chrono::milliseconds{ms});
@@ -15,6 +30,18 @@ troupe::module versioned() {
   troupe::module m;
   m.function("version", [] { return TROUPE_TEST_VERSION; });
   m.function("slow_version", slow_version);
+  m.service<tally>("tally")
+    .method("add", &tally::add)
+    .method("version", &tally::version);
+  m.expose(
+    "versioned_actor",
+    [](caf::actor_system& sys) {
+      return caf::actor{sys.spawn([](caf::event_based_actor*) {
+        return caf::behavior{
+          [](int x) { return 10 * x + TROUPE_TEST_VERSION; }};
+      })};
+    },
+    troupe::signature<int(int)>{});
   return m;
 }
 

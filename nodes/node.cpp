@@ -1,0 +1,400 @@
+#include "nodes/node.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <random>
+#include <thread>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "actors/core/codec.hpp"
+#include "nodes/metrics.hpp"
+#include "nodes/plugin.hpp"
+#include "nodes/store/store_url.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::string random_id() {
+  std::random_device entropy;
+  invocation_id id{uint64_t{entropy()} << 32 | entropy(),
+                   uint64_t{entropy()} << 32 | entropy()};
+  return to_string(id);
+}
+
+std::string host_name() {
+  utsname info{};
+  return ::uname(&info) == 0 ? info.nodename : "node";
+}
+
+spdlog::level::level_enum to_spdlog(log_level level) {
+  switch (level) {
+    case log_level::trace:
+      return spdlog::level::trace;
+    case log_level::debug:
+      return spdlog::level::debug;
+    case log_level::info:
+      return spdlog::level::info;
+    case log_level::warn:
+      return spdlog::level::warn;
+    case log_level::error:
+      return spdlog::level::err;
+    case log_level::off:
+      return spdlog::level::off;
+  }
+  return spdlog::level::info;
+}
+
+std::shared_ptr<spdlog::logger> make_logger(const log_options& options) {
+  auto result = std::make_shared<spdlog::logger>(
+    "troupe", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  result->set_level(to_spdlog(options.level));
+  if (options.format == log_format::json)
+    result->set_pattern(
+      R"({"time":"%Y-%m-%dT%H:%M:%S.%fZ","level":"%l","message":"%v"})",
+      spdlog::pattern_time_type::utc);
+  else
+    result->set_pattern("%H:%M:%S.%e %l: %v");
+  return result;
+}
+
+json to_json(const tree_node& x) {
+  auto children = json::array();
+  for (auto& child : x.children)
+    children.push_back(to_json(child));
+  return {{"kind", x.kind},
+          {"name", x.name},
+          {"state", x.state},
+          {"restarts", x.restarts},
+          {"lastReason", x.last_reason},
+          {"queue", x.queue},
+          {"handler", x.handler},
+          {"runningUs", x.running_us},
+          {"children", std::move(children)}};
+}
+
+/// Text that becomes part of a JSON string in a log line.
+std::string escaped(const std::string& text, log_format format) {
+  if (format == log_format::text)
+    return text;
+  auto quoted = dump_json(json(text));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+} // namespace
+
+node::node(node_options options)
+  : options_(std::move(options)), incarnation_(random_id()),
+    log_(make_logger(options_.log)) {
+  if (options_.id.empty())
+    options_.id = host_name();
+}
+
+node::~node() {
+  ready_ = false;
+  if (server_)
+    server_->stop();
+}
+
+// -- start -------------------------------------------------------------------
+
+expected<void> node::open() {
+  if (auto valid = options_.validate(); !valid)
+    return valid.error();
+  auto store = open_store(options_.store_url());
+  if (!store)
+    return store.error();
+  assembly_options actors;
+  actors.scheduler_threads = options_.scheduler_threads;
+  actors.adjust_limits = [this](const std::string& name,
+                                function_limits limits) {
+    auto i = options_.limits.find(name);
+    return i != options_.limits.end() ? i->second.apply(limits) : limits;
+  };
+  assembly_ = std::make_unique<assembly>(std::move(actors),
+                                         std::move(*store));
+  host_.cluster = [this] { return cluster_json(); };
+  host_.metrics = [this] { return metrics_text(); };
+  host_.tree = [this](auto done) { ask_tree(std::move(done)); };
+  host_.ready = [this] { return ready_.load(); };
+  return {};
+}
+
+expected<void> node::install(const std::string& owner, const module& content) {
+  return assembly_->install(owner, content);
+}
+
+expected<void> node::load_plugins() {
+  for (auto& file : options_.plugins)
+    if (auto loaded = load_plugin_file(file); !loaded)
+      return loaded.error();
+  return {};
+}
+
+expected<void> node::load_plugin_file(const std::string& file) {
+  auto plugin = load_plugin(file);
+  if (!plugin)
+    return plugin.error();
+  auto installed = assembly_->install("plugin " + file, plugin->content);
+  if (!installed)
+    return error{installed.error().code(),
+                 "plugin " + file + ": " + installed.error().message()};
+  fingerprints_[file] = plugin->fingerprint;
+  return {};
+}
+
+expected<void> node::listen() {
+  auto& from = options_.http;
+  http::options to;
+  to.address = from.listen.host;
+  to.port = from.listen.port;
+  to.threads = from.threads;
+  to.connections_max = from.connections_max;
+  to.head_bytes_max = from.head_bytes_max;
+  to.fields_max = from.fields_max;
+  to.body_bytes_max = from.body_bytes_max;
+  to.head_time = from.head_time;
+  to.body_progress_time = from.body_progress_time;
+  to.idle_time = from.idle_time;
+  to.write_progress_time = from.write_progress_time;
+  server_ = std::make_unique<http::server>(to, [this](http::io_thread& io) {
+    return std::make_unique<gateway>(io, assembly_->port(), host_);
+  });
+  try {
+    server_->start();
+  } catch (const std::exception& e) {
+    server_.reset();
+    return error{errc::bad_request, e.what()};
+  }
+  ready_ = true;
+  return {};
+}
+
+// -- while it runs -----------------------------------------------------------
+
+void node::reload_plugins() {
+  for (auto& file : options_.plugins) {
+    auto current = fingerprint_of(file);
+    if (current && fingerprints_[file] == *current) {
+      log_->info("plugin {} has not changed", escaped(file, options_.log.format));
+      continue;
+    }
+    if (auto loaded = load_plugin_file(file); loaded)
+      log_->info("plugin {} is loaded again",
+                 escaped(file, options_.log.format));
+    else
+      log_->error("{}; the version before stays in service",
+                  escaped(loaded.error().message(), options_.log.format));
+  }
+}
+
+std::string node::url() const {
+  if (!server_)
+    return {};
+  auto at = options_.http.listen;
+  at.port = server_->port();
+  return "http://" + at.to_string();
+}
+
+std::string node::cluster_json() const {
+  auto routes = assembly_->routes();
+  auto functions = json::array();
+  auto services = json::array();
+  for (auto& [name, route] : routes->functions) {
+    auto versions = json::array();
+    for (auto& [number, target] : route.versions)
+      versions.push_back(number);
+    if (route.latest->callable_by_bytes())
+      functions.push_back({{"name", name},
+                           {"kind", route.latest->kind()},
+                           {"versions", std::move(versions)}});
+  }
+  for (auto& [name, route] : routes->services) {
+    auto methods = json::array();
+    for (auto& method : route.definition->methods)
+      methods.push_back(method.name);
+    services.push_back({{"name", name}, {"methods", std::move(methods)}});
+  }
+  auto by_name = [](const json& x, const json& y) {
+    return x["name"] < y["name"];
+  };
+  std::sort(functions.begin(), functions.end(), by_name);
+  std::sort(services.begin(), services.end(), by_name);
+  json self{{"id", options_.id},
+            {"endpoint", url()},
+            {"state", ready_ ? "up" : "draining"},
+            {"incarnation", incarnation_},
+            {"zone", ""},
+            {"shards", 0}};
+  return dump_json({{"nodes", json::array({std::move(self)})},
+                    {"functions", std::move(functions)},
+                    {"services", std::move(services)}});
+}
+
+std::string node::metrics_text() const {
+  return prometheus_text(*assembly_->routes(), server_->stats());
+}
+
+void node::ask_tree(std::function<void(expected<std::string>)> done) {
+  assembly_->ask_tree([done = std::move(done)](expected<tree_node> tree) {
+    if (tree)
+      done(dump_json(json::array({to_json(*tree)})));
+    else
+      done(tree.error());
+  });
+}
+
+// -- the way down ------------------------------------------------------------
+
+bool node::drain() {
+  auto until = std::chrono::steady_clock::now() + options_.shutdown.timeout;
+  auto left = [&] {
+    return std::max(
+      0ms, std::chrono::duration_cast<std::chrono::milliseconds>(
+             until - std::chrono::steady_clock::now()));
+  };
+  log_->info("leaving: no new work, at most {} ms for what is in flight",
+             options_.shutdown.timeout.count());
+  ready_ = false;
+  if (options_.shutdown.grace)
+    std::this_thread::sleep_for(std::min(*options_.shutdown.grace, left()));
+  auto clean = true;
+  if (server_) {
+    server_->stop_accepting();
+    clean = server_->drain(left());
+  }
+  clean = assembly_->drain(left()) && clean;
+  if (server_)
+    server_->stop();
+  return clean;
+}
+
+// -- the program -------------------------------------------------------------
+
+namespace {
+
+void print_list(const char* what, const json& entries) {
+  std::string line;
+  for (auto& x : entries)
+    line += (line.empty() ? "" : ", ") + x["name"].get<std::string>();
+  std::printf("  %-10s %s\n", what, line.empty() ? "none" : line.c_str());
+}
+
+bool has(const json& entries, const char* name) {
+  return std::any_of(entries.begin(), entries.end(),
+                     [&](auto& x) { return x["name"] == name; });
+}
+
+/// Three commands that work on what this node serves.
+void print_commands(const std::string& url, const json& functions,
+                    const json& services) {
+  std::printf("\nTry:\n");
+  if (has(functions, "add"))
+    std::printf("  curl -d '[2,3]' %s/invoke/add\n", url.c_str());
+  else if (!functions.empty())
+    std::printf("  curl -d '' %s/invoke/%s\n", url.c_str(),
+                functions[0]["name"].get<std::string>().c_str());
+  if (has(services, "data_service"))
+    std::printf("  curl -d '{\"a\":1}' %s/services/data_service/k1/set_data\n",
+                url.c_str());
+  else
+    std::printf("  curl %s/metrics\n", url.c_str());
+  std::printf("  troupe tree --endpoint %s\n", url.c_str());
+  std::fflush(stdout);
+}
+
+int fail_start(const error& reason) {
+  std::fprintf(stderr, "error: the node cannot start: %s\n",
+               reason.message().c_str());
+  return 1;
+}
+
+sigset_t control_signals() {
+  sigset_t result;
+  sigemptyset(&result);
+  for (auto x : {SIGTERM, SIGINT, SIGHUP})
+    sigaddset(&result, x);
+  return result;
+}
+
+/// Ends the process at once if a second SIGTERM or SIGINT comes.
+class second_signal {
+public:
+  second_signal()
+    : thread_([this] {
+        sigset_t wanted;
+        sigemptyset(&wanted);
+        sigaddset(&wanted, SIGTERM);
+        sigaddset(&wanted, SIGINT);
+        timespec slice{0, 50'000'000};
+        while (!done_)
+          if (sigtimedwait(&wanted, nullptr, &slice) > 0)
+            ::_exit(1);
+      }) {}
+
+  ~second_signal() {
+    done_ = true;
+    thread_.join();
+  }
+
+private:
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+} // namespace
+
+void node::print_banner() const {
+  auto about = json::parse(cluster_json());
+  std::printf("Troupe serves %s\n  %-10s %s\n", url().c_str(), "store",
+              assembly_->store().describe().c_str());
+  print_list("functions", about["functions"]);
+  print_list("services", about["services"]);
+  print_commands(url(), about["functions"], about["services"]);
+}
+
+int node::serve() {
+  auto signals = control_signals();
+  for (;;) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0)
+      continue;
+    if (signal == SIGHUP) {
+      reload_plugins();
+      continue;
+    }
+    second_signal watch;
+    auto clean = drain();
+    return clean ? 0 : 1;
+  }
+}
+
+void node::take_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  auto signals = control_signals();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+int run_node(node_options options) {
+  // Before any thread is made, so that all of them leave signals to `serve`.
+  node::take_signals();
+  node self{std::move(options)};
+  if (auto done = self.open(); !done)
+    return fail_start(done.error());
+  if (auto done = self.load_plugins(); !done)
+    return fail_start(done.error());
+  if (auto done = self.listen(); !done)
+    return fail_start(done.error());
+  self.print_banner();
+  return self.serve();
+}
+
+} // namespace troupe

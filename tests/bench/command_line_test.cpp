@@ -1,0 +1,43 @@
+// `troupe_bench` from outside. What it measures is no matter of a test.
+
+#include <gtest/gtest.h>
+
+#include "tests/support/process.hpp"
+
+namespace troupe::testing {
+
+namespace {
+
+process_result bench(std::vector<std::string> arguments) {
+  process_input input;
+  input.command = {TROUPE_BENCH};
+  input.command.insert(input.command.end(), arguments.begin(), arguments.end());
+  return run_process(input);
+}
+
+TEST(troupe_bench, lists_what_it_measures) {
+  auto x = bench({"--list"});
+  EXPECT_EQ(x.status, 0);
+  for (auto name : {"actor", "blocking", "echo", "latency", "large", "memory",
+                    "isolation", "overload"})
+    EXPECT_NE(x.out.find(name), std::string::npos) << name;
+}
+
+TEST(troupe_bench, refuses_what_it_does_not_know) {
+  EXPECT_EQ(bench({"--only", "nonsense"}).status, 2);
+  EXPECT_EQ(bench({"--nonsense"}).status, 2);
+  EXPECT_EQ(bench({"--rounds", "0"}).status, 2);
+  EXPECT_EQ(bench({"stray"}).status, 2);
+}
+
+TEST(troupe_bench, measures_calls_that_answer_right) {
+  auto x = bench(
+    {"--quick", "--rounds", "1", "--only", "blocking", "--only", "actor"});
+  EXPECT_EQ(x.status, 0) << x.out << x.err;
+  EXPECT_NE(x.out.find("blocking call from a thread"), std::string::npos);
+  EXPECT_NE(x.out.find("call from an actor, window 64"), std::string::npos);
+}
+
+} // namespace
+
+} // namespace troupe::testing
