@@ -23,18 +23,22 @@ delivered_message::~delivered_message() {
 }
 
 caf::type_erased_tuple& delivered_message::content() {
+  watch_->look();
   return content_;
 }
 
 const caf::type_erased_tuple& delivered_message::content() const {
+  watch_->look();
   return content_;
 }
 
 caf::message delivered_message::move_content_to_message() {
+  watch_->look();
   return std::move(content_);
 }
 
 caf::message delivered_message::copy_content_to_message() const {
+  watch_->look();
   return content_;
 }
 

@@ -32,6 +32,13 @@ public:
            && expected == state::taken;
   }
 
+  /// The actor has looked at the message. If it ends without, it never ran.
+  bool seen() const noexcept { return seen_.load(std::memory_order_relaxed); }
+
+  // -- for the message -------------------------------------------------------
+
+  void look() noexcept { seen_.store(true, std::memory_order_relaxed); }
+
   /// The message is destroyed.
   void destroyed() noexcept;
 
@@ -41,6 +48,7 @@ private:
   caf::actor keeper_;
   uint64_t request_;
   std::atomic<state> state_{state::waiting};
+  std::atomic<bool> seen_{false};
 };
 
 using delivery_ptr = caf::intrusive_ptr<delivery>;

@@ -36,6 +36,14 @@ error translate(const caf::actor_system& sys, const caf::error& reason) {
   return error::from_handler(std::move(type), sys.render(reason));
 }
 
+/// The actor ended while it had `x`.
+error lost(const delivery& x) {
+  if (x.seen())
+    return {errc::instance_lost, "the actor ended in the call"};
+  return {errc::instance_lost, effect::none,
+          "the actor ended before it took the call"};
+}
+
 bool is_normal(const caf::error& reason) {
   return !reason || reason == caf::exit_reason::normal;
 }
@@ -162,8 +170,7 @@ void exposed_keeper::lose_requests() {
     if (!x.call)
       continue;
     count(x, true);
-    x.call->finish({errc::instance_lost, "the actor ended in the call"},
-                   context());
+    x.call->finish(lost(*x.message), context());
   }
 }
 
@@ -280,10 +287,9 @@ void exposed_keeper::answered(exposed_answer& answer) {
   }
   auto& reason = answer.content.get_as<caf::error>(0);
   if (!answer.is_from_actor) {
-    // Its mailbox closed on the message; the DOWN is on its way.
-    closed_ = true;
-    x.call->call().fail({errc::instance_lost, effect::none,
-                         "the actor ended before it took the call"});
+    // A mailbox closed on it: the actor's, or that of whom it delegated to.
+    closed_ = closed_ || !x.message->seen();
+    x.call->call().fail(lost(*x.message));
     x.probe = false;
     finish(i);
   } else {

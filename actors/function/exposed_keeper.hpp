@@ -16,8 +16,8 @@
 //   answers a caf::error            `handler_failed` (ran), its type the error's
 //                                   category and name ("caf::sec::...")
 //   throws, is killed, quits        `instance_lost` (unknown) for every message
-//                                   that it had taken, `instance_lost` (none)
-//                                   for those that waited in its mailbox
+//                                   that it had seen, `instance_lost` (none) for
+//                                   those that waited in its mailbox
 //
 // # The end of the actor
 //

@@ -263,6 +263,27 @@ TEST_F(exposed_test, keeps_the_place_of_a_message_that_the_actor_has_not_taken) 
   EXPECT_EQ(c->outcome(), "4");
 }
 
+TEST_F(exposed_test, goes_on_when_the_one_it_delegates_to_is_gone) {
+  auto target = std::make_shared<caf::actor>();
+  module m;
+  m.expose("delegates",
+           [=](caf::actor_system& sys) {
+             return sys.spawn([=](caf::event_based_actor* self) {
+               return caf::behavior{
+                 [=](int x) { return self->delegate(*target, x); }};
+             });
+           },
+           signature<int(int)>{});
+  serve(m);
+  *target = exposed.at("ticker")->actor();
+  EXPECT_EQ(call("delegates", "1"), "2");
+  kill_actor();
+  EXPECT_EQ(call("delegates", "1"), "instance_lost/unknown");
+  advance(20ms);
+  *target = exposed.at("ticker")->actor();
+  EXPECT_EQ(call("delegates", "1"), "2");
+}
+
 // -- the end of the actor ------------------------------------------------------
 
 TEST_F(exposed_test, loses_every_call_in_flight_when_the_actor_dies) {
@@ -291,6 +312,8 @@ TEST_F(exposed_test, says_that_a_message_was_not_taken_by_an_actor_that_died) {
   EXPECT_EQ(a->outcome(), "instance_lost/unknown");
   EXPECT_EQ(b->outcome(), "instance_lost/none");
   EXPECT_EQ(state->seen, (std::vector{-1}));
+  advance(20ms);
+  EXPECT_EQ(call("ticker", "1"), "2");
 }
 
 TEST_F(exposed_test, restarts_an_actor_that_ended_normally_and_counts_it) {
