@@ -68,10 +68,12 @@ exposed_keeper::exposed_keeper(caf::actor_config& cfg,
                                exposed_options options)
   : super(cfg), target_(std::move(target)), options_(options),
     quarantine_(options_.quarantine), backoff_(options_.backoff),
-    random_(options_.seed != 0 ? options_.seed : std::random_device{}()) {}
+    random_(options_.seed != 0 ? options_.seed : std::random_device{}()) {
+  // Not when it starts to run: a call may come as soon as it is spawned.
+  target_->keeper(caf::actor{this});
+}
 
 caf::behavior exposed_keeper::make_behavior() {
-  target_->keeper(caf::actor{this});
   target_->entry.store(door::open);
   set_down_handler([this](caf::down_msg& msg) {
     if (actor_ && actor_.address() == msg.source)

@@ -21,7 +21,10 @@ quarantine_options pool_options::default_quarantine() {
 pool_actor::pool_actor(caf::actor_config& cfg, function_target_ptr target,
                        pool_options options)
   : caf::event_based_actor(cfg), target_(std::move(target)),
-    options_(std::move(options)), quarantine_(options_.quarantine) {}
+    options_(std::move(options)), quarantine_(options_.quarantine) {
+  // Not when it starts to run: a call may come as soon as it is spawned.
+  target_->pool(caf::actor{this});
+}
 
 caf::behavior pool_actor::make_behavior() {
   set_down_handler([this](caf::down_msg& msg) { lost(msg); });
@@ -51,7 +54,6 @@ caf::behavior pool_actor::make_behavior() {
 }
 
 void pool_actor::adopt() {
-  target_->pool(caf::actor{this});
   target_->seen_wake();
   target_->quarantined_until.store(0);
   for (size_t i = 0; i < target_->limits().concurrency; ++i) {
