@@ -86,6 +86,12 @@ void exposed_target::keeper(caf::actor handle) {
   keeper_ = std::move(handle);
 }
 
+void exposed_target::keeper_left(const caf::actor& handle) {
+  std::lock_guard guard{mutex_};
+  if (keeper_ == handle)
+    keeper_ = nullptr;
+}
+
 void exposed_target::actor(caf::actor handle) {
   std::lock_guard guard{mutex_};
   actor_ = std::move(handle);

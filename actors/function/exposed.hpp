@@ -77,6 +77,9 @@ public:
   /// Where calls go; null: they are answered `shutting_down`.
   void keeper(caf::actor handle);
 
+  /// `handle` ended: no calls go there any more.
+  void keeper_left(const caf::actor& handle);
+
   void actor(caf::actor handle);
 
   error quarantine_error() const;

@@ -433,7 +433,7 @@ void exposed_keeper::insist() {
 }
 
 void exposed_keeper::on_exit() {
-  target_->keeper(nullptr);
+  target_->keeper_left(caf::actor{this});
   target_->actor(nullptr);
   lose_requests();
   refuse_queue(error{errc::shutting_down, "its keeper ended"}.retry_after(1));

@@ -115,6 +115,12 @@ void function_target::pool(caf::actor handle) {
   pool_ = std::move(handle);
 }
 
+void function_target::pool_left(const caf::actor& handle) {
+  std::lock_guard guard{mutex_};
+  if (pool_ == handle)
+    pool_ = nullptr;
+}
+
 caf::actor function_target::pool_handle() const {
   std::lock_guard guard{mutex_};
   return pool_;

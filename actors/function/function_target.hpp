@@ -59,6 +59,9 @@ public:
   /// `shutting_down`.
   void pool(caf::actor handle);
 
+  /// `handle` ended: no calls go there any more.
+  void pool_left(const caf::actor& handle);
+
   /// Null if the slot never had an instance.
   slot* at(size_t index) const noexcept {
     return slots_[index].load(std::memory_order_acquire);

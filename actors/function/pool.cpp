@@ -308,7 +308,7 @@ void pool_actor::leave_if_drained() {
 }
 
 void pool_actor::on_exit() {
-  target_->pool(nullptr);
+  target_->pool_left(caf::actor{this});
   for (auto& x : std::exchange(queue_, {}))
     x->finish(error{errc::shutting_down, "the function's pool ended"}
                 .retry_after(1),
