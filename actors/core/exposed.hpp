@@ -75,9 +75,9 @@ public:
         call.set_result({"null", {}});
     } else {
       if (!answer.match_elements<R>())
-        throw error_exception{error{
-          errc::internal_error, effect::ran,
-          "the actor answered another type than its signature says"}};
+        throw error_exception{
+          error{errc::internal_error, effect::ran,
+                "the actor answered another type than its signature says"}};
       auto x = answer.get_as<R>(0);
       if (typed)
         typed->result.emplace(std::move(x));

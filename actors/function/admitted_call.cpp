@@ -5,15 +5,15 @@
 namespace troupe {
 
 admitted_call::admitted_call(call_target_ptr owner,
-                             std::atomic<uint32_t>& places,
-                             invocation_ptr call)
+                             std::atomic<uint32_t>& places, invocation_ptr call)
   : owner_(std::move(owner)), places_(&places), call_(std::move(call)) {}
 
 admitted_call::~admitted_call() {
   if (call_)
-    finish(error{errc::shutting_down, "its keeper ended before it took the call"}
-             .retry_after(1),
-           nullptr);
+    finish(
+      error{errc::shutting_down, "its keeper ended before it took the call"}
+        .retry_after(1),
+      nullptr);
   leave();
 }
 

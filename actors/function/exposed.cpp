@@ -9,11 +9,9 @@
 namespace troupe {
 
 exposed_target::exposed_target(
-  caf::actor_system& sys,
-  std::shared_ptr<const exposed_definition> definition,
+  caf::actor_system& sys, std::shared_ptr<const exposed_definition> definition,
   function_limits limits, const call_environment& env)
-  : sys_(sys), definition_(std::move(definition)), limits_(limits),
-    env_(env) {}
+  : sys_(sys), definition_(std::move(definition)), limits_(limits), env_(env) {}
 
 void exposed_target::submit(invocation_ptr call, lender& from) {
   auto probe = false;
@@ -21,19 +19,19 @@ void exposed_target::submit(invocation_ptr call, lender& from) {
     call->finish(std::move(*reason), from.outer());
     return;
   }
-  auto full = under_way_.fetch_add(1)
-              >= uint64_t{limits_.concurrency} + limits_.queue;
+  auto full =
+    under_way_.fetch_add(1) >= uint64_t{limits_.concurrency} + limits_.queue;
   exposed_call message;
   message.probe = probe;
-  message.call = caf::make_counted<admitted_call>(this, under_way_,
-                                                  std::move(call));
+  message.call =
+    caf::make_counted<admitted_call>(this, under_way_, std::move(call));
   if (full && !probe) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
-    message.call->finish(error{errc::too_many_requests,
-                               "the queue of '" + definition_->name
-                                 + "' is full"}
-                           .retry_after(1),
-                         from.outer());
+    message.call->finish(
+      error{errc::too_many_requests,
+            "the queue of '" + definition_->name + "' is full"}
+        .retry_after(1),
+      from.outer());
     return;
   }
   try {
@@ -101,8 +99,8 @@ error exposed_target::quarantine_error() const {
   auto now = sys_.clock().now().time_since_epoch().count();
   auto left = quarantined_until.load(std::memory_order_relaxed) - now;
   auto seconds = left > 0 ? (left + 999'999'999) / 1'000'000'000 : 1;
-  return error{errc::quarantined, "'" + definition_->name
-                                    + "' crashed too often and rests"}
+  return error{errc::quarantined,
+               "'" + definition_->name + "' crashed too often and rests"}
     .retry_after(static_cast<uint32_t>(seconds));
 }
 

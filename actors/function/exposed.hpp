@@ -45,9 +45,7 @@ public:
 
   // -- properties ------------------------------------------------------------
 
-  const exposed_definition& definition() const noexcept {
-    return *definition_;
-  }
+  const exposed_definition& definition() const noexcept { return *definition_; }
 
   const function_limits& limits() const noexcept { return limits_; }
 

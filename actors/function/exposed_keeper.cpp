@@ -217,9 +217,9 @@ void exposed_keeper::check_settled() {
 
 void exposed_keeper::take(exposed_call call) {
   if (stopping_) {
-    call.call->finish(error{errc::shutting_down, "the node is leaving"}
-                        .retry_after(1),
-                      context());
+    call.call->finish(
+      error{errc::shutting_down, "the node is leaving"}.retry_after(1),
+      context());
     return;
   }
   if (quarantine_.current() != quarantine::state::closed && !call.probe) {
@@ -262,14 +262,16 @@ void exposed_keeper::send_to_actor(exposed_call call) {
   auto id = new_request_id(caf::message_priority::normal);
   auto key = id.response_id().integer_value();
   auto watch = caf::make_counted<delivery>(caf::actor{this}, key);
-  requests_.emplace(key, request{std::move(call.call), watch,
-                                 std::move(call.content_type), now(),
-                                 call.probe, {}});
+  requests_.emplace(key, request{std::move(call.call),
+                                 watch,
+                                 std::move(call.content_type),
+                                 now(),
+                                 call.probe,
+                                 {}});
   target_->in_flight.fetch_add(1);
-  actor_->enqueue(
-    caf::mailbox_element_ptr{new delivered_message(
-      std::move(watch), ctrl(), id, std::move(call.content))},
-    context());
+  actor_->enqueue(caf::mailbox_element_ptr{new delivered_message(
+                    std::move(watch), ctrl(), id, std::move(call.content))},
+                  context());
 }
 
 void exposed_keeper::answered(exposed_answer& answer) {
@@ -334,8 +336,8 @@ void exposed_keeper::finish(request_map::iterator i) {
 }
 
 void exposed_keeper::count(const request& x, bool failed) noexcept {
-  auto ns = static_cast<uint64_t>(
-    std::max<int64_t>((now() - x.began).count(), 0));
+  auto ns =
+    static_cast<uint64_t>(std::max<int64_t>((now() - x.began).count(), 0));
   auto bucket = static_cast<size_t>(std::bit_width(ns / 1000));
   target_->calls.add(1);
   target_->busy_ns.add(ns);
@@ -411,8 +413,8 @@ void exposed_keeper::stop(caf::error reason) {
     return;
   stopping_ = std::move(reason);
   target_->entry.store(door::draining);
-  refuse_queue(error{errc::shutting_down, "the node is leaving"}
-                 .retry_after(1));
+  refuse_queue(
+    error{errc::shutting_down, "the node is leaving"}.retry_after(1));
   if (!actor_) {
     quit(std::move(*stopping_));
     return;
@@ -456,9 +458,10 @@ tree_node exposed_keeper::describe() const {
   result.queue = static_cast<uint32_t>(queue_.size());
   if (requests_.empty())
     return result;
-  auto oldest = std::min_element(
-    requests_.begin(), requests_.end(),
-    [](auto& x, auto& y) { return x.second.began < y.second.began; });
+  auto oldest =
+    std::min_element(requests_.begin(), requests_.end(), [](auto& x, auto& y) {
+      return x.second.began < y.second.began;
+    });
   result.handler = result.name;
   result.running_us = (now() - oldest->second.began).count() / 1000;
   return result;

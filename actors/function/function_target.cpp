@@ -9,18 +9,17 @@
 namespace troupe {
 
 function_target::function_target(
-  caf::actor_system& sys,
-  std::shared_ptr<const function_definition> definition, uint64_t version,
-  function_limits limits, const call_environment& env)
+  caf::actor_system& sys, std::shared_ptr<const function_definition> definition,
+  uint64_t version, function_limits limits, const call_environment& env)
   : sys_(sys), definition_(std::move(definition)), version_(version),
     limits_(limits), env_(env), free_(limits.concurrency),
     slots_(limits.concurrency), owned_(limits.concurrency) {}
 
 void function_target::submit(invocation_ptr call, lender& from) {
   if (draining.load(std::memory_order_relaxed)) {
-    call->finish(error{errc::shutting_down, "the node is leaving"}
-                   .retry_after(1),
-                 from.outer());
+    call->finish(
+      error{errc::shutting_down, "the node is leaving"}.retry_after(1),
+      from.outer());
     return;
   }
   if (quarantined_until.load(std::memory_order_relaxed) != 0) {
@@ -63,11 +62,11 @@ void function_target::hand_over(size_t index, invocation_ptr call,
 
 void function_target::enqueue(invocation_ptr call, caf::execution_unit* host) {
   // Room for those that a new instance will take, and for the queue.
-  auto unborn = limits_.concurrency
-                - std::min(instances.load(), limits_.concurrency);
+  auto unborn =
+    limits_.concurrency - std::min(instances.load(), limits_.concurrency);
   auto full = waiting_.fetch_add(1) >= uint64_t{limits_.queue} + unborn;
-  auto admitted
-    = caf::make_counted<admitted_call>(this, waiting_, std::move(call));
+  auto admitted =
+    caf::make_counted<admitted_call>(this, waiting_, std::move(call));
   if (full) {
     rejected_.fetch_add(1, std::memory_order_relaxed);
     admitted->finish(error{errc::too_many_requests,
@@ -86,8 +85,7 @@ void function_target::release(size_t index, caf::execution_unit* host) {
   free_.release(index);
   // Sequentially consistent on both sides: a waiting call is seen here, or it
   // sees the free slot.
-  if ((waiting_.load() == 0 && watched.load() == 0)
-      || woken_.exchange(true))
+  if ((waiting_.load() == 0 && watched.load() == 0) || woken_.exchange(true))
     return;
   if (auto pool = pool_handle())
     pool->enqueue(nullptr, caf::make_message_id(),
@@ -130,8 +128,8 @@ error function_target::quarantine_error() const {
   auto now = sys_.clock().now().time_since_epoch().count();
   auto left = quarantined_until.load(std::memory_order_relaxed) - now;
   auto seconds = left > 0 ? (left + 999'999'999) / 1'000'000'000 : 1;
-  return error{errc::quarantined, "'" + definition_->name
-                                    + "' crashed too often and rests"}
+  return error{errc::quarantined,
+               "'" + definition_->name + "' crashed too often and rests"}
     .retry_after(static_cast<uint32_t>(seconds));
 }
 

@@ -156,12 +156,12 @@ void pool_actor::spawn_into(slot& x, size_t index) {
   x.gone.store(false);
   x.credit = 0;
   x.idle_since.store(home_system().clock().now().time_since_epoch().count());
-  x.handle
-    = target_->limits().blocking && target_->environment().lend
-        ? spawn<instance, caf::monitored + caf::detached>(target_, index)
-        : spawn<instance, caf::monitored + caf::lazy_init>(target_, index);
-  x.actor = static_cast<instance*>(
-    caf::actor_cast<caf::abstract_actor*>(x.handle));
+  x.handle =
+    target_->limits().blocking && target_->environment().lend
+      ? spawn<instance, caf::monitored + caf::detached>(target_, index)
+      : spawn<instance, caf::monitored + caf::lazy_init>(target_, index);
+  x.actor =
+    static_cast<instance*>(caf::actor_cast<caf::abstract_actor*>(x.handle));
   ++target_->instances;
 }
 
@@ -310,9 +310,9 @@ void pool_actor::leave_if_drained() {
 void pool_actor::on_exit() {
   target_->pool_left(caf::actor{this});
   for (auto& x : std::exchange(queue_, {}))
-    x->finish(error{errc::shutting_down, "the function's pool ended"}
-                .retry_after(1),
-              context());
+    x->finish(
+      error{errc::shutting_down, "the function's pool ended"}.retry_after(1),
+      context());
   retire_free();
   for (size_t i = 0; i < target_->limits().concurrency; ++i)
     if (auto x = target_->at(i); x && x->handle && !x->gone.load())
@@ -324,8 +324,8 @@ tree_node pool_actor::describe() const {
   auto now = home_system().clock().now().time_since_epoch().count();
   tree_node result;
   result.kind = "pool";
-  result.name = target_->definition().name + ":"
-                + std::to_string(target_->version());
+  result.name =
+    target_->definition().name + ":" + std::to_string(target_->version());
   result.state = draining_ ? "stopping" : to_string(quarantine_.current());
   result.restarts = target_->restarts.load();
   result.last_reason = last_reason_;

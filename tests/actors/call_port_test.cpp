@@ -70,8 +70,8 @@ TEST_F(call_port_test, finds_versions_and_aliases) {
   routes.publish(table);
   for (auto qualifier : {"", "$LATEST", "3", "live"})
     EXPECT_TRUE(port.function("a", qualifier)) << qualifier;
-  for (auto qualifier : {"2", "gone", "nobody", "3x", "-3", " 3",
-                         "99999999999999999999999"})
+  for (auto qualifier :
+       {"2", "gone", "nobody", "3x", "-3", " 3", "99999999999999999999999"})
     EXPECT_EQ(port.function("a", qualifier).error(), errc::not_found)
       << qualifier;
 }

@@ -19,7 +19,7 @@ namespace {
 template <class T>
 std::string refused(const std::string& body) {
   try {
-    (void) from_json<T>(parse_json(body));
+    (void)from_json<T>(parse_json(body));
   } catch (const error_exception& e) {
     return std::string{e.reason().type()};
   }
@@ -33,10 +33,14 @@ std::tuple<Ts...> round_trip(std::tuple<Ts...> xs) {
 
 TEST(codec, gives_back_what_it_was_given) {
   using map = std::map<std::string, std::vector<int>>;
-  auto xs = std::tuple{
-    true, int8_t{-128}, std::numeric_limits<uint64_t>::max(), 0.1,
-    std::string{"\"\n\u00e9"}, std::optional<int>{}, std::optional<int>{3},
-    map{{"a", {1, 2}}, {"", {}}}};
+  auto xs = std::tuple{true,
+                       int8_t{-128},
+                       std::numeric_limits<uint64_t>::max(),
+                       0.1,
+                       std::string{"\"\n\u00e9"},
+                       std::optional<int>{},
+                       std::optional<int>{3},
+                       map{{"a", {1, 2}}, {"", {}}}};
   EXPECT_EQ(round_trip(xs), xs);
   EXPECT_EQ(round_trip(std::tuple{7}), std::tuple{7});
   EXPECT_EQ(round_trip(std::tuple{}), std::tuple{});
@@ -89,26 +93,25 @@ TEST(codec, counts_levels_of_json_outside_of_strings) {
   auto nested = [](size_t n) {
     return std::string(n, '[') + std::string(n, ']');
   };
-  EXPECT_NO_THROW((void) parse_json(nested(512)));
-  EXPECT_THROW((void) parse_json(nested(513)), error_exception);
-  EXPECT_THROW((void) parse_json(nested(100'000)), error_exception);
+  EXPECT_NO_THROW((void)parse_json(nested(512)));
+  EXPECT_THROW((void)parse_json(nested(513)), error_exception);
+  EXPECT_THROW((void)parse_json(nested(100'000)), error_exception);
   std::string objects;
   for (int i = 0; i < 513; ++i)
     objects += R"({"a":)";
-  EXPECT_THROW((void) parse_json(objects), error_exception);
-  EXPECT_NO_THROW((void) parse_json('"' + std::string(1000, '[') + '"'));
-  EXPECT_NO_THROW(
-    (void) parse_json(R"("\\\")" + std::string(1000, '{') + '"'));
-  EXPECT_THROW((void) parse_json(R"(["\\",)" + nested(512) + "]"),
+  EXPECT_THROW((void)parse_json(objects), error_exception);
+  EXPECT_NO_THROW((void)parse_json('"' + std::string(1000, '[') + '"'));
+  EXPECT_NO_THROW((void)parse_json(R"("\\\")" + std::string(1000, '{') + '"'));
+  EXPECT_THROW((void)parse_json(R"(["\\",)" + nested(512) + "]"),
                error_exception);
   std::string siblings = "[";
   for (int i = 0; i < 1000; ++i)
     siblings += "[],";
-  EXPECT_NO_THROW((void) parse_json(siblings + "0]"));
+  EXPECT_NO_THROW((void)parse_json(siblings + "0]"));
 }
 
 TEST(codec, replaces_bytes_that_are_no_text) {
-  EXPECT_NO_THROW((void) parse_json(dump_json(json("\xFF"))));
+  EXPECT_NO_THROW((void)parse_json(dump_json(json("\xFF"))));
 }
 
 TEST(codec, reads_a_string_result_raw_or_as_json) {

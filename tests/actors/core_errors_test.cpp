@@ -93,8 +93,8 @@ TEST(errors, of_a_handler_have_the_demangled_type) {
 
 TEST(errors, that_a_handler_throws_are_kept) {
   error inner{errc::lock_held, "mine"};
-  auto x = error::from_exception(
-    std::make_exception_ptr(error_exception{inner}));
+  auto x =
+    error::from_exception(std::make_exception_ptr(error_exception{inner}));
   EXPECT_EQ(x, errc::lock_held);
   EXPECT_EQ(x.message(), "mine");
 }
@@ -150,7 +150,7 @@ TEST(expected, holds_a_value_or_an_error) {
   EXPECT_FALSE(bad);
   EXPECT_EQ(bad.error(), errc::not_found);
   EXPECT_EQ(bad.value_or(4), 4);
-  EXPECT_THROW((void) bad.value(), error_exception);
+  EXPECT_THROW((void)bad.value(), error_exception);
   EXPECT_NO_THROW(expected<void>{}.value());
   EXPECT_THROW(expected<void>(error(errc::not_found, "")).value(),
                error_exception);

@@ -34,27 +34,27 @@ caf::behavior ticker(caf::event_based_actor* self,
     [=](int x) -> caf::result<int> {
       state->seen.push_back(x);
       switch (x) {
-        case -1:
-          throw std::runtime_error{"as told"};
-        case -2:
-          self->quit(caf::exit_reason::user_shutdown);
-          return -2;
-        case -3: // answers later, if ever
-          state->promises.push_back(self->make_response_promise());
-          return state->promises.back();
-        case -4:
-          return caf::sec::invalid_argument;
-        case -5:
-          return caf::make_error(caf::sec::runtime_error, "mine");
-        case -6:
-          return caf::error{3, caf::atom("shop")};
-        case -7:
-          return to_caf_error({errc::lock_held, "held"});
-        case -8:
-          self->quit();
-          return -8;
-        default:
-          return x + 1;
+      case -1:
+        throw std::runtime_error{"as told"};
+      case -2:
+        self->quit(caf::exit_reason::user_shutdown);
+        return -2;
+      case -3: // answers later, if ever
+        state->promises.push_back(self->make_response_promise());
+        return state->promises.back();
+      case -4:
+        return caf::sec::invalid_argument;
+      case -5:
+        return caf::make_error(caf::sec::runtime_error, "mine");
+      case -6:
+        return caf::error{3, caf::atom("shop")};
+      case -7:
+        return to_caf_error({errc::lock_held, "held"});
+      case -8:
+        self->quit();
+        return -8;
+      default:
+        return x + 1;
       }
     },
     [=](size_t promise, int x) { state->promises.at(promise).deliver(x); },
@@ -65,12 +65,13 @@ class exposed_test : public testing::function_fixture {
 public:
   exposed_test() {
     module_
-      .expose("ticker",
-              [w = state](caf::actor_system& sys) {
-                ++w->starts;
-                return sys.spawn(ticker, w);
-              },
-              signature<int(int)>{})
+      .expose(
+        "ticker",
+        [w = state](caf::actor_system& sys) {
+          ++w->starts;
+          return sys.spawn(ticker, w);
+        },
+        signature<int(int)>{})
       .concurrency(2)
       .queue(2);
     module_.expose("unsigned", [w = state](caf::actor_system& sys) {
@@ -109,8 +110,7 @@ public:
 
   /// Ends the actor of "ticker".
   void kill_actor() {
-    caf::anon_send_exit(exposed.at("ticker")->actor(),
-                        caf::exit_reason::kill);
+    caf::anon_send_exit(exposed.at("ticker")->actor(), caf::exit_reason::kill);
     run();
   }
 
@@ -150,7 +150,8 @@ TEST_F(exposed_test, keeps_the_media_type_of_raw_bytes) {
   EXPECT_EQ(x->result().content_type, "image/x-test");
 }
 
-TEST_F(exposed_test, refuses_arguments_that_do_not_fit_before_the_actor_sees_them) {
+TEST_F(exposed_test,
+       refuses_arguments_that_do_not_fit_before_the_actor_sees_them) {
   for (auto body : {"2.5", "true", "[1]", "", "{"})
     EXPECT_EQ(call("ticker", body), "bad_request/none") << body;
   EXPECT_TRUE(state->seen.empty());
@@ -245,7 +246,8 @@ TEST_F(exposed_test, forgets_a_call_that_is_never_answered_at_its_deadline) {
   EXPECT_EQ(call("ticker", "1"), "2");
 }
 
-TEST_F(exposed_test, keeps_the_place_of_a_message_that_the_actor_has_not_taken) {
+TEST_F(exposed_test,
+       keeps_the_place_of_a_message_that_the_actor_has_not_taken) {
   auto a = send("ticker", "1", 100ms);
   auto b = send("ticker", "2", 100ms);
   deliver(keepers.at("ticker"));
@@ -266,14 +268,14 @@ TEST_F(exposed_test, keeps_the_place_of_a_message_that_the_actor_has_not_taken) 
 TEST_F(exposed_test, goes_on_when_the_one_it_delegates_to_is_gone) {
   auto target = std::make_shared<caf::actor>();
   module m;
-  m.expose("delegates",
-           [=](caf::actor_system& sys) {
-             return sys.spawn([=](caf::event_based_actor* self) {
-               return caf::behavior{
-                 [=](int x) { return self->delegate(*target, x); }};
-             });
-           },
-           signature<int(int)>{});
+  m.expose(
+    "delegates",
+    [=](caf::actor_system& sys) {
+      return sys.spawn([=](caf::event_based_actor* self) {
+        return caf::behavior{[=](int x) { return self->delegate(*target, x); }};
+      });
+    },
+    signature<int(int)>{});
   serve(m);
   *target = exposed.at("ticker")->actor();
   EXPECT_EQ(call("delegates", "1"), "2");
@@ -417,13 +419,14 @@ TEST_F(exposed_test, reopens_when_nobody_calls_and_the_actor_stays_up) {
 TEST_F(exposed_test, counts_a_factory_that_throws_as_a_crash) {
   auto tries = std::make_shared<int>(0);
   module m;
-  m.expose("broken",
-           [tries](caf::actor_system& sys) -> caf::actor {
-             if (++*tries < 5)
-               throw std::runtime_error{"no ticker today"};
-             return sys.spawn(ticker, std::make_shared<witness>());
-           },
-           signature<int(int)>{});
+  m.expose(
+    "broken",
+    [tries](caf::actor_system& sys) -> caf::actor {
+      if (++*tries < 5)
+        throw std::runtime_error{"no ticker today"};
+      return sys.spawn(ticker, std::make_shared<witness>());
+    },
+    signature<int(int)>{});
   exposed_options options;
   options.quarantine.intensity = 1;
   serve(m, {}, options);
@@ -480,8 +483,7 @@ TEST_F(exposed_test, kills_an_actor_that_does_not_stop) {
     });
   });
   serve(m);
-  caf::anon_send_exit(keepers.at("stubborn"),
-                      caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(keepers.at("stubborn"), caf::exit_reason::user_shutdown);
   run();
   EXPECT_FALSE(ended(stubborn));
   advance(defaults::exposed::stop_limit);

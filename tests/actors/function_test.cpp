@@ -40,15 +40,12 @@ public:
     module_.function("type", [](payload x) {
       return payload{x.content_type + ":" + x.bytes, "text/x-seen"};
     });
-    module_.function("maybe", [](std::optional<int> x) {
-      return x ? *x : -1;
-    });
+    module_.function("maybe", [](std::optional<int> x) { return x ? *x : -1; });
     module_.function("any", [](json x) { return x; });
     module_.function("byte", [](uint8_t x) { return x; });
     module_.function("text", [](text x) { return x; });
-    module_.function("fail", [](std::string why) -> int {
-      throw order_error{why};
-    });
+    module_.function("fail",
+                     [](std::string why) -> int { throw order_error{why}; });
     module_.function("throw_int", []() -> int { throw 3; });
     module_.function("refuse", []() -> int {
       throw error_exception{error{errc::lock_held, "mine"}};
@@ -289,8 +286,7 @@ TEST_F(function_test, passes_the_error_of_a_nested_call_on) {
 }
 
 TEST_F(function_test, lets_a_handler_catch_the_error_of_a_nested_call) {
-  EXPECT_EQ(call("catch"),
-            R"("troupe::(anonymous namespace)::order_error")");
+  EXPECT_EQ(call("catch"), R"("troupe::(anonymous namespace)::order_error")");
 }
 
 TEST_F(function_test, has_run_when_its_nested_call_never_started) {
@@ -414,9 +410,9 @@ TEST_F(function_test, answers_at_the_deadline_and_drops_the_late_answer) {
 
 TEST_F(function_test, caps_the_deadline_of_a_call_by_its_own) {
   module m;
-  m.function("quick", [](context& ctx) -> task<void> {
-     co_await ctx.sleep(10s);
-   }).timeout(1s);
+  m.function("quick",
+             [](context& ctx) -> task<void> { co_await ctx.sleep(10s); })
+    .timeout(1s);
   serve(m);
   auto x = send("quick", "", 30s);
   advance(1005ms);

@@ -158,8 +158,8 @@ protected:
   void serve() {
     auto table = std::make_shared<route_table>();
     for (auto& x : module_.functions()) {
-      auto target = caf::make_counted<function_target>(system_, x, 1,
-                                                       x->limits, env_);
+      auto target =
+        caf::make_counted<function_target>(system_, x, 1, x->limits, env_);
       table->functions[x->name].latest = target;
       supervise(x->name, [this, target](caf::local_actor* parent) {
         auto pool = parent->home_system().spawn<pool_actor>(target, options_);
@@ -168,8 +168,8 @@ protected:
       });
     }
     for (auto& x : module_.exposed()) {
-      auto target = caf::make_counted<exposed_target>(system_, x, x->limits,
-                                                      env_);
+      auto target =
+        caf::make_counted<exposed_target>(system_, x, x->limits, env_);
       exposed_options options;
       options.quarantine.intensity = 1'000'000;
       options.backoff = {};
@@ -276,8 +276,10 @@ protected:
     options.period = 1h;
     child_spec child;
     child.id = name;
-    child.start = [start](caf::local_actor* parent)
-      -> caf::expected<caf::actor> { return start(parent); };
+    child.start =
+      [start](caf::local_actor* parent) -> caf::expected<caf::actor> {
+      return start(parent);
+    };
     auto x = supervisor(system_, options, {child});
     ASSERT_TRUE(x);
     owned_.push_back(caf::actor_cast<caf::actor>(*x));
@@ -352,10 +354,9 @@ TEST_F(function_threads_test, loses_no_slot_when_its_pool_is_killed) {
   serve();
   std::atomic<bool> done{false};
   auto killer = again(done, [this](uint64_t x) { pools_.kill_one(x); });
-  call_from_threads({"twice", "last_words", "meet"}, 1'000,
-                    [](const error& x) {
-                      return is_lost_or_full(x) || x == errc::shutting_down;
-                    });
+  call_from_threads({"twice", "last_words", "meet"}, 1'000, [](const error& x) {
+    return is_lost_or_full(x) || x == errc::shutting_down;
+  });
   done = true;
   killer.join();
   pools_.clear();

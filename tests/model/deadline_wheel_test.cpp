@@ -90,20 +90,20 @@ public:
   void step() {
     auto& x = *entries_[random_() % entries_.size()];
     switch (random_() % 8) {
-      case 0:
-        advance(tick_ * (random_() % 3000)); // more than a turn
-        break;
-      case 1:
-      case 2:
-        advance(std::chrono::nanoseconds{random_() % (2 * tick_.count())});
-        break;
-      case 3:
-        wheel_.remove(x);
-        waiting_.erase(&x);
-        break;
-      default:
-        if (!x.linked())
-          add(x);
+    case 0:
+      advance(tick_ * (random_() % 3000)); // more than a turn
+      break;
+    case 1:
+    case 2:
+      advance(std::chrono::nanoseconds{random_() % (2 * tick_.count())});
+      break;
+    case 3:
+      wheel_.remove(x);
+      waiting_.erase(&x);
+      break;
+    default:
+      if (!x.linked())
+        add(x);
     }
     ASSERT_EQ(wheel_.size(), waiting_.size());
   }

@@ -60,17 +60,17 @@ TEST(slots, agree_with_a_set_under_random_operations) {
     for (int step = 0; step < 5'000; ++step) {
       auto index = random() % count;
       switch (random() % 4) {
-        case 0:
-          x.release(index);
-          free.insert(index);
-          break;
-        case 1:
-          ASSERT_EQ(x.claim_exactly(index), free.erase(index) == 1);
-          break;
-        default:
-          auto claimed = x.claim(random() % (count + 10));
-          ASSERT_EQ(claimed.has_value(), !free.empty());
-          ASSERT_EQ(claimed ? free.erase(*claimed) : 1u, 1u);
+      case 0:
+        x.release(index);
+        free.insert(index);
+        break;
+      case 1:
+        ASSERT_EQ(x.claim_exactly(index), free.erase(index) == 1);
+        break;
+      default:
+        auto claimed = x.claim(random() % (count + 10));
+        ASSERT_EQ(claimed.has_value(), !free.empty());
+        ASSERT_EQ(claimed ? free.erase(*claimed) : 1u, 1u);
       }
       ASSERT_EQ(x.free(), free.size());
     }
@@ -93,10 +93,10 @@ TEST(slots, have_one_owner_at_a_time_whoever_claims) {
       for (int step = 0; step < 20'000; ++step) {
         auto hint = random() % count;
         if (random() % 2 == 0 && mine.size() < 30) {
-          auto index = random() % 2 == 0
-                         ? x.claim(hint)
-                         : (x.claim_exactly(hint) ? std::optional{hint}
-                                                  : std::nullopt);
+          auto index =
+            random() % 2 == 0
+              ? x.claim(hint)
+              : (x.claim_exactly(hint) ? std::optional{hint} : std::nullopt);
           if (!index)
             continue;
           clashes += owned[*index]++ != 0;
@@ -116,8 +116,8 @@ TEST(slots, have_one_owner_at_a_time_whoever_claims) {
     t.join();
   EXPECT_EQ(clashes, 0);
   EXPECT_EQ(x.free(), count);
-  EXPECT_TRUE(std::all_of(owned.begin(), owned.end(),
-                          [](int n) { return n == 0; }));
+  EXPECT_TRUE(
+    std::all_of(owned.begin(), owned.end(), [](int n) { return n == 0; }));
 }
 
 } // namespace

@@ -80,15 +80,15 @@ public:
              exposed_options keepers = {}) {
     auto table = std::make_shared<route_table>(*routes.load());
     for (auto& x : served.functions()) {
-      auto target = caf::make_counted<function_target>(system(), x, 1,
-                                                       x->limits, env);
+      auto target =
+        caf::make_counted<function_target>(system(), x, 1, x->limits, env);
       start_pool(target, pools);
       functions[x->name] = target;
       table->functions[x->name].latest = target;
     }
     for (auto& x : served.exposed()) {
-      auto target
-        = caf::make_counted<exposed_target>(system(), x, x->limits, env);
+      auto target =
+        caf::make_counted<exposed_target>(system(), x, x->limits, env);
       start_keeper(target, keepers);
       exposed[x->name] = target;
       table->functions[x->name].latest = target;
@@ -97,17 +97,18 @@ public:
     run();
   }
 
-  void start_pool(const function_target_ptr& target, pool_options options = {}) {
-    keepers[target->definition().name]
-      = own(system().spawn<pool_actor>(target, options));
+  void start_pool(const function_target_ptr& target,
+                  pool_options options = {}) {
+    keepers[target->definition().name] =
+      own(system().spawn<pool_actor>(target, options));
     run();
   }
 
   void start_keeper(const exposed_target_ptr& target,
                     exposed_options options = {}) {
     options.seed = 1;
-    keepers[target->definition().name]
-      = own(system().spawn<exposed_keeper>(target, options));
+    keepers[target->definition().name] =
+      own(system().spawn<exposed_keeper>(target, options));
     run();
   }
 
@@ -117,8 +118,8 @@ public:
   noted_call_ptr send(const std::string& name, std::string body = {},
                       std::optional<std::chrono::milliseconds> timeout = {},
                       std::string type = {}) {
-    auto call = caf::make_counted<noted_call>(
-      payload{std::move(body), std::move(type)});
+    auto call =
+      caf::make_counted<noted_call>(payload{std::move(body), std::move(type)});
     submit(name, call, timeout);
     return call;
   }
