@@ -77,9 +77,6 @@ inline constexpr int32_t credit_needed = 4;
 /// How many short runs make good for a long one.
 inline constexpr int32_t long_run_penalty = 256;
 
-/// Messages that a lent thread runs at most before the scheduler takes over.
-inline constexpr size_t messages_max = 64;
-
 /// Handlers that call handlers on one lent thread at most.
 inline constexpr uint32_t depth_max = 8;
 

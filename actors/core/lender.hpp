@@ -9,7 +9,6 @@
 
 #include <caf/execution_unit.hpp>
 #include <caf/fwd.hpp>
-#include <caf/mailbox_element.hpp>
 
 namespace troupe {
 
@@ -27,11 +26,6 @@ public:
   /// A handler may run here.
   bool may_run() const noexcept;
 
-  /// Puts `what` into the mailbox of `to`. If that wakes it, `runnable` is true
-  /// and there is nothing against it, it runs before this returns.
-  void deliver(caf::scheduled_actor& to, caf::mailbox_element_ptr what,
-               bool runnable);
-
   /// The unit to send other messages with; null on a thread of no scheduler.
   caf::execution_unit* outer() noexcept { return outer_; }
 
@@ -39,8 +33,6 @@ public:
 
 private:
   caf::execution_unit* outer_;
-  caf::resumable* wanted_ = nullptr;
-  bool woken_ = false;
   bool lend_;
   uint32_t depth_ = 1;
 };
