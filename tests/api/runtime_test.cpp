@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -40,6 +41,10 @@ troupe::module shop() {
   m.function("twice", [](troupe::context& ctx, int x) -> troupe::task<int> {
     auto add = ctx.function<int(int, int)>("add");
     co_return co_await add(x, x);
+  });
+  m.function("visit", [](troupe::context& ctx, int who) -> troupe::task<int> {
+    auto visits = ctx.entity<counter>("visits-" + std::to_string(who));
+    co_return co_await visits.call(&counter::increment, 1);
   });
   m.service<counter>("counter")
     .method("get", &counter::get)
@@ -233,6 +238,53 @@ TEST(runtime, serves_many_threads_at_once) {
     thread.join();
   EXPECT_EQ(wrong, 0);
   EXPECT_EQ(rt.entity<counter>("hits").call(&counter::get), 200);
+}
+
+TEST(runtime, keeps_every_visit_whoever_brings_it) {
+  constexpr auto threads = 4;
+  constexpr auto entities = 8;
+  constexpr auto rounds = 25;
+  troupe::runtime rt{shop()};
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> visitors;
+  for (int t = 0; t < threads; ++t)
+    visitors.emplace_back([&rt, &wrong] {
+      auto visit = rt.function<int(int)>("visit");
+      for (int i = 0; i < rounds; ++i) {
+        std::vector<troupe::future<int>> pending;
+        for (int who = 0; who < entities; ++who)
+          pending.push_back(visit.call(who));
+        for (auto& x : pending)
+          wrong += !x.get();
+      }
+    });
+  for (auto& x : visitors)
+    x.join();
+  EXPECT_EQ(wrong, 0);
+  for (int who = 0; who < entities; ++who)
+    EXPECT_EQ(rt.entity<counter>("visits-" + std::to_string(who))
+                .call(&counter::get),
+              threads * rounds);
+}
+
+TEST(runtime, answers_the_calls_that_are_in_flight_when_it_stops) {
+  std::vector<troupe::future<int>> pending;
+  {
+    troupe::runtime rt{shop()};
+    auto wait = rt.function<int(int)>("wait");
+    auto visit = rt.function<int(int)>("visit");
+    for (int i = 0; i < 50; ++i) {
+      pending.push_back(wait.call(60'000));
+      pending.push_back(visit.call(i % 4));
+    }
+  }
+  for (auto& x : pending) {
+    ASSERT_TRUE(x.ready());
+    auto result = x.get();
+    EXPECT_TRUE(result || result.error() == errc::shutting_down
+                || result.error() == errc::instance_lost)
+      << result.error().to_json();
+  }
 }
 
 TEST(runtime, answers_not_found_for_a_name_that_nobody_brought) {
