@@ -1,7 +1,9 @@
 #include "nodes/http/gateway.hpp"
 
 #include <array>
+#include <atomic>
 #include <charconv>
+#include <thread>
 #include <utility>
 
 #include <caf/actor_system.hpp>
@@ -141,6 +143,11 @@ public:
 
   /// The exchange holds a reference.
   bool held = false;
+
+  // -- from any thread -------------------------------------------------------
+
+  /// Whoever answered it is done with the gateway.
+  std::atomic<bool> posted{false};
 };
 
 struct gateway::path_view {
@@ -388,11 +395,12 @@ void gateway::answered(invocation& call, caf::execution_unit*) noexcept {
   // `submit` looks itself when it is still there.
   if (thread_.is_current() && submitting_ == &call)
     return;
-  thread_.post([self = self_, held = caf::intrusive_ptr<http_call>{
-                                static_cast<http_call*>(&call)}] {
+  caf::intrusive_ptr<http_call> held{static_cast<http_call*>(&call)};
+  thread_.post([self = self_, held] {
     if (*self)
       (*self)->respond(*held);
   });
+  held->posted.store(true, std::memory_order_release);
 }
 
 void gateway::respond(http_call& call) {
@@ -443,11 +451,17 @@ void gateway::aborted(http::exchange& x) noexcept {
 void gateway::give_up(http_call& call) {
   // Queued work is dropped. What runs already goes on, and a client that has
   // only closed its sending side gets the answer.
-  auto given_up = call.exchange->is_gone() ? call.abandon().has_value()
-                                           : call.abandon_waiting();
-  if (given_up)
+  auto gone = call.exchange->is_gone();
+  auto given_up = gone ? call.abandon().has_value() : call.abandon_waiting();
+  if (given_up) {
     finish(call, error_answer({errc::deadline_exceeded,
                                "the caller went away"}));
+    return;
+  }
+  // The answer is on its way. When the server stops, this thread and this object
+  // end next: whoever brings it has to be done with both.
+  while (gone && !call.posted.load(std::memory_order_acquire))
+    std::this_thread::yield();
 }
 
 void gateway::arm_wheel() {
