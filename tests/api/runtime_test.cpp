@@ -207,7 +207,11 @@ TEST(runtime, restarts_an_exposed_actor_that_died) {
   auto tick = rt.function<int(int)>("ticker");
   EXPECT_EQ(tick(2), 2);
   static_cast<void>(tick(-1));
-  EXPECT_EQ(tick(7), 7);
+  // Some calls may still meet the end of the old one.
+  auto ticks = tick(7);
+  while (!ticks && ticks.error() == errc::instance_lost)
+    ticks = tick(7);
+  EXPECT_EQ(ticks, 7);
 }
 
 TEST(runtime, keeps_the_state_of_entities) {
