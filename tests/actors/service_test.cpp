@@ -488,6 +488,18 @@ TEST_F(service_test, goes_back_to_its_snapshot_when_a_commit_failed) {
   EXPECT_EQ(outcomes[1]->call->failure()->retry_after_s(), 1u);
 }
 
+TEST_F(service_test, has_run_when_its_commit_fails_after_it_has_called_others) {
+  store.fates = {fate::normal, fate::failed};
+  EXPECT_EQ(call("a", "add_to", R"(["b", 1])"), "store_unavailable ran");
+  EXPECT_EQ(call("a", "get"), "0");
+  EXPECT_EQ(call("b", "get"), "1") << "a repeat would add to it twice";
+  store.other_state = R"({"value": 7})";
+  store.fates = {fate::normal, fate::overtaken};
+  EXPECT_EQ(call("a", "add_to", R"(["b", 1])"), "not_owner ran");
+  store.fates = {fate::failed};
+  EXPECT_EQ(call("a", "increment", "1"), "store_unavailable none");
+}
+
 TEST_F(service_test, finds_out_that_an_unknown_commit_was_written) {
   store.fates = {fate::unknown_written};
   auto change = begin("k", "increment", "1");
