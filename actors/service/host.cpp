@@ -15,6 +15,9 @@ namespace {
 /// Activations that one tick passivates at most, so that calls come in between.
 constexpr size_t passivations_per_tick = 1024;
 
+/// Activations that are looked at for each one above the limit.
+constexpr size_t looks_for_room = 8;
+
 /// Between two looks through a full queue.
 constexpr std::chrono::milliseconds sweep_interval{10};
 
@@ -151,6 +154,7 @@ void host_actor::forward(ticket_ptr call) {
 host_actor::entry& host_actor::use(const std::string& key) {
   auto i = by_key_.find(key);
   if (i == by_key_.end()) {
+    make_room();
     by_use_.push_back({key, {}, {}, {}, {}});
     auto last = std::prev(by_use_.end());
     by_key_.emplace(last->key, last);
@@ -189,12 +193,22 @@ void host_actor::passivate_idle() {
     auto& x = by_use_.front();
     if (x.used > oldest)
       return;
-    if (x.record->pending.load() == 0) {
-      passivate(x);
-    } else {
-      x.used = now();
-      by_use_.splice(by_use_.end(), by_use_, by_use_.begin());
-    }
+    passivate_if_idle(x);
+  }
+}
+
+void host_actor::make_room() {
+  auto limit = std::max<size_t>(target_->options().activations, 1);
+  for (size_t i = 0; i < looks_for_room && by_use_.size() >= limit; ++i)
+    passivate_if_idle(by_use_.front());
+}
+
+void host_actor::passivate_if_idle(entry& x) {
+  if (x.record->pending.load() == 0) {
+    passivate(x);
+  } else {
+    x.used = now();
+    by_use_.splice(by_use_.end(), by_use_, by_key_.at(x.key));
   }
 }
 
@@ -211,7 +225,12 @@ void host_actor::arm_tick() {
     return;
   auto idle_time = target_->options().idle_time;
   auto due = by_use_.front().used + idle_time - now();
-  delayed_send(this, std::max(due, idle_time / 16), atom::tick::value);
+  // What one tick leaves behind does not wait for the next: keys may come
+  // faster than so.
+  if (due.count() <= 0)
+    send(this, atom::tick::value);
+  else
+    delayed_send(this, std::max(due, idle_time / 16), atom::tick::value);
 }
 
 // -- its end -----------------------------------------------------------------

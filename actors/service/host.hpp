@@ -82,6 +82,12 @@ private:
 
   void passivate_idle();
 
+  /// Passivates those used longest ago when there are too many.
+  void make_room();
+
+  /// Passivates `x`; if it has calls, it counts as used now.
+  void passivate_if_idle(entry& x);
+
   void passivate(entry& x);
 
   void arm_tick();

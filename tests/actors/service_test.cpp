@@ -347,6 +347,42 @@ TEST_F(service_test, passivates_an_idle_entity_and_has_its_state_again) {
   EXPECT_EQ(store.loads, 2u);
 }
 
+TEST_F(service_test, passivates_all_that_is_idle_however_many_there_are) {
+  for (int i = 0; i < 3000; ++i)
+    call("k" + std::to_string(i), "get");
+  EXPECT_EQ(target().stats().instances, 3000u);
+  advance(330s);
+  EXPECT_EQ(target().stats().instances, 0u);
+}
+
+TEST_F(service_test, keeps_so_many_idle_entities_and_no_more) {
+  serve({.activations = 10});
+  for (int i = 0; i < 30; ++i)
+    call("k" + std::to_string(i), "increment", "1");
+  EXPECT_EQ(target().stats().instances, 10u);
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(call("k" + std::to_string(i), "get"), "1");
+  EXPECT_EQ(target().stats().instances, 10u);
+}
+
+TEST_F(service_test, ends_no_entity_that_has_a_call_to_make_room) {
+  serve({.activations = 2});
+  store.held = true;
+  std::vector<outcome_ptr> calls;
+  for (int i = 0; i < 5; ++i)
+    calls.push_back(begin("k" + std::to_string(i), "increment", "1"));
+  run();
+  EXPECT_EQ(target().stats().instances, 5u);
+  store.held = false;
+  store.release();
+  run();
+  for (auto& x : calls)
+    EXPECT_EQ(x->text(), "1");
+  for (int i = 5; i < 10; ++i)
+    call("k" + std::to_string(i), "get");
+  EXPECT_EQ(target().stats().instances, 2u);
+}
+
 TEST_F(service_test, passivates_no_entity_that_was_used_meanwhile) {
   call("a", "increment", "1");
   call("b", "increment", "1");
