@@ -58,6 +58,10 @@ void host_actor::on_exit() {
     send_exit(x.handle, caf::exit_reason::user_shutdown);
   by_key_.clear();
   by_use_.clear();
+  // Their tickets answer. Not when this object dies: the predecessor may keep it
+  // for as long as it owes us an answer.
+  held_.clear();
+  asked_.clear();
 }
 
 // -- from one build to the next ----------------------------------------------
@@ -76,14 +80,17 @@ void host_actor::receive(ticket_ptr call) {
     forward(std::move(call));
     return;
   }
+  hold(key).push_back(std::move(call));
+}
+
+std::vector<ticket_ptr>& host_actor::hold(const std::string& key) {
   auto [held, first] = held_.try_emplace(key);
-  held->second.push_back(std::move(call));
-  if (!first)
-    return;
-  // It answers, or its end is seen: the monitor is the time limit.
-  request(predecessor_, caf::infinite, atom::release::value, held->first)
-    .then([this, key = held->first](caf::unit_t) { take_over(key); },
-          [this, key = held->first](caf::error&) { take_over(key); });
+  if (first)
+    // It answers, or its end is seen: the monitor is the time limit.
+    request(predecessor_, caf::infinite, atom::release::value, key)
+      .then([this, key](caf::unit_t) { take_over(key); },
+            [this, key](caf::error&) { take_over(key); });
+  return held->second;
 }
 
 void host_actor::take_over(const std::string& key) {
@@ -92,21 +99,36 @@ void host_actor::take_over(const std::string& key) {
     return;
   for (auto& call : held.mapped())
     forward(std::move(call));
+  if (auto asked = asked_.extract(key))
+    for (auto& promise : asked.mapped())
+      let_go(key, std::move(promise));
 }
 
 caf::result<caf::unit_t> host_actor::release(const std::string& key) {
   target_->drain(); // or it would start again
-  auto i = by_key_.find(key);
-  if (i == by_key_.end())
-    return caf::unit;
-  auto& handle = i->second->handle;
   auto promise = make_response_promise();
+  if (predecessor_ && !by_key_.contains(key)) {
+    // It may be active there; and calls of ours come first.
+    asked_[key].push_back(promise);
+    hold(key);
+  } else {
+    let_go(key, promise);
+  }
+  return promise;
+}
+
+void host_actor::let_go(const std::string& key, caf::response_promise promise) {
+  auto i = by_key_.find(key);
+  if (i == by_key_.end()) {
+    promise.deliver(caf::unit);
+    return;
+  }
+  auto& handle = i->second->handle;
   auto& entry = released_[handle.address()];
   entry.key = key;
-  entry.successors.push_back(promise);
+  entry.successors.push_back(std::move(promise));
   monitor(handle);
   passivate_released();
-  return promise;
 }
 
 void host_actor::passivate_released() {
@@ -121,6 +143,7 @@ void host_actor::gone(const caf::down_msg& msg) {
     predecessor_ = nullptr;
     while (!held_.empty())
       take_over(std::string{held_.begin()->first});
+    leave_if_drained();
     return;
   }
   auto waiting = released_.extract(msg.source);
@@ -241,7 +264,8 @@ void host_actor::drain() {
 }
 
 void host_actor::leave_if_drained() {
-  if (target_->draining() && target_->idle())
+  // Not while it stands between its successor and its predecessor.
+  if (target_->draining() && target_->idle() && !predecessor_)
     quit(caf::exit_reason::user_shutdown);
 }
 

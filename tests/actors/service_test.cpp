@@ -207,6 +207,20 @@ protected:
     run();
   }
 
+  /// A new build of the counter takes the place of the one that serves.
+  void load_new_build() {
+    service_target_ptr before{&target()};
+    auto next = caf::make_counted<service_target>(module_.services().front(),
+                                                  store, env);
+    auto table = std::make_shared<route_table>(*routes.load());
+    table->services["counter"].host = next;
+    auto host = own(system().spawn<host_actor>(next, hosts["counter"]));
+    routes.publish(table);
+    before->succeeded_by(next);
+    caf::anon_send(std::exchange(hosts["counter"], host), atom::drain::value);
+    run();
+  }
+
   service_target& target(const std::string& name = "counter") {
     return static_cast<service_target&>(*routes.load()->services.at(name).host);
   }
@@ -857,6 +871,60 @@ TEST_F(service_test, takes_calls_as_soon_as_its_host_is_spawned) {
   submit_watched(env, *fresh, x->call, system(), nullptr);
   run();
   EXPECT_EQ(x->text(), "0");
+}
+
+// A slow call holds the key in the build before: what waits in the new one had
+// no answer before that call had one.
+TEST_F(service_test, answers_what_a_new_build_holds_back_when_its_host_ends) {
+  auto running = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto held = begin("k", "get");
+  run();
+  EXPECT_EQ(held->text(), "-");
+  caf::anon_send_exit(hosts["counter"], caf::exit_reason::kill);
+  run();
+  EXPECT_EQ(held->text(), "shutting_down none");
+  advance(2s);
+  EXPECT_EQ(running->text(), "1");
+}
+
+// The build in between did not have the key, so it let go of it at once.
+TEST_F(service_test, waits_for_a_call_in_the_build_before_the_last) {
+  auto running = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  load_new_build();
+  auto last = begin("k", "increment", "1");
+  run();
+  EXPECT_EQ(last->text(), "-");
+  advance(2s);
+  EXPECT_EQ(running->text(), "1");
+  EXPECT_EQ(last->text(), "2");
+}
+
+// The build in between held calls back that it then ran beside the last one.
+TEST_F(service_test, runs_calls_of_three_builds_in_their_order) {
+  ended(hosts["counter"]);
+  auto one = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto between = hosts["counter"];
+  ended(between);
+  auto two = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto three = begin("k", "increment", "1");
+  run();
+  EXPECT_EQ(two->text() + three->text(), "--");
+  advance(1s);
+  EXPECT_EQ(one->text(), "1");
+  EXPECT_EQ(two->text() + three->text(), "--");
+  EXPECT_FALSE(ended(between));
+  advance(1s);
+  EXPECT_EQ(two->text(), "2");
+  EXPECT_EQ(three->text(), "3");
+  EXPECT_TRUE(ended(between));
 }
 
 TEST_F(service_test, serves_again_with_a_new_host) {
