@@ -84,6 +84,11 @@ struct from_json_impl<T> {
   static T apply(const json& x) {
     if (!x.is_number())
       throw_bad_argument("expected a number");
+    // Only a narrower type than JSON's double can be left.
+    auto value = x.get<double>();
+    if (value > std::numeric_limits<T>::max()
+        || value < std::numeric_limits<T>::lowest())
+      throw_bad_argument("the number " + x.dump() + " is out of range");
     return x.get<T>();
   }
 };

@@ -310,12 +310,16 @@ void activation::answer() {
     target_->left_method((now() - began_).count(), failed);
     record_->method.store(nullptr);
   }
+  has_called_ = false;
   pending_.clear();
   phase_ = state_.loaded() ? phase::idle : phase::vacant;
   std::exchange(current_, nullptr)->finish(context());
 }
 
 void activation::answer(error reason) {
+  // What those have done stays done: a repeat is not safe.
+  if (has_called_ && reason.what_happened() == effect::none)
+    reason.with_effect(effect::ran);
   current_->call().fail(std::move(reason));
   answer();
 }
@@ -327,6 +331,7 @@ time_point activation::now() const noexcept {
 }
 
 void activation::submit(invocation_ptr call, std::string_view name) {
+  has_called_ = true;
   call->path = path();
   submit_nested(target_->environment(), *routes_, std::move(call), name,
                 home_system(), context());

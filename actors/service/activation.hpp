@@ -144,6 +144,7 @@ private:
   ticket_ptr current_;
   const method_definition* method_ = nullptr;
   time_point began_;
+  bool has_called_ = false; // the method has called others
   std::optional<troupe::context> view_;
   task<void> task_;
   uint64_t last_wait_ = 0;

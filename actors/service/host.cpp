@@ -15,6 +15,9 @@ namespace {
 /// Activations that one tick passivates at most, so that calls come in between.
 constexpr size_t passivations_per_tick = 1024;
 
+/// Activations that are looked at for each one above the limit.
+constexpr size_t looks_for_room = 8;
+
 /// Between two looks through a full queue.
 constexpr std::chrono::milliseconds sweep_interval{10};
 
@@ -55,6 +58,10 @@ void host_actor::on_exit() {
     send_exit(x.handle, caf::exit_reason::user_shutdown);
   by_key_.clear();
   by_use_.clear();
+  // Their tickets answer. Not when this object dies: the predecessor may keep it
+  // for as long as it owes us an answer.
+  held_.clear();
+  asked_.clear();
 }
 
 // -- from one build to the next ----------------------------------------------
@@ -73,14 +80,17 @@ void host_actor::receive(ticket_ptr call) {
     forward(std::move(call));
     return;
   }
+  hold(key).push_back(std::move(call));
+}
+
+std::vector<ticket_ptr>& host_actor::hold(const std::string& key) {
   auto [held, first] = held_.try_emplace(key);
-  held->second.push_back(std::move(call));
-  if (!first)
-    return;
-  // It answers, or its end is seen: the monitor is the time limit.
-  request(predecessor_, caf::infinite, atom::release::value, held->first)
-    .then([this, key = held->first](caf::unit_t) { take_over(key); },
-          [this, key = held->first](caf::error&) { take_over(key); });
+  if (first)
+    // It answers, or its end is seen: the monitor is the time limit.
+    request(predecessor_, caf::infinite, atom::release::value, key)
+      .then([this, key](caf::unit_t) { take_over(key); },
+            [this, key](caf::error&) { take_over(key); });
+  return held->second;
 }
 
 void host_actor::take_over(const std::string& key) {
@@ -89,21 +99,36 @@ void host_actor::take_over(const std::string& key) {
     return;
   for (auto& call : held.mapped())
     forward(std::move(call));
+  if (auto asked = asked_.extract(key))
+    for (auto& promise : asked.mapped())
+      let_go(key, std::move(promise));
 }
 
 caf::result<caf::unit_t> host_actor::release(const std::string& key) {
   target_->drain(); // or it would start again
-  auto i = by_key_.find(key);
-  if (i == by_key_.end())
-    return caf::unit;
-  auto& handle = i->second->handle;
   auto promise = make_response_promise();
+  if (predecessor_ && !by_key_.contains(key)) {
+    // It may be active there; and calls of ours come first.
+    asked_[key].push_back(promise);
+    hold(key);
+  } else {
+    let_go(key, promise);
+  }
+  return promise;
+}
+
+void host_actor::let_go(const std::string& key, caf::response_promise promise) {
+  auto i = by_key_.find(key);
+  if (i == by_key_.end()) {
+    promise.deliver(caf::unit);
+    return;
+  }
+  auto& handle = i->second->handle;
   auto& entry = released_[handle.address()];
   entry.key = key;
-  entry.successors.push_back(promise);
+  entry.successors.push_back(std::move(promise));
   monitor(handle);
   passivate_released();
-  return promise;
 }
 
 void host_actor::passivate_released() {
@@ -118,6 +143,7 @@ void host_actor::gone(const caf::down_msg& msg) {
     predecessor_ = nullptr;
     while (!held_.empty())
       take_over(std::string{held_.begin()->first});
+    leave_if_drained();
     return;
   }
   auto waiting = released_.extract(msg.source);
@@ -151,6 +177,7 @@ void host_actor::forward(ticket_ptr call) {
 host_actor::entry& host_actor::use(const std::string& key) {
   auto i = by_key_.find(key);
   if (i == by_key_.end()) {
+    make_room();
     by_use_.push_back({key, {}, {}, {}, {}});
     auto last = std::prev(by_use_.end());
     by_key_.emplace(last->key, last);
@@ -189,12 +216,22 @@ void host_actor::passivate_idle() {
     auto& x = by_use_.front();
     if (x.used > oldest)
       return;
-    if (x.record->pending.load() == 0) {
-      passivate(x);
-    } else {
-      x.used = now();
-      by_use_.splice(by_use_.end(), by_use_, by_use_.begin());
-    }
+    passivate_if_idle(x);
+  }
+}
+
+void host_actor::make_room() {
+  auto limit = std::max<size_t>(target_->options().activations, 1);
+  for (size_t i = 0; i < looks_for_room && by_use_.size() >= limit; ++i)
+    passivate_if_idle(by_use_.front());
+}
+
+void host_actor::passivate_if_idle(entry& x) {
+  if (x.record->pending.load() == 0) {
+    passivate(x);
+  } else {
+    x.used = now();
+    by_use_.splice(by_use_.end(), by_use_, by_key_.at(x.key));
   }
 }
 
@@ -211,7 +248,12 @@ void host_actor::arm_tick() {
     return;
   auto idle_time = target_->options().idle_time;
   auto due = by_use_.front().used + idle_time - now();
-  delayed_send(this, std::max(due, idle_time / 16), atom::tick::value);
+  // What one tick leaves behind does not wait for the next: keys may come
+  // faster than so.
+  if (due.count() <= 0)
+    send(this, atom::tick::value);
+  else
+    delayed_send(this, std::max(due, idle_time / 16), atom::tick::value);
 }
 
 // -- its end -----------------------------------------------------------------
@@ -222,7 +264,8 @@ void host_actor::drain() {
 }
 
 void host_actor::leave_if_drained() {
-  if (target_->draining() && target_->idle())
+  // Not while it stands between its successor and its predecessor.
+  if (target_->draining() && target_->idle() && !predecessor_)
     quit(caf::exit_reason::user_shutdown);
 }
 

@@ -59,12 +59,18 @@ private:
   /// Holds `call` until the predecessor has no activation of its key.
   void receive(ticket_ptr call);
 
+  /// The calls of `key` that wait for the predecessor to let it go.
+  std::vector<ticket_ptr>& hold(const std::string& key);
+
   void forward(ticket_ptr call);
 
   /// The predecessor has let `key` go.
   void take_over(const std::string& key);
 
   caf::result<caf::unit_t> release(const std::string& key);
+
+  /// Answers `promise` once there is no activation of `key`.
+  void let_go(const std::string& key, caf::response_promise promise);
 
   /// Ends activations that a successor waits for, once they are idle.
   void passivate_released();
@@ -81,6 +87,12 @@ private:
   void sweep(entry& x);
 
   void passivate_idle();
+
+  /// Passivates those used longest ago when there are too many.
+  void make_room();
+
+  /// Passivates `x`; if it has calls, it counts as used now.
+  void passivate_if_idle(entry& x);
 
   void passivate(entry& x);
 
@@ -111,6 +123,9 @@ private:
   caf::actor predecessor_;
   std::unordered_map<std::string, std::vector<ticket_ptr>> held_; // by key
   std::unordered_map<caf::actor_addr, wait> released_;
+
+  /// By key: successors that ask for what the predecessor may have still.
+  std::unordered_map<std::string, std::vector<caf::response_promise>> asked_;
 };
 
 } // namespace troupe

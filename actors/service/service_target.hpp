@@ -27,6 +27,10 @@ struct service_options {
   /// Calls that the whole service has under way.
   uint32_t in_flight = defaults::service::in_flight;
 
+  /// Activations past which those used longest ago are passivated if they are
+  /// idle. More only if calls keep all of them busy.
+  uint32_t activations = defaults::service::activations;
+
   /// Activations that were idle for so long are passivated.
   std::chrono::nanoseconds idle_time = defaults::service::idle_time;
 };

@@ -74,6 +74,11 @@ TEST(codec, never_rounds_or_wraps_a_number) {
   EXPECT_EQ(refused<int64_t>("-9223372036854775808"), "taken");
   EXPECT_EQ(refused<uint64_t>("18446744073709551615"), "taken");
   EXPECT_EQ(refused<double>("3"), "taken");
+  EXPECT_EQ(refused<double>("1e308"), "taken");
+  EXPECT_EQ(refused<double>("1e400"), "bad_request");
+  EXPECT_EQ(refused<float>("3.4e38"), "taken");
+  EXPECT_EQ(refused<float>("1e39"), "bad_request");
+  EXPECT_EQ(refused<float>("-1e39"), "bad_request");
 }
 
 TEST(codec, never_takes_one_kind_for_another) {

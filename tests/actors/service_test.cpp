@@ -207,6 +207,20 @@ protected:
     run();
   }
 
+  /// A new build of the counter takes the place of the one that serves.
+  void load_new_build() {
+    service_target_ptr before{&target()};
+    auto next = caf::make_counted<service_target>(module_.services().front(),
+                                                  store, env);
+    auto table = std::make_shared<route_table>(*routes.load());
+    table->services["counter"].host = next;
+    auto host = own(system().spawn<host_actor>(next, hosts["counter"]));
+    routes.publish(table);
+    before->succeeded_by(next);
+    caf::anon_send(std::exchange(hosts["counter"], host), atom::drain::value);
+    run();
+  }
+
   service_target& target(const std::string& name = "counter") {
     return static_cast<service_target&>(*routes.load()->services.at(name).host);
   }
@@ -345,6 +359,42 @@ TEST_F(service_test, passivates_an_idle_entity_and_has_its_state_again) {
   EXPECT_FALSE(has_timer()) << "nothing is left to wait for";
   EXPECT_EQ(call("k", "get"), "4");
   EXPECT_EQ(store.loads, 2u);
+}
+
+TEST_F(service_test, passivates_all_that_is_idle_however_many_there_are) {
+  for (int i = 0; i < 3000; ++i)
+    call("k" + std::to_string(i), "get");
+  EXPECT_EQ(target().stats().instances, 3000u);
+  advance(330s);
+  EXPECT_EQ(target().stats().instances, 0u);
+}
+
+TEST_F(service_test, keeps_so_many_idle_entities_and_no_more) {
+  serve({.activations = 10});
+  for (int i = 0; i < 30; ++i)
+    call("k" + std::to_string(i), "increment", "1");
+  EXPECT_EQ(target().stats().instances, 10u);
+  for (int i = 0; i < 30; ++i)
+    EXPECT_EQ(call("k" + std::to_string(i), "get"), "1");
+  EXPECT_EQ(target().stats().instances, 10u);
+}
+
+TEST_F(service_test, ends_no_entity_that_has_a_call_to_make_room) {
+  serve({.activations = 2});
+  store.held = true;
+  std::vector<outcome_ptr> calls;
+  for (int i = 0; i < 5; ++i)
+    calls.push_back(begin("k" + std::to_string(i), "increment", "1"));
+  run();
+  EXPECT_EQ(target().stats().instances, 5u);
+  store.held = false;
+  store.release();
+  run();
+  for (auto& x : calls)
+    EXPECT_EQ(x->text(), "1");
+  for (int i = 5; i < 10; ++i)
+    call("k" + std::to_string(i), "get");
+  EXPECT_EQ(target().stats().instances, 2u);
 }
 
 TEST_F(service_test, passivates_no_entity_that_was_used_meanwhile) {
@@ -486,6 +536,18 @@ TEST_F(service_test, goes_back_to_its_snapshot_when_a_commit_failed) {
   EXPECT_EQ(call("k", "increment", "1"), "store_unavailable none");
   EXPECT_EQ(call("k", "increment", "1"), "2");
   EXPECT_EQ(outcomes[1]->call->failure()->retry_after_s(), 1u);
+}
+
+TEST_F(service_test, has_run_when_its_commit_fails_after_it_has_called_others) {
+  store.fates = {fate::normal, fate::failed};
+  EXPECT_EQ(call("a", "add_to", R"(["b", 1])"), "store_unavailable ran");
+  EXPECT_EQ(call("a", "get"), "0");
+  EXPECT_EQ(call("b", "get"), "1") << "a repeat would add to it twice";
+  store.other_state = R"({"value": 7})";
+  store.fates = {fate::normal, fate::overtaken};
+  EXPECT_EQ(call("a", "add_to", R"(["b", 1])"), "not_owner ran");
+  store.fates = {fate::failed};
+  EXPECT_EQ(call("a", "increment", "1"), "store_unavailable none");
 }
 
 TEST_F(service_test, finds_out_that_an_unknown_commit_was_written) {
@@ -809,6 +871,60 @@ TEST_F(service_test, takes_calls_as_soon_as_its_host_is_spawned) {
   submit_watched(env, *fresh, x->call, system(), nullptr);
   run();
   EXPECT_EQ(x->text(), "0");
+}
+
+// A slow call holds the key in the build before: what waits in the new one had
+// no answer before that call had one.
+TEST_F(service_test, answers_what_a_new_build_holds_back_when_its_host_ends) {
+  auto running = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto held = begin("k", "get");
+  run();
+  EXPECT_EQ(held->text(), "-");
+  caf::anon_send_exit(hosts["counter"], caf::exit_reason::kill);
+  run();
+  EXPECT_EQ(held->text(), "shutting_down none");
+  advance(2s);
+  EXPECT_EQ(running->text(), "1");
+}
+
+// The build in between did not have the key, so it let go of it at once.
+TEST_F(service_test, waits_for_a_call_in_the_build_before_the_last) {
+  auto running = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  load_new_build();
+  auto last = begin("k", "increment", "1");
+  run();
+  EXPECT_EQ(last->text(), "-");
+  advance(2s);
+  EXPECT_EQ(running->text(), "1");
+  EXPECT_EQ(last->text(), "2");
+}
+
+// The build in between held calls back that it then ran beside the last one.
+TEST_F(service_test, runs_calls_of_three_builds_in_their_order) {
+  ended(hosts["counter"]);
+  auto one = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto between = hosts["counter"];
+  ended(between);
+  auto two = begin("k", "add_later", "1");
+  run();
+  load_new_build();
+  auto three = begin("k", "increment", "1");
+  run();
+  EXPECT_EQ(two->text() + three->text(), "--");
+  advance(1s);
+  EXPECT_EQ(one->text(), "1");
+  EXPECT_EQ(two->text() + three->text(), "--");
+  EXPECT_FALSE(ended(between));
+  advance(1s);
+  EXPECT_EQ(two->text(), "2");
+  EXPECT_EQ(three->text(), "3");
+  EXPECT_TRUE(ended(between));
 }
 
 TEST_F(service_test, serves_again_with_a_new_host) {
