@@ -10,8 +10,8 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/caf_error.hpp"
-#include "actors/routing/deadline_ticker.hpp"
 #include "actors/function/exposed_keeper.hpp"
+#include "actors/routing/deadline_ticker.hpp"
 #include "actors/service/host.hpp"
 
 namespace troupe {
@@ -33,8 +33,8 @@ make_config(const assembly_options& options) {
     result->set("scheduler.policy", caf::atom("testing"));
   } else {
     auto cores = std::max(2u, std::thread::hardware_concurrency());
-    auto threads = options.scheduler_threads ? options.scheduler_threads
-                                             : cores;
+    auto threads =
+      options.scheduler_threads ? options.scheduler_threads : cores;
     result->set("scheduler.max-threads", size_t{threads});
     result->set("scheduler.max-throughput",
                 defaults::scheduler::max_throughput);
@@ -81,14 +81,13 @@ private:
   std::vector<child_spec> specs_;
 };
 
-assembly::assembly(assembly_options options,
-                   std::unique_ptr<state_store> store,
+assembly::assembly(assembly_options options, std::unique_ptr<state_store> store,
                    std::function<void(caf::actor_system&)> settle)
   : options_(std::move(options)), store_(std::move(store)),
-    config_(make_config(options_)),
-    routes_(std::make_shared<route_source>()), system_(*config_),
-    deadlines_(system_.clock().now()),
-    env_{*routes_, deadlines_, !options_.virtual_time},
+    config_(make_config(options_)), routes_(std::make_shared<route_source>()),
+    system_(*config_),
+    deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
+                                            !options_.virtual_time},
     settle_(std::move(settle)) {
   start_root();
 }
@@ -120,16 +119,14 @@ expected<void> assembly::install(const std::string& owner,
   if (!router)
     return router.error();
   auto handle = caf::actor_cast<router_actor>(*router);
-  auto versions
-    = ask<std::vector<uint64_t>>(handle, atom::claim::value, claim);
+  auto versions = ask<std::vector<uint64_t>>(handle, atom::claim::value, claim);
   if (!versions)
     return versions.error();
   auto change = start_all(owner, content, *versions);
   if (!change)
     return change.error();
   auto before = routes();
-  auto published
-    = ask<published_change>(handle, atom::publish::value, *change);
+  auto published = ask<published_change>(handle, atom::publish::value, *change);
   if (!published)
     return published.error();
   retire(*before, *change, *published);
@@ -198,8 +195,8 @@ assembly::start_all(const std::string& owner, const module& content,
     spec.role = "exposed";
     spec.restart = restart_type::transient;
     spec.stop = stop_policy::within(child_stop_limit);
-    spec.start = [target, options = options_.exposed](
-                   caf::local_actor* parent) {
+    spec.start = [target,
+                  options = options_.exposed](caf::local_actor* parent) {
       return caf::expected<caf::actor>{
         parent->spawn<exposed_keeper>(target, options)};
     };
@@ -216,8 +213,8 @@ assembly::start_all(const std::string& owner, const module& content,
     spec.role = "host";
     spec.restart = restart_type::transient;
     spec.stop = stop_policy::within(child_stop_limit);
-    spec.start = [target, predecessor = host_of(x->name)](
-                   caf::local_actor* parent) {
+    spec.start = [target,
+                  predecessor = host_of(x->name)](caf::local_actor* parent) {
       return caf::expected<caf::actor>{
         parent->spawn<host_actor>(target, predecessor)};
     };
@@ -230,8 +227,7 @@ assembly::start_all(const std::string& owner, const module& content,
 
 function_limits assembly::limits_of(const std::string& name,
                                     function_limits limits) const {
-  return options_.adjust_limits ? options_.adjust_limits(name, limits)
-                                : limits;
+  return options_.adjust_limits ? options_.adjust_limits(name, limits) : limits;
 }
 
 // -- children ----------------------------------------------------------------
@@ -241,17 +237,16 @@ expected<R> assembly::ask(const Handle& whom, const Ts&... what) {
   caf::scoped_actor self{system_};
   expected<R> result{
     error{errc::deadline_exceeded, "an actor of the node does not answer"}};
-  auto pending = self->request(
-    whom, caf::duration{defaults::control_timeout * 5}, what...);
+  auto pending =
+    self->request(whom, caf::duration{defaults::control_timeout * 5}, what...);
   if (settle_)
     settle_(system_);
-  pending.receive(
-    [&](R& x) { result = std::move(x); },
-    [&](caf::error& e) {
-      result = e.category() == caf::atom("supervisor")
-                 ? error{errc::internal_error, system_.render(e)}
-                 : to_error(e);
-    });
+  pending.receive([&](R& x) { result = std::move(x); },
+                  [&](caf::error& e) {
+                    result = e.category() == caf::atom("supervisor")
+                               ? error{errc::internal_error, system_.render(e)}
+                               : to_error(e);
+                  });
   return result;
 }
 
@@ -270,9 +265,8 @@ expected<void> assembly::start_child(const std::string& group,
   auto parent = find_child(group);
   if (!parent)
     return parent.error();
-  auto started
-    = ask<caf::actor>(caf::actor_cast<supervisor_actor>(*parent),
-                      atom::start::value, spec);
+  auto started = ask<caf::actor>(caf::actor_cast<supervisor_actor>(*parent),
+                                 atom::start::value, spec);
   if (!started)
     return started.error();
   catalogs_[group]->add(std::move(spec));
@@ -319,8 +313,8 @@ child_spec assembly::group_spec(const std::string& name) {
   child_spec result;
   result.id = name;
   result.kind = child_kind::supervisor;
-  result.start
-    = [name, children](caf::local_actor* parent) -> caf::expected<caf::actor> {
+  result.start =
+    [name, children](caf::local_actor* parent) -> caf::expected<caf::actor> {
     auto started = supervisor(parent, group_options(name), children->all());
     if (!started)
       return started.error();
@@ -364,8 +358,7 @@ void assembly::stop_root() {
   root_ = nullptr;
   if (settle_)
     settle_(system_);
-  self->receive([](const caf::down_msg&) {},
-                caf::after(stop_limit) >> [] {});
+  self->receive([](const caf::down_msg&) {}, caf::after(stop_limit) >> [] {});
   // Nothing waits forever for an actor of the user's that does not end.
   auto until = std::chrono::steady_clock::now() + child_stop_limit;
   while (system_.registry().running() > 1
@@ -386,8 +379,9 @@ expected<tree_node> assembly::tree() {
 
 void assembly::ask_tree(std::function<void(expected<tree_node>)> done) {
   system_.spawn([root = root_, done](caf::event_based_actor* self) {
-    self->request(root, caf::duration{2 * defaults::control_timeout},
-                  atom::describe::value)
+    self
+      ->request(root, caf::duration{2 * defaults::control_timeout},
+                atom::describe::value)
       .then([done](tree_node& tree) { done(std::move(tree)); },
             [done](caf::error&) {
               done(error{errc::deadline_exceeded, effect::none,

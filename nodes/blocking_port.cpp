@@ -11,9 +11,8 @@ std::optional<error> blocking_port::wait(invocation& call) {
     return std::nullopt;
   if (auto what = call.abandon())
     return error{errc::deadline_exceeded, *what,
-                 *what == effect::none
-                   ? "the deadline passed in the queue"
-                   : "the deadline passed while it ran"};
+                 *what == effect::none ? "the deadline passed in the queue"
+                                       : "the deadline passed while it ran"};
   // The answer is under way: it may still touch this object.
   changed_.wait(guard, [this] { return notified_; });
   return std::nullopt;

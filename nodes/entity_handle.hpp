@@ -47,8 +47,8 @@ private:
     auto target = port_.service(i->second->name);
     if (!target)
       return target.error();
-    auto call = caf::make_counted<typed_invocation<R(As...)>>(
-      std::forward<Us>(xs)...);
+    auto call =
+      caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
     call->entity = std::make_unique<entity_call>(
       entity_call{i->second->name, key_, entry->name, {}});
     blocking_port waiter;

@@ -10,12 +10,12 @@
 #include <caf/response_handle.hpp>
 #include <caf/scheduled_actor.hpp>
 
+#include "actors/core/caf_error.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/core/typed_call.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/blocking_port.hpp"
-#include "actors/core/caf_error.hpp"
 #include "nodes/future.hpp"
 
 namespace troupe {
@@ -50,9 +50,9 @@ public:
 private:
   template <class T>
   void send(caf::execution_unit* host, T&& content) {
-    caller_->enqueue(caf::make_mailbox_element(nullptr, answer_, {},
-                                               std::forward<T>(content)),
-                     host);
+    caller_->enqueue(
+      caf::make_mailbox_element(nullptr, answer_, {}, std::forward<T>(content)),
+      host);
   }
 
   caf::strong_actor_ptr caller_;
@@ -97,8 +97,7 @@ public:
     auto target = find();
     if (!target)
       return target.error();
-    auto call
-      = caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...);
+    auto call = caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...);
     blocking_port waiter;
     call->port = &waiter;
     port_.prepare(*call, **target, timeout_);
@@ -114,8 +113,8 @@ public:
     auto target = find();
     if (!target)
       return future<R>{target.error()};
-    auto call = caf::make_counted<detail::future_invocation<R(As...)>>(
-      std::move(xs)...);
+    auto call =
+      caf::make_counted<detail::future_invocation<R(As...)>>(std::move(xs)...);
     port_.prepare(*call, **target, timeout_);
     submit_watched(port_.environment(), **target, call, port_.system(),
                    nullptr);
@@ -134,11 +133,11 @@ public:
   /// `to_error` turns the `caf::error` back into one of ours.
   template <class Self>
   auto request(Self* self, As... xs) {
-    using output = std::conditional_t<std::is_void_v<R>,
-                                      caf::detail::type_list<caf::unit_t>,
-                                      caf::detail::type_list<R>>;
-    auto answer = self->new_request_id(caf::message_priority::normal)
-                    .response_id();
+    using output =
+      std::conditional_t<std::is_void_v<R>, caf::detail::type_list<caf::unit_t>,
+                         caf::detail::type_list<R>>;
+    auto answer =
+      self->new_request_id(caf::message_priority::normal).response_id();
     auto call = caf::make_counted<detail::actor_invocation<R(As...)>>(
       self->ctrl(), answer, std::move(xs)...);
     auto target = find();

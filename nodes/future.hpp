@@ -63,8 +63,7 @@ public:
 
   template <class... As>
   explicit future(caf::intrusive_ptr<detail::future_invocation<R(As...)>> call)
-    : call_(call), latch_(call.get()),
-      take_([](invocation& x) -> expected<R> {
+    : call_(call), latch_(call.get()), take_([](invocation& x) -> expected<R> {
         auto& y = static_cast<typed_invocation<R(As...)>&>(x);
         if constexpr (std::is_void_v<R>)
           return {};

@@ -27,8 +27,8 @@ struct listen_address {
   /// Brackets around IPv6, as in a URL.
   std::string to_string() const;
 
-  friend bool operator==(const listen_address&, const listen_address&)
-    = default;
+  friend bool operator==(const listen_address&,
+                         const listen_address&) = default;
 };
 
 } // namespace troupe

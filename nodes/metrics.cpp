@@ -77,8 +77,7 @@ private:
     to.metric.push_back(std::move(x));
   }
 
-  static void gauge(MetricFamily& to, const labels_type& labels,
-                    double value) {
+  static void gauge(MetricFamily& to, const labels_type& labels, double value) {
     ClientMetric x;
     x.label = labels;
     x.gauge.value = value;
@@ -103,51 +102,47 @@ private:
     durations_.metric.push_back(std::move(x));
   }
 
-  MetricFamily calls_ = make("troupe_calls_total", "Calls that ran.",
-                             MetricType::Counter);
-  MetricFamily failures_
-    = make("troupe_call_failures_total", "Calls that ran and failed.",
-           MetricType::Counter);
-  MetricFamily rejected_
-    = make("troupe_calls_rejected_total",
-           "Calls refused by a full queue or a quarantine.",
-           MetricType::Counter);
-  MetricFamily late_
-    = make("troupe_calls_late_total",
-           "Calls whose deadline passed before they began.",
-           MetricType::Counter);
-  MetricFamily restarts_
-    = make("troupe_restarts_total", "Instances that died and were replaced.",
-           MetricType::Counter);
-  MetricFamily instances_ = make("troupe_instances",
-                                 "Instances, or activations of a service.",
-                                 MetricType::Gauge);
-  MetricFamily in_flight_ = make("troupe_calls_in_flight",
-                                 "Calls that run now.", MetricType::Gauge);
-  MetricFamily queued_ = make("troupe_calls_queued", "Calls that wait now.",
-                              MetricType::Gauge);
-  MetricFamily quarantined_
-    = make("troupe_quarantined", "1 while it is out of service.",
-           MetricType::Gauge);
-  MetricFamily durations_
-    = make("troupe_call_duration_seconds", "How long handlers ran.",
-           MetricType::Histogram);
+  MetricFamily calls_ =
+    make("troupe_calls_total", "Calls that ran.", MetricType::Counter);
+  MetricFamily failures_ =
+    make("troupe_call_failures_total", "Calls that ran and failed.",
+         MetricType::Counter);
+  MetricFamily rejected_ =
+    make("troupe_calls_rejected_total",
+         "Calls refused by a full queue or a quarantine.", MetricType::Counter);
+  MetricFamily late_ =
+    make("troupe_calls_late_total",
+         "Calls whose deadline passed before they began.", MetricType::Counter);
+  MetricFamily restarts_ =
+    make("troupe_restarts_total", "Instances that died and were replaced.",
+         MetricType::Counter);
+  MetricFamily instances_ =
+    make("troupe_instances", "Instances, or activations of a service.",
+         MetricType::Gauge);
+  MetricFamily in_flight_ =
+    make("troupe_calls_in_flight", "Calls that run now.", MetricType::Gauge);
+  MetricFamily queued_ =
+    make("troupe_calls_queued", "Calls that wait now.", MetricType::Gauge);
+  MetricFamily quarantined_ = make(
+    "troupe_quarantined", "1 while it is out of service.", MetricType::Gauge);
+  MetricFamily durations_ =
+    make("troupe_call_duration_seconds", "How long handlers ran.",
+         MetricType::Histogram);
   MetricFamily connections_ = make("troupe_http_connections",
-                                   "Open HTTP connections.",
-                                   MetricType::Gauge);
-  MetricFamily requests_
-    = make("troupe_http_requests_total", "HTTP requests that were understood.",
-           MetricType::Counter);
-  MetricFamily refused_
-    = make("troupe_http_requests_refused_total",
-           "HTTP requests that were not.", MetricType::Counter);
-  MetricFamily turned_away_
-    = make("troupe_http_connections_turned_away_total",
-           "Connections past the limit.", MetricType::Counter);
+                                   "Open HTTP connections.", MetricType::Gauge);
+  MetricFamily requests_ =
+    make("troupe_http_requests_total", "HTTP requests that were understood.",
+         MetricType::Counter);
+  MetricFamily refused_ =
+    make("troupe_http_requests_refused_total", "HTTP requests that were not.",
+         MetricType::Counter);
+  MetricFamily turned_away_ =
+    make("troupe_http_connections_turned_away_total",
+         "Connections past the limit.", MetricType::Counter);
   MetricFamily bytes_in_ = make("troupe_http_received_bytes_total",
                                 "Bytes received.", MetricType::Counter);
-  MetricFamily bytes_out_
-    = make("troupe_http_sent_bytes_total", "Bytes sent.", MetricType::Counter);
+  MetricFamily bytes_out_ =
+    make("troupe_http_sent_bytes_total", "Bytes sent.", MetricType::Counter);
 };
 
 } // namespace

@@ -37,18 +37,18 @@ std::string host_name() {
 
 spdlog::level::level_enum to_spdlog(log_level level) {
   switch (level) {
-    case log_level::trace:
-      return spdlog::level::trace;
-    case log_level::debug:
-      return spdlog::level::debug;
-    case log_level::info:
-      return spdlog::level::info;
-    case log_level::warn:
-      return spdlog::level::warn;
-    case log_level::error:
-      return spdlog::level::err;
-    case log_level::off:
-      return spdlog::level::off;
+  case log_level::trace:
+    return spdlog::level::trace;
+  case log_level::debug:
+    return spdlog::level::debug;
+  case log_level::info:
+    return spdlog::level::info;
+  case log_level::warn:
+    return spdlog::level::warn;
+  case log_level::error:
+    return spdlog::level::err;
+  case log_level::off:
+    return spdlog::level::off;
   }
   return spdlog::level::info;
 }
@@ -119,8 +119,7 @@ expected<void> node::open() {
     auto i = options_.limits.find(name);
     return i != options_.limits.end() ? i->second.apply(limits) : limits;
   };
-  assembly_ = std::make_unique<assembly>(std::move(actors),
-                                         std::move(*store));
+  assembly_ = std::make_unique<assembly>(std::move(actors), std::move(*store));
   host_.cluster = [this] { return cluster_json(); };
   host_.metrics = [this] { return metrics_text(); };
   host_.tree = [this](auto done) { ask_tree(std::move(done)); };
@@ -184,7 +183,8 @@ void node::reload_plugins() {
   for (auto& file : options_.plugins) {
     auto current = fingerprint_of(file);
     if (current && fingerprints_[file] == *current) {
-      log_->info("plugin {} has not changed", escaped(file, options_.log.format));
+      log_->info("plugin {} has not changed",
+                 escaped(file, options_.log.format));
       continue;
     }
     if (auto loaded = load_plugin_file(file); loaded)
@@ -257,9 +257,8 @@ void node::ask_tree(std::function<void(expected<std::string>)> done) {
 bool node::drain() {
   auto until = std::chrono::steady_clock::now() + options_.shutdown.timeout;
   auto left = [&] {
-    return std::max(
-      0ms, std::chrono::duration_cast<std::chrono::milliseconds>(
-             until - std::chrono::steady_clock::now()));
+    return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(
+                           until - std::chrono::steady_clock::now()));
   };
   log_->info("leaving: no new work, at most {} ms for what is in flight",
              options_.shutdown.timeout.count());

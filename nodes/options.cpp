@@ -138,44 +138,53 @@ using group_of = Group node_options::*;
 
 template <class Group>
 option_row number_row(const char* group, const char* name, group_of<Group> part,
-                      uint32_t Group::* member, const char* text) {
-  return {group, name, "N", text,
-          [=](node_options& x, const std::string& value) {
-            (x.*part).*member
-              = static_cast<uint32_t>(parse_number(value, 0, uint32_max));
-          },
-          [=](const node_options& x) {
-            return std::to_string((x.*part).*member);
-          }};
+                      uint32_t Group::*member, const char* text) {
+  return {
+    group,
+    name,
+    "N",
+    text,
+    [=](node_options& x, const std::string& value) {
+      (x.*part).*member =
+        static_cast<uint32_t>(parse_number(value, 0, uint32_max));
+    },
+    [=](const node_options& x) { return std::to_string((x.*part).*member); }};
 }
 
 template <class Group>
 option_row size_row(const char* group, const char* name, group_of<Group> part,
-                    uint64_t Group::* member, const char* text) {
-  return {group, name, "SIZE", text,
-          [=](node_options& x, const std::string& value) {
-            (x.*part).*member = parse_size(value);
-          },
-          [=](const node_options& x) {
-            return format_size((x.*part).*member);
-          }};
+                    uint64_t Group::*member, const char* text) {
+  return {
+    group,
+    name,
+    "SIZE",
+    text,
+    [=](node_options& x, const std::string& value) {
+      (x.*part).*member = parse_size(value);
+    },
+    [=](const node_options& x) { return format_size((x.*part).*member); }};
 }
 
 template <class Group>
 option_row time_row(const char* group, const char* name, group_of<Group> part,
-                    milliseconds Group::* member, const char* text) {
-  return {group, name, "TIME", text,
-          [=](node_options& x, const std::string& value) {
-            (x.*part).*member = parse_duration(value);
-          },
-          [=](const node_options& x) {
-            return format_duration((x.*part).*member);
-          }};
+                    milliseconds Group::*member, const char* text) {
+  return {
+    group,
+    name,
+    "TIME",
+    text,
+    [=](node_options& x, const std::string& value) {
+      (x.*part).*member = parse_duration(value);
+    },
+    [=](const node_options& x) { return format_duration((x.*part).*member); }};
 }
 
 option_row text_row(const char* group, const char* name, const char* argument,
-                    std::string node_options::* member, const char* text) {
-  return {group, name, argument, text,
+                    std::string node_options::*member, const char* text) {
+  return {group,
+          name,
+          argument,
+          text,
           [=](node_options& x, const std::string& value) {
             x.*member = required(value);
           },
@@ -287,8 +296,8 @@ void append_other_rows(std::vector<option_row>& rows) {
      "Threads that run actors; 0 is one for each CPU, at least two. Lower it "
      "to leave CPUs to other programs.",
      [](node_options& x, const std::string& value) {
-       x.scheduler_threads
-         = static_cast<uint32_t>(parse_number(value, 0, uint32_max));
+       x.scheduler_threads =
+         static_cast<uint32_t>(parse_number(value, 0, uint32_max));
      },
      [](const node_options& x) {
        return std::to_string(x.scheduler_threads);
@@ -300,9 +309,8 @@ void append_other_rows(std::vector<option_row>& rows) {
        + format_duration(shutdown_options::grace_in_company)
        + ", and none for the only node. Raise it to what the balancer needs.",
      [](node_options& x, const std::string& value) {
-       x.shutdown.grace = value == "auto"
-                            ? std::nullopt
-                            : std::optional{parse_duration(value)};
+       x.shutdown.grace =
+         value == "auto" ? std::nullopt : std::optional{parse_duration(value)};
      },
      [](const node_options&) { return "auto"; }});
   rows.push_back(time_row(
@@ -364,7 +372,7 @@ const option_row* find_row(const std::vector<option_row>& rows,
 std::string variable_of(std::string_view name) {
   std::string result = "TROUPE_";
   for (auto c : name)
-    result += c == '.' || c == '-'         ? '_'
+    result += c == '.' || c == '-'   ? '_'
               : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A')
                                      : c;
   return result;
@@ -490,9 +498,8 @@ std::vector<setting> read_file(const std::string& path) {
     if (!in.is_open() || in.bad())
       throw options_error{"cannot read the file '" + path + "'"};
     for (auto& x : entries)
-      result.push_back(
-        {x.name, std::move(x.value),
-         path + ":" + std::to_string(x.line) + ": " + x.name});
+      result.push_back({x.name, std::move(x.value),
+                        path + ":" + std::to_string(x.line) + ": " + x.name});
   } catch (const std::invalid_argument& e) {
     throw options_error{path + ": " + e.what()};
   }
@@ -575,8 +582,8 @@ void check_http(const http_options& x, checker& check) {
 }
 
 void check_store(const std::string& url, checker& check) {
-  auto is_shared = url.starts_with("postgresql://")
-                   || url.starts_with("postgres://");
+  auto is_shared =
+    url.starts_with("postgresql://") || url.starts_with("postgres://");
   check.built(!is_shared, "the store 'postgresql://...'");
   check.that(is_shared || url == "memory:"
                || (url.starts_with("sqlite:") && url.size() > 7),
@@ -586,8 +593,8 @@ void check_store(const std::string& url, checker& check) {
 void check_limits(const std::string& name, const limit_override& x,
                   checker& check) {
   using namespace std::chrono_literals;
-  check.that(is_valid_name(name), "limit: '" + name
-                                    + "' is no name of a function");
+  check.that(is_valid_name(name),
+             "limit: '" + name + "' is no name of a function");
   check.that(x.concurrency.value_or(1) > 0,
              "limit: the concurrency of '" + name + "' must not be 0");
   check.time("limit: the timeout of '" + name + "'", x.timeout.value_or(1s),
@@ -595,37 +602,36 @@ void check_limits(const std::string& name, const limit_override& x,
 }
 
 bool is_printable(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return c > ' ' && c < 0x7f;
-  });
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
 } // namespace
 
 std::string_view to_string(log_level level) noexcept {
   switch (level) {
-    case log_level::trace:
-      return "trace";
-    case log_level::debug:
-      return "debug";
-    case log_level::info:
-      return "info";
-    case log_level::warn:
-      return "warn";
-    case log_level::error:
-      return "error";
-    case log_level::off:
-      return "off";
+  case log_level::trace:
+    return "trace";
+  case log_level::debug:
+    return "debug";
+  case log_level::info:
+    return "info";
+  case log_level::warn:
+    return "warn";
+  case log_level::error:
+    return "error";
+  case log_level::off:
+    return "off";
   }
   return "off";
 }
 
 std::string_view to_string(log_format format) noexcept {
   switch (format) {
-    case log_format::text:
-      return "text";
-    case log_format::json:
-      return "json";
+  case log_format::text:
+    return "text";
+  case log_format::json:
+    return "json";
   }
   return "text";
 }

@@ -78,8 +78,8 @@ struct shutdown_options {
   /// Raise it for long calls, and the service manager's limit with it.
   std::chrono::milliseconds timeout{30'000};
 
-  friend bool operator==(const shutdown_options&, const shutdown_options&)
-    = default;
+  friend bool operator==(const shutdown_options&,
+                         const shutdown_options&) = default;
 };
 
 /// The least that is logged.
@@ -112,8 +112,8 @@ struct limit_override {
   /// `limits` with what is set here.
   function_limits apply(function_limits limits) const;
 
-  friend bool operator==(const limit_override&, const limit_override&)
-    = default;
+  friend bool operator==(const limit_override&,
+                         const limit_override&) = default;
 };
 
 struct node_options {

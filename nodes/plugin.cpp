@@ -108,9 +108,9 @@ std::string check(const plugin_entry& entry) {
   if (entry.magic != plugin_magic)
     return "its entry point is none of Troupe's";
   if (entry.abi_version != plugin_abi_version)
-    return "it was built for ABI version "
-           + std::to_string(entry.abi_version) + ", this node has "
-           + std::to_string(plugin_abi_version) + ": build it again";
+    return "it was built for ABI version " + std::to_string(entry.abi_version)
+           + ", this node has " + std::to_string(plugin_abi_version)
+           + ": build it again";
   if (entry.module_size != sizeof(module))
     return std::string{"it was built with another standard library or other "
                        "flags, by compiler "}
@@ -137,8 +137,8 @@ expected<loaded_plugin> load_plugin(const std::filesystem::path& file) {
     return refuse(file, why);
   memory_copy copy{file.filename().string(), *bytes};
   if (!copy.complete())
-    return refuse(file, std::string{"cannot be copied: "}
-                          + std::strerror(errno));
+    return refuse(file,
+                  std::string{"cannot be copied: "} + std::strerror(errno));
   // Never closed: a call, a type's virtual table or a static may live in it.
   auto handle = ::dlopen(copy.path().c_str(), RTLD_NOW | RTLD_LOCAL);
   if (!handle) {
@@ -146,8 +146,7 @@ expected<loaded_plugin> load_plugin(const std::filesystem::path& file) {
     return refuse(file, why ? why : "cannot be opened");
   }
   copy.keep_open();
-  auto entry = static_cast<const plugin_entry*>(
-    ::dlsym(handle, plugin_symbol));
+  auto entry = static_cast<const plugin_entry*>(::dlsym(handle, plugin_symbol));
   if (!entry)
     return refuse(file, std::string{"does not export '"} + plugin_symbol
                           + "' (see TROUPE_PLUGIN)");

@@ -71,8 +71,8 @@ bench::bench(const module& content) {
   store_ = store.get();
   assembly_options options;
   options.virtual_time = true;
-  assembly_ = std::make_unique<assembly>(std::move(options), std::move(store),
-                                         settle);
+  assembly_ =
+    std::make_unique<assembly>(std::move(options), std::move(store), settle);
   port_ = std::make_unique<call_port>(assembly_->port());
   assembly_->install("the module under test", content).value();
 }

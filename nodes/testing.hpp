@@ -62,8 +62,7 @@ public:
   /// there.
   template <class R, class... As>
   expected<R> call(std::string_view name, As... xs) {
-    auto call
-      = caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...);
+    auto call = caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...);
     return outcome<R>(*call, run(call, name));
   }
 
@@ -128,8 +127,8 @@ private:
     auto entry = service ? service->find_pointer(method) : nullptr;
     if (!entry)
       return error{errc::not_found, "no service has this class and method"};
-    auto call = caf::make_counted<typed_invocation<R(As...)>>(
-      std::forward<Us>(xs)...);
+    auto call =
+      caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
     call->entity = std::make_unique<entity_call>(
       entity_call{service->name, std::move(key), entry->name, {}});
     return outcome<R>(*call, run(call, service->name));

@@ -63,8 +63,8 @@ class state_store {
 public:
   virtual ~state_store() = default;
 
-  using load_callback
-    = std::function<void(expected<std::optional<stored_state>>)>;
+  using load_callback =
+    std::function<void(expected<std::optional<stored_state>>)>;
 
   using commit_callback = std::function<void(commit_outcome)>;
 

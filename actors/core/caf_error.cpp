@@ -2,8 +2,8 @@
 
 #include <caf/atom.hpp>
 #include <caf/deep_to_string.hpp>
-#include <caf/message.hpp>
 #include <caf/make_message.hpp>
+#include <caf/message.hpp>
 
 namespace troupe {
 
@@ -14,9 +14,9 @@ constexpr auto category = caf::atom("troupe");
 } // namespace
 
 caf::error to_caf_error(const error& reason) {
-  return caf::error{static_cast<uint8_t>(reason.code()), category,
-                    caf::make_message(
-                      static_cast<uint8_t>(reason.what_happened()),
+  return caf::error{
+    static_cast<uint8_t>(reason.code()), category,
+    caf::make_message(static_cast<uint8_t>(reason.what_happened()),
                       std::string{reason.type()}, reason.message(),
                       reason.retry_after_s())};
 }
@@ -24,8 +24,7 @@ caf::error to_caf_error(const error& reason) {
 error to_error(const caf::error& reason) {
   auto& context = reason.context();
   if (reason.category() != category
-      || !context.match_elements<uint8_t, std::string, std::string,
-                                 uint32_t>())
+      || !context.match_elements<uint8_t, std::string, std::string, uint32_t>())
     return {errc::internal_error, caf::deep_to_string(reason)};
   auto code = static_cast<errc>(reason.code());
   auto& message = context.get_as<std::string>(2);

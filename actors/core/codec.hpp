@@ -65,14 +65,12 @@ struct from_json_impl<bool> {
 };
 
 template <std::integral T>
-  requires(!std::same_as<T, bool>)
-struct from_json_impl<T> {
+requires(!std::same_as<T, bool>) struct from_json_impl<T> {
   static T apply(const json& x) {
     if (!x.is_number_integer())
       throw_bad_argument("expected an integer");
-    auto fits = x.is_number_unsigned()
-                  ? std::in_range<T>(x.get<uint64_t>())
-                  : std::in_range<T>(x.get<int64_t>());
+    auto fits = x.is_number_unsigned() ? std::in_range<T>(x.get<uint64_t>())
+                                       : std::in_range<T>(x.get<int64_t>());
     if (!fits)
       throw_bad_argument("the integer " + x.dump() + " is out of range");
     return x.get<T>();
@@ -164,8 +162,8 @@ template <class T>
 struct is_optional<std::optional<T>> : std::true_type {};
 
 template <class T>
-inline constexpr bool is_raw
-  = std::is_same_v<T, std::string> || std::is_same_v<T, payload>;
+inline constexpr bool is_raw =
+  std::is_same_v<T, std::string> || std::is_same_v<T, payload>;
 
 /// The tuple is one argument that takes the body as it is.
 template <class Tuple>
@@ -228,11 +226,12 @@ Tuple decode_arguments(payload body) {
   } else {
     auto all = parse_json(body.bytes);
     if (!all.is_array() || all.size() != arity)
-      detail::throw_bad_argument("expected an array of "
-                                 + std::to_string(arity) + " arguments");
+      detail::throw_bad_argument("expected an array of " + std::to_string(arity)
+                                 + " arguments");
     return [&]<size_t... Is>(std::index_sequence<Is...>) {
       return Tuple{from_json<std::tuple_element_t<Is, Tuple>>(all[Is])...};
-    }(std::make_index_sequence<arity>{});
+    }
+    (std::make_index_sequence<arity>{});
   }
 }
 

@@ -3,8 +3,8 @@
 
 #pragma once
 
-#include <atomic>
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <coroutine>
 #include <string>
@@ -229,8 +229,8 @@ private:
 template <class R, class... As, class... Us>
 caf::intrusive_ptr<typed_invocation<R(As...)>>
 make_nested(context& outer, R (*)(As...), Us&&... xs) {
-  auto call = caf::make_counted<typed_invocation<R(As...)>>(
-    std::forward<Us>(xs)...);
+  auto call =
+    caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
   call->submitted = outer.host().now();
   call->deadline = outer.deadline();
   call->trace = std::string{outer.trace()};
@@ -248,8 +248,7 @@ public:
     : self_(self), name_(name) {}
 
   template <class... Us>
-    requires(sizeof...(Us) == sizeof...(As))
-  auto operator()(Us&&... xs) const {
+  requires(sizeof...(Us) == sizeof...(As)) auto operator()(Us&&... xs) const {
     using pointer = R (*)(As...);
     return detail::call_awaiter<R, As...>{
       self_, name_,

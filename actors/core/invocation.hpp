@@ -70,8 +70,8 @@ public:
   /// `call` was answered. Comes once for each invocation that was not
   /// abandoned, on whichever thread answered it; must not block.
   /// @param host the execution unit of that thread, or null
-  virtual void answered(invocation& call, caf::execution_unit* host) noexcept
-    = 0;
+  virtual void answered(invocation& call,
+                        caf::execution_unit* host) noexcept = 0;
 };
 
 /// Ends calls at their deadline for callers that have no thread to do it.

@@ -23,8 +23,8 @@ struct function_limits {
   /// The handler may block: each instance has a thread of its own.
   bool blocking = false;
 
-  friend bool operator==(const function_limits&, const function_limits&)
-    = default;
+  friend bool operator==(const function_limits&,
+                         const function_limits&) = default;
 };
 
 } // namespace troupe

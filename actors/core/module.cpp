@@ -30,10 +30,9 @@ size_t utf8_length(std::string_view s) noexcept {
     if ((byte(i) & 0xC0) != 0x80)
       return 0;
   auto second = byte(1);
-  auto bad = (first == 0xE0 && second < 0xA0)
-             || (first == 0xED && second > 0x9F)
-             || (first == 0xF0 && second < 0x90)
-             || (first == 0xF4 && second > 0x8F);
+  auto bad =
+    (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)
+    || (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
   return bad ? 0 : length;
 }
 
@@ -95,9 +94,9 @@ limits_builder module::add_function(std::string name,
   return limits_builder{functions_.back()->limits};
 }
 
-service_definition& module::add_service(
-  std::string name, const std::type_info& type,
-  std::function<std::unique_ptr<service_object>()> make) {
+service_definition&
+module::add_service(std::string name, const std::type_info& type,
+                    std::function<std::unique_ptr<service_object>()> make) {
   check_free(name);
   auto definition = std::make_shared<service_definition>();
   definition->name = std::move(name);
@@ -121,8 +120,8 @@ void detail::check_method(const service_definition& service,
   if (!is_valid_name(name))
     throw std::invalid_argument("'" + name + "' is no name of a method");
   if (service.find(name))
-    throw std::invalid_argument("the method '" + name + "' of '"
-                                + service.name + "' is there twice");
+    throw std::invalid_argument("the method '" + name + "' of '" + service.name
+                                + "' is there twice");
 }
 
 } // namespace troupe

@@ -92,9 +92,9 @@ public:
   /// @throws std::invalid_argument if the name is not valid or taken
   template <class F>
   limits_builder function(std::string name, F f) {
-    return add_function(std::move(name),
-                        std::make_shared<detail::bound_function<F>>(
-                          std::move(f)));
+    return add_function(
+      std::move(name),
+      std::make_shared<detail::bound_function<F>>(std::move(f)));
   }
 
   /// A class whose state converts to and from JSON and that can be made without

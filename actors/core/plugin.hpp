@@ -49,7 +49,7 @@ struct plugin_entry {
 /// Exports the module that `make()` gives.
 #define TROUPE_PLUGIN(make)                                                    \
   extern "C" __attribute__((visibility("default"), used))                      \
-  const ::troupe::plugin_entry troupe_plugin                                   \
-    = {::troupe::plugin_magic, ::troupe::plugin_abi_version,                   \
-       sizeof(::troupe::module), __VERSION__,                                  \
-       +[](::troupe::module& result) { result = make(); }};
+  const ::troupe::plugin_entry troupe_plugin = {                               \
+    ::troupe::plugin_magic, ::troupe::plugin_abi_version,                      \
+    sizeof(::troupe::module), __VERSION__,                                     \
+    +[](::troupe::module& result) { result = make(); }};

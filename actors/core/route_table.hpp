@@ -29,8 +29,8 @@ struct string_hash {
 };
 
 template <class T>
-using name_map
-  = std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
+using name_map =
+  std::unordered_map<std::string, T, string_hash, std::equal_to<>>;
 
 /// One function or exposed actor.
 struct function_route {
@@ -63,8 +63,7 @@ struct service_route {
 struct route_table {
   name_map<function_route> functions;
   name_map<service_route> services;
-  std::unordered_map<std::type_index,
-                     std::shared_ptr<const service_definition>>
+  std::unordered_map<std::type_index, std::shared_ptr<const service_definition>>
     classes;
 };
 

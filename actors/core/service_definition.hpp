@@ -36,8 +36,8 @@ public:
   virtual ~method_code() = default;
 
   /// As `callable::run`, on `object` (a pointer to the service's class).
-  virtual task<void> run(void* object, context& ctx, invocation& call) const
-    = 0;
+  virtual task<void> run(void* object, context& ctx,
+                         invocation& call) const = 0;
 };
 
 struct method_definition {
@@ -143,8 +143,8 @@ private:
     if (!entry)
       throw error_exception{
         error{errc::not_found, "no service has this class and method"}};
-    auto nested
-      = detail::make_nested(self_, signature, std::forward<Us>(xs)...);
+    auto nested =
+      detail::make_nested(self_, signature, std::forward<Us>(xs)...);
     nested->entity = std::make_unique<entity_call>(
       entity_call{service->name, key_, entry->name, {}});
     return detail::call_awaiter<R, As...>{self_, service->name,

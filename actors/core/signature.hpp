@@ -70,8 +70,7 @@ struct call_traits<R (S::*)(As...)> : call_traits_impl<R, As...> {
 };
 
 template <class R, class S, class... As>
-struct call_traits<R (S::*)(As...) noexcept>
-  : call_traits<R (S::*)(As...)> {};
+struct call_traits<R (S::*)(As...) noexcept> : call_traits<R (S::*)(As...)> {};
 
 template <class R, class S, class... As>
 struct call_traits<R (S::*)(As...) const> : call_traits_impl<R, As...> {

@@ -17,8 +17,8 @@ void submit_watched(const call_environment& env, call_target& target,
 void submit_nested(const call_environment& env, const route_table& routes,
                    invocation_ptr call, std::string_view name,
                    caf::actor_system& sys, caf::execution_unit* outer) {
-  auto target = call->entity ? find_service(routes, name)
-                             : find_function(routes, name, {});
+  auto target =
+    call->entity ? find_service(routes, name) : find_function(routes, name, {});
   if (!target) {
     call->finish(target.error(), outer);
     return;

@@ -140,8 +140,7 @@ task<T> detail::task_promise<T>::get_return_object() noexcept {
   return task<T>{std::coroutine_handle<task_promise>::from_promise(*this)};
 }
 
-inline task<void>
-detail::task_promise<void>::get_return_object() noexcept {
+inline task<void> detail::task_promise<void>::get_return_object() noexcept {
   return task<void>{std::coroutine_handle<task_promise>::from_promise(*this)};
 }
 

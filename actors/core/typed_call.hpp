@@ -20,8 +20,7 @@ struct typed_call;
 /// Arguments and result of one call.
 template <class R, class... As>
 struct typed_call<R(As...)> {
-  using result_type
-    = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
+  using result_type = std::conditional_t<std::is_void_v<R>, std::monostate, R>;
 
   std::tuple<As...> arguments;
   std::optional<result_type> result;

@@ -17,8 +17,8 @@ deadline_wheel::deadline_wheel(time_point now, clock::duration tick,
 void deadline_wheel::add(wheel_hook& hook, time_point deadline) noexcept {
   assert(!hook.linked());
   // Rounded up, so that nothing ends early; never into a tick already done.
-  auto wanted = deadline <= start_ ? 0 : tick_of(deadline - clock::duration{1})
-                                           + 1;
+  auto wanted =
+    deadline <= start_ ? 0 : tick_of(deadline - clock::duration{1}) + 1;
   hook.tick_ = std::max(wanted, done_ + 1);
   link(slots_[hook.tick_ & mask_], hook);
   ++size_;

@@ -18,7 +18,7 @@ std::optional<std::string> quarantine_options::validate() const {
 }
 
 quarantine::quarantine(quarantine_options options)
-    : options_{options}, crashes_{options.intensity, options.period} {
+  : options_{options}, crashes_{options.intensity, options.period} {
   assert(!options_.validate());
 }
 

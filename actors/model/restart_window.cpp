@@ -6,7 +6,7 @@
 namespace troupe {
 
 restart_window::restart_window(uint32_t intensity, duration period)
-    : intensity_{intensity}, period_{period} {
+  : intensity_{intensity}, period_{period} {
   assert(period_ > duration::zero());
 }
 
@@ -26,8 +26,8 @@ bool restart_window::record(time_point now) {
 
 size_t restart_window::count(time_point now) const {
   return static_cast<size_t>(
-      std::count_if(restarts_.begin(), restarts_.end(),
-                    [&](time_point x) { return x >= now - period_; }));
+    std::count_if(restarts_.begin(), restarts_.end(),
+                  [&](time_point x) { return x >= now - period_; }));
 }
 
 void restart_window::clear() {

@@ -41,8 +41,7 @@ void call_port::prepare(invocation& call, const call_target& target,
   call.id = next_;
   ++next_.low;
   call.submitted = sys_.clock().now();
-  call.deadline
-    = call.submitted + std::min(timeout.value_or(longest), longest);
+  call.deadline = call.submitted + std::min(timeout.value_or(longest), longest);
 }
 
 } // namespace troupe

@@ -11,8 +11,8 @@ namespace troupe {
 namespace {
 
 error taken(std::string_view name, std::string_view owner) {
-  return {errc::bad_request, "the name '" + std::string{name}
-                               + "' is taken by " + std::string{owner}};
+  return {errc::bad_request, "the name '" + std::string{name} + "' is taken by "
+                               + std::string{owner}};
 }
 
 /// The version that comes after all that there were.
@@ -87,9 +87,9 @@ router_actor::behavior_type router(router_actor::pointer,
       auto next = std::make_shared<route_table>(*routes->load());
       auto i = next->functions.find(function);
       if (i == next->functions.end() || !i->second.versions.contains(version))
-        return to_caf_error({errc::not_found, "'" + function
-                                                + "' has no version "
-                                                + std::to_string(version)});
+        return to_caf_error(
+          {errc::not_found,
+           "'" + function + "' has no version " + std::to_string(version)});
       i->second.aliases[alias] = version;
       routes->publish(std::move(next));
       return caf::unit;

@@ -84,13 +84,13 @@ using router_actor = caf::typed_actor<
   caf::replies_to<atom::publish, route_change>::with<published_change>,
   /// Points an alias of a function to a version of it. `not_found` if there is
   /// no such.
-  caf::replies_to<atom::alias, std::string, std::string, uint64_t>::with<
-    caf::unit_t>,
+  caf::replies_to<atom::alias, std::string, std::string,
+                  uint64_t>::with<caf::unit_t>,
   /// kind "router", its name the number of routes.
   caf::replies_to<atom::describe>::with<tree_node>>;
 
-router_actor::behavior_type
-router(router_actor::pointer self, std::shared_ptr<route_source> routes);
+router_actor::behavior_type router(router_actor::pointer self,
+                                   std::shared_ptr<route_source> routes);
 
 } // namespace troupe
 

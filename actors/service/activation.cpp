@@ -10,23 +10,23 @@ namespace troupe {
 
 activation::activation(caf::actor_config& cfg, service_target_ptr target,
                        std::string key, activation_record_ptr record)
-    : caf::event_based_actor(cfg), target_(std::move(target)),
-      key_(std::move(key)), record_(std::move(record)),
-      state_(target_->definition()), routes_(target_->environment().routes) {}
+  : caf::event_based_actor(cfg), target_(std::move(target)),
+    key_(std::move(key)), record_(std::move(record)),
+    state_(target_->definition()), routes_(target_->environment().routes) {}
 
 activation::~activation() = default;
 
 caf::behavior activation::make_behavior() {
   return {
-      [this](entity_message& msg) {
-        queue_.push_back(std::move(msg.call));
-        pump();
-      },
-      [this](load_answer& msg) { loaded(msg); },
-      [this](commit_answer& msg) { committed(msg.outcome); },
-      [this](atom::resume, uint64_t wait) { go_on(wait); },
-      [this](atom::tick) { begin_load(phase::settling); },
-      [this](atom::wake) { sweep(); },
+    [this](entity_message& msg) {
+      queue_.push_back(std::move(msg.call));
+      pump();
+    },
+    [this](load_answer& msg) { loaded(msg); },
+    [this](commit_answer& msg) { committed(msg.outcome); },
+    [this](atom::resume, uint64_t wait) { go_on(wait); },
+    [this](atom::tick) { begin_load(phase::settling); },
+    [this](atom::wake) { sweep(); },
   };
 }
 
@@ -79,12 +79,11 @@ void activation::refuse_queue(const error& reason) {
 void activation::begin_load(phase why) {
   phase_ = why;
   target_->store().load(
-      {target_->definition().name, key_},
-      [self = self()](expected<std::optional<stored_state>> found) {
-        self->enqueue(nullptr, caf::make_message_id(),
-                      caf::make_message(load_answer{std::move(found)}),
-                      nullptr);
-      });
+    {target_->definition().name, key_},
+    [self = self()](expected<std::optional<stored_state>> found) {
+      self->enqueue(nullptr, caf::make_message_id(),
+                    caf::make_message(load_answer{std::move(found)}), nullptr);
+    });
 }
 
 void activation::loaded(load_answer& answer) {
@@ -105,7 +104,7 @@ void activation::loaded(load_answer& answer) {
     auto why = error::from_exception(std::current_exception()).message();
     refuse_queue({errc::internal_error, effect::none,
                   "the stored state of " + target_->definition().name + "/"
-                      + key_ + " does not fit its class: " + why});
+                    + key_ + " does not fit its class: " + why});
   }
   pump();
 }
@@ -135,8 +134,7 @@ std::optional<error> activation::refuse(const entity_call& call) {
   method_ = service.find(call.method);
   if (!method_)
     return error{errc::not_found, "the service '" + service.name
-                                      + "' has no method '" + call.method
-                                      + "'"};
+                                    + "' has no method '" + call.method + "'"};
   if (call.if_match.empty())
     return std::nullopt;
   auto condition = check_if_match(call.if_match, state_.revision());
@@ -216,11 +214,11 @@ void activation::commit_if_changed() {
   phase_ = phase::committing;
   auto base = state_.revision();
   target_->store().commit(
-      {{target_->definition().name, key_}, base, {base + 1, pending_}},
-      [self = self()](commit_outcome outcome) {
-        self->enqueue(nullptr, caf::make_message_id(),
-                      caf::make_message(commit_answer{outcome}), nullptr);
-      });
+    {{target_->definition().name, key_}, base, {base + 1, pending_}},
+    [self = self()](commit_outcome outcome) {
+      self->enqueue(nullptr, caf::make_message_id(),
+                    caf::make_message(commit_answer{outcome}), nullptr);
+    });
 }
 
 void activation::committed(commit_outcome outcome) {
@@ -232,8 +230,9 @@ void activation::committed(commit_outcome outcome) {
     give_up({errc::not_owner, "somebody else has changed the entity"});
     break;
   case commit_outcome::failed:
-    roll_back(error{errc::store_unavailable, "the state was not committed"}
-                  .retry_after(1));
+    roll_back(
+      error{errc::store_unavailable, "the state was not committed"}.retry_after(
+        1));
     break;
   case commit_outcome::unknown:
     begin_load(phase::settling);
@@ -261,8 +260,9 @@ void activation::settle(load_answer& answer) {
   if (revision == ours && there->state == pending_)
     committed_for_sure();
   else if (revision < ours)
-    roll_back(error{errc::store_unavailable, "the state was not committed"}
-                  .retry_after(1));
+    roll_back(
+      error{errc::store_unavailable, "the state was not committed"}.retry_after(
+        1));
   else if (revision == ours)
     give_up({errc::not_owner, "somebody else has changed the entity"});
   else
@@ -278,7 +278,7 @@ void activation::settle_later(const error& reason) {
   }
   give_up({errc::outcome_unknown,
            "whether the state was committed could not be found out: "
-               + reason.message()});
+             + reason.message()});
 }
 
 // -- its end -----------------------------------------------------------------
@@ -342,7 +342,7 @@ std::shared_ptr<const call_path> activation::path() {
     auto outer = current_->call().path;
     auto depth = outer ? outer->depth + 1 : 1;
     path_ = std::make_shared<call_path>(
-        call_path{target_->definition().name, key_, std::move(outer), depth});
+      call_path{target_->definition().name, key_, std::move(outer), depth});
   }
   return path_;
 }

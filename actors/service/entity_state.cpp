@@ -28,8 +28,8 @@ void check_durable(const json& state) {
       continue;
     if (depth > defaults::service::state_depth_max)
       throw std::length_error(
-          "the state is nested deeper than "
-          + std::to_string(defaults::service::state_depth_max) + " levels");
+        "the state is nested deeper than "
+        + std::to_string(defaults::service::state_depth_max) + " levels");
     for (auto& child : *value)
       if (child.is_structured() || child.is_number_float())
         open.push_back({&child, depth + 1});

@@ -18,7 +18,7 @@ namespace troupe {
 class entity_state {
 public:
   explicit entity_state(const service_definition& definition)
-      : definition_(definition) {}
+    : definition_(definition) {}
 
   /// There is an object.
   bool loaded() const noexcept { return object_ != nullptr; }

@@ -162,9 +162,9 @@ void host_actor::forward(ticket_ptr call) {
     sweep(x);
     target_->count_rejected();
     call->finish(error{errc::too_many_requests, "too many calls wait for "
-                                                    + target_->definition().name
-                                                    + "/" + x.key}
-                     .retry_after(1),
+                                                  + target_->definition().name
+                                                  + "/" + x.key}
+                   .retry_after(1),
                  context());
     return;
   }

@@ -28,10 +28,10 @@ error too_many(const std::string& what) {
 } // namespace
 
 service_target::service_target(
-    std::shared_ptr<const service_definition> definition, state_store& store,
-    const call_environment& env, service_options options)
-    : definition_(std::move(definition)), store_(store), env_(env),
-      options_(options) {}
+  std::shared_ptr<const service_definition> definition, state_store& store,
+  const call_environment& env, service_options options)
+  : definition_(std::move(definition)), store_(store), env_(env),
+    options_(options) {}
 
 void service_target::submit(invocation_ptr call, lender& from) {
   if (auto reason = refuse(*call)) {
@@ -62,8 +62,8 @@ void service_target::submit(invocation_ptr call, lender& from) {
       return;
     }
     admitted->finish(
-        error{errc::shutting_down, "the node is leaving"}.retry_after(1),
-        from.outer());
+      error{errc::shutting_down, "the node is leaving"}.retry_after(1),
+      from.outer());
     return;
   }
   host->enqueue(nullptr, caf::make_message_id(),
@@ -79,7 +79,7 @@ std::optional<error> service_target::refuse(const invocation& call) const {
     return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
   if (is_on_path(call))
     return error{errc::call_cycle, definition_->name + "/" + call.entity->key
-                                       + " waits for this call itself"};
+                                     + " waits for this call itself"};
   if (call.path && call.path->depth >= defaults::service::path_length_max)
     return error{errc::call_cycle,
                  "too many entities wait for each other in one path"};

@@ -5,7 +5,7 @@
 namespace troupe {
 
 ticket::ticket(service_target& target, invocation_ptr call)
-    : target_(&target), call_(std::move(call)) {}
+  : target_(&target), call_(std::move(call)) {}
 
 ticket::~ticket() {
   if (!call_)
@@ -14,9 +14,9 @@ ticket::~ticket() {
     finish({errc::instance_lost, "the entity ended in the call"}, nullptr);
   else
     finish(
-        error{errc::shutting_down, "the entity ended before it took the call"}
-            .retry_after(1),
-        nullptr);
+      error{errc::shutting_down, "the entity ended before it took the call"}
+        .retry_after(1),
+      nullptr);
 }
 
 void ticket::assign(activation_record_ptr record) {

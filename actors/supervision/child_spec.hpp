@@ -78,7 +78,7 @@ struct child_spec {
   /// then on waits in its mailbox. What fails later, in its first behavior too,
   /// is a crash.
   using start_function =
-      std::function<caf::expected<caf::actor>(caf::local_actor* parent)>;
+    std::function<caf::expected<caf::actor>(caf::local_actor* parent)>;
 
   /// Name among its siblings; not empty.
   std::string id;

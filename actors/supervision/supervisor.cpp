@@ -25,35 +25,35 @@ run_supervisor(supervisor_self self, supervisor_options options,
   self->set_exit_handler([state](caf::exit_msg& x) { state->on_exit(x); });
   state->init(std::move(options), std::move(children));
   return {
-      [=](atom::start, const child_spec& spec) {
-        auto promise = self->make_response_promise<caf::actor>();
-        state->start_child(spec, promise);
-        return promise;
-      },
-      [=](atom::terminate, const std::string& id) {
-        auto promise = self->make_response_promise<child_info>();
-        state->terminate_child(id, promise);
-        return promise;
-      },
-      [=](atom::restart, const std::string& id) {
-        auto promise = self->make_response_promise<caf::actor>();
-        state->restart_child(id, promise);
-        return promise;
-      },
-      [=](atom::erase, const std::string& id) {
-        auto promise = self->make_response_promise<child_info>();
-        state->erase_child(id, promise);
-        return promise;
-      },
-      [=](atom::children) { return state->list_children(); },
-      [=](atom::count) { return state->count_children(); },
-      [=](atom::describe) {
-        auto promise = self->make_response_promise<tree_node>();
-        state->describe(promise);
-        return promise;
-      },
-      [=](atom::retry, uint64_t timer) { state->on_retry(timer); },
-      [=](atom::late, uint64_t timer) { state->on_late(timer); },
+    [=](atom::start, const child_spec& spec) {
+      auto promise = self->make_response_promise<caf::actor>();
+      state->start_child(spec, promise);
+      return promise;
+    },
+    [=](atom::terminate, const std::string& id) {
+      auto promise = self->make_response_promise<child_info>();
+      state->terminate_child(id, promise);
+      return promise;
+    },
+    [=](atom::restart, const std::string& id) {
+      auto promise = self->make_response_promise<caf::actor>();
+      state->restart_child(id, promise);
+      return promise;
+    },
+    [=](atom::erase, const std::string& id) {
+      auto promise = self->make_response_promise<child_info>();
+      state->erase_child(id, promise);
+      return promise;
+    },
+    [=](atom::children) { return state->list_children(); },
+    [=](atom::count) { return state->count_children(); },
+    [=](atom::describe) {
+      auto promise = self->make_response_promise<tree_node>();
+      state->describe(promise);
+      return promise;
+    },
+    [=](atom::retry, uint64_t timer) { state->on_retry(timer); },
+    [=](atom::late, uint64_t timer) { state->on_late(timer); },
   };
 }
 
@@ -100,7 +100,7 @@ child_spec supervisor_child(std::string id, supervisor_options options,
   result.id = std::move(id);
   result.kind = child_kind::supervisor;
   result.start = [options = std::move(options), children = std::move(children)](
-                     caf::local_actor* parent) -> caf::expected<caf::actor> {
+                   caf::local_actor* parent) -> caf::expected<caf::actor> {
     auto child = supervisor(parent, options, children);
     if (!child)
       return std::move(child.error());

@@ -301,31 +301,31 @@ typename Inspector::result_type inspect(Inspector& f, child_counts& x) {
 /// `restart` and `erase` wait until that is done; they do not wait for a
 /// backoff. All of them answer `shutting_down` once the supervisor stops.
 using supervisor_actor = caf::typed_actor<
-    /// Adds a child after all others and starts it: answers its handle. Errors:
-    /// `bad_spec`, `already_started`, `already_present`, `start_failed` (the
-    /// specification is not kept).
-    caf::replies_to<atom::start, child_spec>::with<caf::actor>,
-    /// Stops a child, or calls off its restart; answers what is left of it when
-    /// it has ended. The specification is kept, unless it is temporary. No
-    /// error if it is down already. Errors: `not_found`.
-    caf::replies_to<atom::terminate, std::string>::with<child_info>,
-    /// Starts a child that is down: answers its handle. Errors: `not_found`,
-    /// `running`, `restarting`, `start_failed` (it stays down).
-    caf::replies_to<atom::restart, std::string>::with<caf::actor>,
-    /// Forgets a child that is down: answers what it was. Errors: `not_found`,
-    /// `running`, `restarting`.
-    caf::replies_to<atom::erase, std::string>::with<child_info>,
-    /// Lists the children in order of start.
-    caf::replies_to<atom::children>::with<std::vector<child_info>>,
-    /// Counts them.
-    caf::replies_to<atom::count>::with<child_counts>,
-    /// Describes itself and, in order of start, its children. Children of kind
-    /// supervisor are asked in turn, within `describe_timeout`.
-    caf::replies_to<atom::describe>::with<tree_node>,
-    /// INTERNAL: the wait before a restart is over; the number of its timer.
-    caf::reacts_to<atom::retry, uint64_t>,
-    /// INTERNAL: a child's time to stop is over; the number of its timer.
-    caf::reacts_to<atom::late, uint64_t>>;
+  /// Adds a child after all others and starts it: answers its handle. Errors:
+  /// `bad_spec`, `already_started`, `already_present`, `start_failed` (the
+  /// specification is not kept).
+  caf::replies_to<atom::start, child_spec>::with<caf::actor>,
+  /// Stops a child, or calls off its restart; answers what is left of it when
+  /// it has ended. The specification is kept, unless it is temporary. No
+  /// error if it is down already. Errors: `not_found`.
+  caf::replies_to<atom::terminate, std::string>::with<child_info>,
+  /// Starts a child that is down: answers its handle. Errors: `not_found`,
+  /// `running`, `restarting`, `start_failed` (it stays down).
+  caf::replies_to<atom::restart, std::string>::with<caf::actor>,
+  /// Forgets a child that is down: answers what it was. Errors: `not_found`,
+  /// `running`, `restarting`.
+  caf::replies_to<atom::erase, std::string>::with<child_info>,
+  /// Lists the children in order of start.
+  caf::replies_to<atom::children>::with<std::vector<child_info>>,
+  /// Counts them.
+  caf::replies_to<atom::count>::with<child_counts>,
+  /// Describes itself and, in order of start, its children. Children of kind
+  /// supervisor are asked in turn, within `describe_timeout`.
+  caf::replies_to<atom::describe>::with<tree_node>,
+  /// INTERNAL: the wait before a restart is over; the number of its timer.
+  caf::reacts_to<atom::retry, uint64_t>,
+  /// INTERNAL: a child's time to stop is over; the number of its timer.
+  caf::reacts_to<atom::late, uint64_t>>;
 
 /// Spawns a supervisor. The caller owns it: it lives as long as somebody holds
 /// its handle, and is stopped by an exit message.

@@ -96,7 +96,7 @@ struct gathering {
 };
 
 supervisor_state::supervisor_state(supervisor_actor::pointer self)
-    : self_{self} {}
+  : self_{self} {}
 
 supervisor_state::~supervisor_state() {
   for (auto& x : children_) {
@@ -196,7 +196,7 @@ child_counts supervisor_state::count_children() {
 }
 
 void supervisor_state::describe(
-    caf::typed_response_promise<tree_node> promise) {
+  caf::typed_response_promise<tree_node> promise) {
   auto all = std::make_shared<gathering>();
   all->promise = promise;
   all->root.kind = "supervisor";
@@ -219,8 +219,8 @@ void supervisor_state::describe(
 void supervisor_state::ask(std::shared_ptr<gathering> all, size_t i,
                            const caf::actor& keeper) {
   self_->request(keeper, options_.describe_timeout, atom::describe::value)
-      .then([all, i](tree_node& told) { all->fill(i, std::move(told)); },
-            [all, i](caf::error& why) { all->miss(i, why); });
+    .then([all, i](tree_node& told) { all->fill(i, std::move(told)); },
+          [all, i](caf::error& why) { all->miss(i, why); });
 }
 
 // -- events -------------------------------------------------------------------
@@ -300,8 +300,8 @@ caf::expected<caf::actor> supervisor_state::add_child(child_spec spec) {
     return make_error(supervisor_errc::bad_spec, *problem);
   if (auto x = children_.find(spec.id))
     return make_error(x->state == child_state::down
-                          ? supervisor_errc::already_present
-                          : supervisor_errc::already_started,
+                        ? supervisor_errc::already_present
+                        : supervisor_errc::already_started,
                       spec.id);
   auto& x = children_.append(std::move(spec));
   auto error = start(x);

@@ -55,8 +55,8 @@ troupe::task<troupe::json> data_function(troupe::context& ctx,
   if (!troupe::is_valid_key(key.value))
     throw troupe::error_exception{
       {troupe::errc::bad_request, "a key is 1 to 512 bytes of UTF-8"}};
-  co_return co_await ctx.entity<data_service>(key.value)
-    .call(&data_service::get_data);
+  co_return co_await ctx.entity<data_service>(key.value).call(
+    &data_service::get_data);
 }
 
 troupe::module examples() {

@@ -48,8 +48,7 @@ command line is wrong.
 )";
 
 int refuse(const std::string& why) {
-  std::fprintf(stderr,
-               "troupe: %s\nTry 'troupe --help' for the commands.\n",
+  std::fprintf(stderr, "troupe: %s\nTry 'troupe --help' for the commands.\n",
                why.c_str());
   return exit_usage;
 }
@@ -63,7 +62,7 @@ std::string client_path() {
 int run_client(int argc, char** argv) {
   auto library = dlopen(client_path().c_str(), RTLD_NOW | RTLD_LOCAL);
   auto entry = library ? reinterpret_cast<client_main_function*>(
-                           dlsym(library, client_main_name))
+                 dlsym(library, client_main_name))
                        : nullptr;
   if (!entry) {
     std::fprintf(stderr, "error: internal_error: %s (effect: none)\n",

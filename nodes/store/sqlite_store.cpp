@@ -45,7 +45,7 @@ error unavailable(std::string why) {
 [[noreturn]] void refuse(const std::filesystem::path& file,
                          const std::string& why) {
   throw error_exception{
-      error{errc::store_unavailable, "'" + file.string() + "' " + why}};
+    error{errc::store_unavailable, "'" + file.string() + "' " + why}};
 }
 
 /// Runs a statement that gives no rows. Returns SQLite's extended code,
@@ -91,8 +91,8 @@ void check_schema(SQLite::Database& db, const std::filesystem::path& file) {
     refuse(file, "is a database of something else than Troupe");
   if (version > sqlite_store::schema_version)
     refuse(file, "was written by a newer Troupe (schema "
-                     + std::to_string(version) + ", this one knows "
-                     + std::to_string(sqlite_store::schema_version) + ")");
+                   + std::to_string(version) + ", this one knows "
+                   + std::to_string(sqlite_store::schema_version) + ")");
 }
 
 SQLite::Database open_database(const std::filesystem::path& file) {
@@ -118,14 +118,14 @@ public:
   };
 
   writer(const std::filesystem::path& file, const sqlite_options& options)
-      : db_(prepare(file, options)), begin_(db_, "BEGIN IMMEDIATE"),
-        commit_(db_, "COMMIT"), rollback_(db_, "ROLLBACK"),
-        insert_(db_, "INSERT INTO entity (service, key, revision, state) "
-                     "VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"),
-        update_(db_, "UPDATE entity SET revision = ?3, state = ?4 "
-                     "WHERE service = ?1 AND key = ?2 AND revision = ?5"),
-        fence_(db_, "UPDATE fence SET count = count + 1"),
-        queue_(options.queue), rows_per_commit_(options.rows_per_commit) {}
+    : db_(prepare(file, options)), begin_(db_, "BEGIN IMMEDIATE"),
+      commit_(db_, "COMMIT"), rollback_(db_, "ROLLBACK"),
+      insert_(db_, "INSERT INTO entity (service, key, revision, state) "
+                   "VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING"),
+      update_(db_, "UPDATE entity SET revision = ?3, state = ?4 "
+                   "WHERE service = ?1 AND key = ?2 AND revision = ?5"),
+      fence_(db_, "UPDATE fence SET count = count + 1"), queue_(options.queue),
+      rows_per_commit_(options.rows_per_commit) {}
 
   ~writer() {
     queue_.close();
@@ -252,10 +252,10 @@ public:
 
   reader(const std::filesystem::path& file, const sqlite_options& options,
          writer& other)
-      : db_(open_database(file)),
-        select_(db_, "SELECT revision, state FROM entity "
-                     "WHERE service = ?1 AND key = ?2"),
-        queue_(options.queue), writer_(other) {
+    : db_(open_database(file)),
+      select_(db_, "SELECT revision, state FROM entity "
+                   "WHERE service = ?1 AND key = ?2"),
+      queue_(options.queue), writer_(other) {
     configure(db_, options);
   }
 
@@ -317,7 +317,7 @@ private:
 
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-    : folder_(folder) {
+  : folder_(folder) {
   auto file = folder_.path() / "data.db";
   try {
     writer_ = std::make_unique<writer>(file, options);
@@ -343,8 +343,7 @@ void sqlite_store::load(entity_id entity, load_callback done) {
 
 void sqlite_store::commit(commit_request request, commit_callback done) {
   writer::job x{std::move(request), std::move(done)};
-  if (x.request.next.state.size() > state_length_max
-      || !writer_->push(x))
+  if (x.request.next.state.size() > state_length_max || !writer_->push(x))
     x.done(commit_outcome::failed);
 }
 

@@ -38,17 +38,17 @@ void sync_directory(const std::filesystem::path& path) {
 std::string_view network_file_system(long magic) noexcept {
   // From statfs(2); linux/magic.h lacks some of them.
   constexpr std::array<std::pair<unsigned long, std::string_view>, 11> known{{
-      {0x6969, "NFS"},
-      {0x517B, "SMB"},
-      {0xFF534D42, "CIFS"},
-      {0xFE534D42, "SMB2"},
-      {0x65735546, "FUSE"},
-      {0x01021997, "9P"},
-      {0x5346414F, "AFS"},
-      {0x73757245, "Coda"},
-      {0x00C36400, "Ceph"},
-      {0x0BD00BD0, "Lustre"},
-      {0x47504653, "GPFS"},
+    {0x6969, "NFS"},
+    {0x517B, "SMB"},
+    {0xFF534D42, "CIFS"},
+    {0xFE534D42, "SMB2"},
+    {0x65735546, "FUSE"},
+    {0x01021997, "9P"},
+    {0x5346414F, "AFS"},
+    {0x73757245, "Coda"},
+    {0x00C36400, "Ceph"},
+    {0x0BD00BD0, "Lustre"},
+    {0x47504653, "GPFS"},
   }};
   // f_type is signed on some machines: compare what statfs documents, 32 bits.
   auto type = static_cast<unsigned long>(magic) & 0xFFFFFFFFul;
@@ -59,7 +59,7 @@ std::string_view network_file_system(long magic) noexcept {
 }
 
 store_folder::store_folder(const std::filesystem::path& path)
-    : path_(std::filesystem::absolute(path).lexically_normal()) {
+  : path_(std::filesystem::absolute(path).lexically_normal()) {
   if (path_.filename().empty())
     path_ = path_.parent_path(); // "folder/" and "folder" are one
   make();
@@ -97,8 +97,8 @@ void store_folder::check_file_system() const {
     refuse(path_, std::string{"cannot be read: "} + std::strerror(errno));
   if (auto name = network_file_system(info.f_type); !name.empty())
     refuse(path_, "is on a file system of type " + std::string{name}
-                      + ", which does not keep the locks that durable state "
-                        "needs; choose one on a local disk");
+                    + ", which does not keep the locks that durable state "
+                      "needs; choose one on a local disk");
 }
 
 void store_folder::lock() {

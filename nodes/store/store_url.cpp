@@ -48,7 +48,7 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
     switch (parsed->kind) {
     case store_url::scheme::sqlite:
       return std::unique_ptr<state_store>{
-          std::make_unique<sqlite_store>(parsed->location)};
+        std::make_unique<sqlite_store>(parsed->location)};
     case store_url::scheme::memory:
       return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
     case store_url::scheme::postgresql:

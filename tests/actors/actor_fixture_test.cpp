@@ -22,11 +22,11 @@ caf::behavior adder(caf::event_based_actor*) {
 caf::behavior ticker(caf::event_based_actor* self, caf::actor to) {
   self->delayed_send(self, 1s, std::string{"tick"});
   return {
-      [=](const std::string&) {
-        self->send(to, 1);
-        self->delayed_send(self, 1s, std::string{"tick"});
-      },
-      [](int) { /* the sum, which nobody asked for */ },
+    [=](const std::string&) {
+      self->send(to, 1);
+      self->delayed_send(self, 1s, std::string{"tick"});
+    },
+    [](int) { /* the sum, which nobody asked for */ },
   };
 }
 

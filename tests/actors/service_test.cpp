@@ -116,23 +116,23 @@ module served() {
     co_return co_await ctx.entity<counter>(key.value).call(&counter::get);
   });
   m.service<counter>("counter")
-      .method("get", &counter::get)
-      .method("increment", &counter::increment)
-      .method("spoil", &counter::spoil)
-      .method("refuse", &counter::refuse)
-      .method("add_twice", &counter::add_twice)
-      .method("add_later", &counter::add_later)
-      .method("ask_nobody", &counter::ask_nobody)
-      .method("ask_itself", &counter::ask_itself)
-      .method("ask_through", &counter::ask_itself_through_a_function)
-      .method("ask_the_next", &counter::ask_the_next)
-      .method("add_to", &counter::add_to);
+    .method("get", &counter::get)
+    .method("increment", &counter::increment)
+    .method("spoil", &counter::spoil)
+    .method("refuse", &counter::refuse)
+    .method("add_twice", &counter::add_twice)
+    .method("add_later", &counter::add_later)
+    .method("ask_nobody", &counter::ask_nobody)
+    .method("ask_itself", &counter::ask_itself)
+    .method("ask_through", &counter::ask_itself_through_a_function)
+    .method("ask_the_next", &counter::ask_the_next)
+    .method("add_to", &counter::add_to);
   m.service<box>("box")
-      .method("put", &box::put)
-      .method("take", &box::take)
-      .method("wrap", &box::wrap)
-      .method("divide_by_zero", &box::divide_by_zero)
-      .method("garble", &box::garble);
+    .method("put", &box::put)
+    .method("take", &box::take)
+    .method("wrap", &box::wrap)
+    .method("divide_by_zero", &box::divide_by_zero)
+    .method("garble", &box::garble);
   return m;
 }
 
@@ -143,7 +143,7 @@ module served() {
 class outcome final : public reply_port {
 public:
   explicit outcome(std::string body)
-      : call(caf::make_counted<raw_invocation>(payload{std::move(body), {}})) {
+    : call(caf::make_counted<raw_invocation>(payload{std::move(body), {}})) {
     call->port = this;
   }
 
@@ -192,7 +192,7 @@ protected:
     auto table = std::make_shared<route_table>();
     for (auto& x : module_.functions()) {
       auto target =
-          caf::make_counted<function_target>(system(), x, 1, x->limits, env);
+        caf::make_counted<function_target>(system(), x, 1, x->limits, env);
       own(system().spawn<pool_actor>(target, pool_options{}));
       table->functions[x->name].latest = target;
     }
@@ -210,8 +210,8 @@ protected:
   /// A new build of the counter takes the place of the one that serves.
   void load_new_build() {
     service_target_ptr before{&target()};
-    auto next = caf::make_counted<service_target>(module_.services().front(),
-                                                  store, env);
+    auto next =
+      caf::make_counted<service_target>(module_.services().front(), store, env);
     auto table = std::make_shared<route_table>(*routes.load());
     table->services["counter"].host = next;
     auto host = own(system().spawn<host_actor>(next, hosts["counter"]));
@@ -240,7 +240,7 @@ protected:
     result->call->submitted = now();
     result->call->deadline = now() + timeout;
     result->call->entity = std::make_unique<entity_call>(entity_call{
-        service, std::move(key), std::move(method), std::move(if_match)});
+      service, std::move(key), std::move(method), std::move(if_match)});
     submit_watched(env, target(service), result->call, system(), nullptr);
     outcomes.push_back(result);
     return result;
@@ -265,8 +265,8 @@ protected:
   std::string stored(const std::string& key) {
     auto i = store.entities.find({"counter", key});
     return i == store.entities.end()
-               ? "-"
-               : std::to_string(i->second.revision) + " " + i->second.state;
+             ? "-"
+             : std::to_string(i->second.revision) + " " + i->second.state;
   }
 
   module module_ = served();

@@ -133,7 +133,7 @@ TEST_F(supervisor_children, keeps_a_child_with_nothing_to_run) {
 TEST_F(supervisor_children, stops_a_child_and_keeps_its_specification) {
   auto parent = supervise(options(), {worker("a"), worker("b")});
   auto info =
-      request<child_info>(parent, atom::terminate::value, std::string{"a"});
+    request<child_info>(parent, atom::terminate::value, std::string{"a"});
   ASSERT_TRUE(info);
   EXPECT_EQ(info->state, child_state::down);
   EXPECT_FALSE(info->handle);
@@ -152,7 +152,7 @@ TEST_F(supervisor_children, answers_when_the_child_has_ended_and_not_before) {
   auto parent = supervise(options(), {worker("a", permanent, stubborn)});
   auto one = ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   auto other =
-      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+    ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   advance(4s);
   EXPECT_FALSE(one->ready());
   EXPECT_FALSE(other->ready());
@@ -163,7 +163,7 @@ TEST_F(supervisor_children, answers_when_the_child_has_ended_and_not_before) {
 
 TEST_F(supervisor_children, restarts_others_while_it_waits_for_one_to_stop) {
   auto parent =
-      supervise(options(), {worker("a"), worker("b", permanent, stubborn)});
+    supervise(options(), {worker("a"), worker("b", permanent, stubborn)});
   ask<child_info>(parent, atom::terminate::value, std::string{"b"});
   run();
   end_child(parent, "a", "kill");
@@ -229,7 +229,7 @@ TEST_F(supervisor_children, erases_only_what_is_down) {
 
 TEST_F(supervisor_children, refuses_requests_while_it_stops) {
   auto parent =
-      supervise(options(), {worker("a", permanent, stubborn), worker("b")});
+    supervise(options(), {worker("a", permanent, stubborn), worker("b")});
   terminate(parent, "b");
   shut_down(parent);
   EXPECT_EQ(start(parent, worker("c")), "shutting_down");
@@ -244,7 +244,7 @@ TEST_F(supervisor_children, answers_a_pending_stop_when_it_stops_itself) {
   auto parent = supervise(options(), {worker("a", permanent, stubborn),
                                       worker("b", permanent, stubborn)});
   auto stopped =
-      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+    ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   shut_down(parent);
   advance(5s);
@@ -256,7 +256,7 @@ TEST_F(supervisor_children, refuses_what_waited_for_a_group_when_it_stops) {
   auto opts = options();
   opts.strategy = restart_strategy::one_for_all;
   auto parent =
-      supervise(opts, {worker("a"), worker("b", permanent, stubborn)});
+    supervise(opts, {worker("a"), worker("b", permanent, stubborn)});
   end_child(parent, "a", "kill");
   auto started = ask<caf::actor>(parent, atom::start::value, worker("c"));
   run();
@@ -298,9 +298,9 @@ TEST_F(supervisor_children, describes_the_whole_tree) {
   auto router = worker("r");
   router.role = "router";
   auto parent = supervise(
-      options(),
-      {router, supervisor_child("inner", options(), {worker("x"), worker("y")}),
-       worker("z")});
+    options(),
+    {router, supervisor_child("inner", options(), {worker("x"), worker("y")}),
+     worker("z")});
   EXPECT_EQ(outline(describe(parent)),
             "supervisor top up [router r up, "
             "supervisor inner up [worker x up, worker y up], worker z up]");
@@ -314,7 +314,7 @@ TEST_F(supervisor_children, describes_how_each_child_is) {
 
 TEST_F(supervisor_children, describes_the_past_of_a_supervisor_below) {
   auto parent = supervise(
-      options(), {supervisor_child("inner", options(0), {worker("x")})});
+    options(), {supervisor_child("inner", options(0), {worker("x")})});
   kill_newest("x");
   auto inner = describe(parent).children.at(0);
   EXPECT_EQ(inner.restarts, 1u);
@@ -340,7 +340,7 @@ TEST_F(supervisor_children, lists_a_keeper_that_does_not_answer_in_time) {
   auto opts = options();
   opts.describe_timeout = 1s;
   auto parent = supervise(
-      opts, {keeper, supervisor_child("inner", brief, {worker("x"), keeper})});
+    opts, {keeper, supervisor_child("inner", brief, {worker("x"), keeper})});
   auto tree = ask<tree_node>(parent, atom::describe::value);
   advance(1s - 1ns);
   EXPECT_FALSE(tree->ready());

@@ -99,8 +99,8 @@ public:
     std::set<std::string> ids;
     for (auto& child : children(x)) {
       EXPECT_TRUE(ids.insert(child.id).second) << child.id << " twice";
-      auto runs = child.state == child_state::up
-                  || child.state == child_state::stopping;
+      auto runs =
+        child.state == child_state::up || child.state == child_state::stopping;
       EXPECT_EQ(static_cast<bool>(child.handle), runs);
       if (child.state == child_state::up) {
         EXPECT_EQ(end_of(child.handle), "alive") << child.id;

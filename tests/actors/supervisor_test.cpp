@@ -31,11 +31,11 @@ public:
   child_spec stuck(std::string id) {
     auto spec = worker(id);
     spec.start = [this, ordinary = spec.start](
-                     caf::local_actor* parent) -> caf::expected<caf::actor> {
+                   caf::local_actor* parent) -> caf::expected<caf::actor> {
       if (std::exchange(was_stuck_, true))
         return ordinary(parent);
       stuck_ =
-          caf::actor_cast<caf::actor>(parent->spawn<caf::actor_companion>());
+        caf::actor_cast<caf::actor>(parent->spawn<caf::actor_companion>());
       return stuck_;
     };
     return spec;
@@ -59,7 +59,7 @@ private:
 
 TEST_F(supervisor_test, starts_in_order_and_stops_in_reverse) {
   auto parent =
-      supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
+    supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
   EXPECT_EQ(take_log(), "+a +b +c");
   shut_down(parent);
   EXPECT_EQ(take_log(), "-c -b -a");
@@ -124,8 +124,8 @@ TEST_F(supervisor_test, waits_for_a_supervisor_without_limit) {
   auto slow = worker("leaf", permanent, stubborn);
   slow.stop = stop_policy::within(1h);
   auto parent =
-      supervise(options(one_for_one),
-                {supervisor_child("inner", options(one_for_one), {slow})});
+    supervise(options(one_for_one),
+              {supervisor_child("inner", options(one_for_one), {slow})});
   shut_down(parent);
   advance(1h - 1ms);
   EXPECT_EQ(end_of(parent), "alive");
@@ -161,7 +161,7 @@ TEST_F(supervisor_test, does_not_restart_a_child_that_ends_while_it_stops) {
 TEST_F(supervisor_test,
        does_not_prolong_the_limit_of_a_child_it_stops_already) {
   auto parent =
-      supervise(options(one_for_one), {worker("a", permanent, stubborn)});
+    supervise(options(one_for_one), {worker("a", permanent, stubborn)});
   ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   advance(3s);
   shut_down(parent);
@@ -222,10 +222,10 @@ TEST_F(supervisor_test, is_not_stopped_by_an_exit_message_of_a_child) {
 
 TEST_F(supervisor_test, kills_its_children_when_it_is_killed) {
   auto parent =
-      supervise(options(one_for_one),
-                {worker("a", permanent, stubborn),
-                 supervisor_child("inner", options(one_for_one),
-                                  {worker("b", permanent, stubborn)})});
+    supervise(options(one_for_one),
+              {worker("a", permanent, stubborn),
+               supervisor_child("inner", options(one_for_one),
+                                {worker("b", permanent, stubborn)})});
   caf::anon_send_exit(parent, caf::exit_reason::kill);
   run();
   EXPECT_EQ(end_of(parent), "kill");
@@ -245,9 +245,9 @@ TEST_F(supervisor_test, kills_its_children_when_nobody_holds_it) {
 
 TEST_F(supervisor_test, forgets_what_was_running_when_it_was_killed_in_a_stop) {
   auto parent =
-      supervise(options(one_for_one), {worker("a", permanent, stubborn)});
+    supervise(options(one_for_one), {worker("a", permanent, stubborn)});
   auto stopped =
-      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+    ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   caf::anon_send_exit(parent, caf::exit_reason::kill);
   run();
@@ -260,7 +260,7 @@ TEST_F(supervisor_test, forgets_what_was_running_when_it_was_killed_in_a_stop) {
 
 TEST_F(supervisor_test, one_for_one_starts_only_what_ended) {
   auto parent =
-      supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
+    supervise(options(one_for_one), {worker("a"), worker("b"), worker("c")});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(take_log(), "-b +b");
@@ -268,7 +268,7 @@ TEST_F(supervisor_test, one_for_one_starts_only_what_ended) {
 
 TEST_F(supervisor_test, one_for_all_stops_in_reverse_and_starts_in_order) {
   auto parent =
-      supervise(options(one_for_all), {worker("a"), worker("b"), worker("c")});
+    supervise(options(one_for_all), {worker("a"), worker("b"), worker("c")});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(take_log(), "-b -c -a +a +b +c");
@@ -311,8 +311,8 @@ TEST_F(supervisor_test, starts_members_that_were_down_with_their_group) {
 
 TEST_F(supervisor_test, does_not_count_a_member_that_ends_while_others_stop) {
   auto parent =
-      supervise(options(one_for_all, 1),
-                {worker("a"), worker("b"), worker("c", permanent, stubborn)});
+    supervise(options(one_for_all, 1),
+              {worker("a"), worker("b"), worker("c", permanent, stubborn)});
   auto b = child(parent, "b");
   end_child(parent, "a", "throw");
   end_child(b, "throw");
@@ -324,8 +324,8 @@ TEST_F(supervisor_test, does_not_count_a_member_that_ends_while_others_stop) {
 
 TEST_F(supervisor_test, widens_a_group_when_an_earlier_child_ends_meanwhile) {
   auto parent =
-      supervise(options(rest_for_one, 2),
-                {worker("a"), worker("b"), worker("c", permanent, stubborn)});
+    supervise(options(rest_for_one, 2),
+              {worker("a"), worker("b"), worker("c", permanent, stubborn)});
   auto a = child(parent, "a");
   take_log();
   end_child(parent, "b", "throw");
@@ -341,7 +341,7 @@ TEST_F(supervisor_test, lets_requests_wait_while_a_group_stops) {
   take_log();
   auto started = ask<caf::actor>(parent, atom::start::value, worker("c"));
   auto stopped =
-      ask<child_info>(parent, atom::terminate::value, std::string{"a"});
+    ask<child_info>(parent, atom::terminate::value, std::string{"a"});
   run();
   EXPECT_FALSE(started->ready());
   EXPECT_FALSE(stopped->ready());
@@ -375,15 +375,15 @@ TEST_F(supervisor_test, survives_as_many_restarts_as_its_intensity) {
 }
 
 TEST_F(supervisor_test, gives_up_past_its_intensity_and_stops_in_reverse) {
-  auto parent = supervise(options(one_for_one, 2),
-                          {worker("a"), worker("b"), worker("c")});
+  auto parent =
+    supervise(options(one_for_one, 2), {worker("a"), worker("b"), worker("c")});
   for (auto i = 0; i < 2; ++i)
     end_child(parent, "b", "error");
   take_log();
   end_child(parent, "b", "error");
   EXPECT_EQ(take_log(), "-b -c -a");
   EXPECT_EQ(end_of(parent).find("intensity_exceeded: 'b': "), 0u)
-      << end_of(parent);
+    << end_of(parent);
 }
 
 TEST_F(supervisor_test, of_intensity_zero_gives_up_at_the_first_crash) {
@@ -400,8 +400,8 @@ TEST_F(supervisor_test, counts_restarts_of_all_children_together) {
 }
 
 TEST_F(supervisor_test, counts_a_group_once) {
-  auto parent = supervise(options(one_for_all, 1),
-                          {worker("a"), worker("b"), worker("c")});
+  auto parent =
+    supervise(options(one_for_all, 1), {worker("a"), worker("b"), worker("c")});
   end_child(parent, "a", "kill");
   EXPECT_EQ(end_of(parent), "alive");
 }
@@ -434,7 +434,7 @@ TEST_F(supervisor_test, does_not_count_ends_that_lead_to_no_restart) {
 // plus a restart on each of three levels is 2 * 2 * 2 lives of the leaf.
 TEST_F(supervisor_test, escalates_through_two_levels) {
   auto inner =
-      supervisor_child("inner", options(one_for_one, 1), {worker("leaf")});
+    supervisor_child("inner", options(one_for_one, 1), {worker("leaf")});
   auto middle = supervisor_child("middle", options(one_for_one, 1),
                                  {worker("bystander"), inner});
   auto root = supervise(options(one_for_one, 1), {middle});
@@ -450,12 +450,12 @@ TEST_F(supervisor_test, escalates_through_two_levels) {
                               "intensity_exceeded: 'inner': "
                               "intensity_exceeded: 'leaf': kill"),
             0u)
-      << end_of(root);
+    << end_of(root);
 }
 
 TEST_F(supervisor_test, restarts_a_transient_supervisor_that_gave_up) {
   auto inner =
-      supervisor_child("inner", options(one_for_one, 0), {worker("leaf")});
+    supervisor_child("inner", options(one_for_one, 0), {worker("leaf")});
   inner.restart = transient;
   auto root = supervise(options(one_for_one, 1), {inner});
   kill_newest("leaf");
@@ -465,7 +465,7 @@ TEST_F(supervisor_test, restarts_a_transient_supervisor_that_gave_up) {
 
 TEST_F(supervisor_test, leaves_a_transient_supervisor_that_was_told_to_stop) {
   auto inner =
-      supervisor_child("inner", options(one_for_one), {worker("leaf")});
+    supervisor_child("inner", options(one_for_one), {worker("leaf")});
   inner.restart = transient;
   auto root = supervise(options(one_for_one), {inner});
   caf::anon_send_exit(child(root, "inner"), caf::exit_reason::user_shutdown);
@@ -610,7 +610,7 @@ TEST_F(supervisor_test,
 
 TEST_F(supervisor_test, stops_at_once_while_children_wait) {
   auto parent =
-      supervise(with_backoff(one_for_all), {worker("a"), worker("b")});
+    supervise(with_backoff(one_for_all), {worker("a"), worker("b")});
   end_child(parent, "a", "kill");
   shut_down(parent);
   EXPECT_EQ(end_of(parent), "user_shutdown");
@@ -622,9 +622,9 @@ TEST_F(supervisor_test, stops_at_once_while_children_wait) {
 
 TEST_F(supervisor_test, stops_what_it_started_when_a_first_start_fails) {
   auto failing = std::make_shared<int>(1);
-  auto parent = supervise(
-      options(one_for_one),
-      {worker("a"), worker("b"), flaky(worker("c"), failing), worker("d")});
+  auto parent =
+    supervise(options(one_for_one), {worker("a"), worker("b"),
+                                     flaky(worker("c"), failing), worker("d")});
   EXPECT_EQ(take_log(), "+a +b !c -b -a");
   EXPECT_EQ(end_of(parent).find("start_failed: 'c': "), 0u) << end_of(parent);
 }
@@ -653,7 +653,7 @@ TEST_F(supervisor_test, takes_an_empty_handle_for_nothing_to_run) {
 TEST_F(supervisor_test, tries_a_failed_restart_again_and_counts_it) {
   auto failing = std::make_shared<int>(0);
   auto parent =
-      supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
+    supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
   *failing = 2;
   end_child(parent, "a", "kill");
   EXPECT_EQ(take_log(), "+a -a !a !a +a");
@@ -665,7 +665,7 @@ TEST_F(supervisor_test, tries_a_failed_restart_again_and_counts_it) {
 TEST_F(supervisor_test, gives_up_when_a_restart_fails_too_often) {
   auto failing = std::make_shared<int>(0);
   auto parent =
-      supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
+    supervise(options(one_for_one, 3), {flaky(worker("a"), failing)});
   *failing = 100;
   end_child(parent, "a", "kill");
   EXPECT_EQ(take_log(), "+a -a !a !a !a");
@@ -675,7 +675,7 @@ TEST_F(supervisor_test, gives_up_when_a_restart_fails_too_often) {
 TEST_F(supervisor_test, serves_a_shutdown_between_two_tries) {
   auto failing = std::make_shared<int>(0);
   auto parent =
-      supervise(options(one_for_one, 1000), {flaky(worker("a"), failing)});
+    supervise(options(one_for_one, 1000), {flaky(worker("a"), failing)});
   *failing = 1000;
   end_child(child(parent, "a"), "kill");
   caf::anon_send_exit(parent, caf::exit_reason::user_shutdown);
@@ -687,8 +687,8 @@ TEST_F(supervisor_test, serves_a_shutdown_between_two_tries) {
 TEST_F(supervisor_test, one_for_all_starts_again_from_the_first) {
   auto failing = std::make_shared<int>(0);
   auto parent =
-      supervise(options(one_for_all, 5),
-                {worker("a"), flaky(worker("b"), failing), worker("c")});
+    supervise(options(one_for_all, 5),
+              {worker("a"), flaky(worker("b"), failing), worker("c")});
   take_log();
   *failing = 1;
   end_child(parent, "c", "kill");
@@ -698,8 +698,8 @@ TEST_F(supervisor_test, one_for_all_starts_again_from_the_first) {
 TEST_F(supervisor_test, rest_for_one_goes_on_from_the_one_that_failed) {
   auto failing = std::make_shared<int>(0);
   auto parent =
-      supervise(options(rest_for_one, 5),
-                {worker("a"), flaky(worker("b"), failing), worker("c")});
+    supervise(options(rest_for_one, 5),
+              {worker("a"), flaky(worker("b"), failing), worker("c")});
   take_log();
   *failing = 2;
   end_child(parent, "a", "kill");
@@ -708,10 +708,10 @@ TEST_F(supervisor_test, rest_for_one_goes_on_from_the_one_that_failed) {
 
 TEST_F(supervisor_test, counts_a_crash_in_the_first_behavior_as_a_crash) {
   auto parent = supervise(
-      options(one_for_one, 2),
-      {worker("a", permanent, [](caf::event_based_actor*) -> caf::behavior {
-        throw std::runtime_error{"cannot start"};
-      })});
+    options(one_for_one, 2),
+    {worker("a", permanent, [](caf::event_based_actor*) -> caf::behavior {
+      throw std::runtime_error{"cannot start"};
+    })});
   EXPECT_EQ(take_log(), "+a -a +a -a +a -a");
   EXPECT_EQ(end_of(parent).find("intensity_exceeded: 'a': "), 0u);
 }
@@ -727,8 +727,8 @@ TEST_F(supervisor_test, shuts_down_with_any_significant_child) {
   auto opts = options(one_for_one);
   opts.significance = auto_shutdown::any_significant;
   auto parent =
-      supervise(opts, {worker("a"), significant(worker("b", transient)),
-                       significant(worker("c", transient))});
+    supervise(opts, {worker("a"), significant(worker("b", transient)),
+                     significant(worker("c", transient))});
   take_log();
   end_child(parent, "b", "throw");
   EXPECT_EQ(end_of(parent), "alive") << "a restart is no end";

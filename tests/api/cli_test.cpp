@@ -39,8 +39,7 @@ process_input input(const words& arguments, const std::string& endpoint) {
                         arguments.end());
   // The proxy must not be asked; a sanitizer's report must not look like a
   // failure that the command line has foreseen.
-  result.environment = {"TROUPE_ENDPOINT=" + endpoint,
-                        "LC_ALL=C.UTF-8",
+  result.environment = {"TROUPE_ENDPOINT=" + endpoint, "LC_ALL=C.UTF-8",
                         "http_proxy=http://127.0.0.1:1",
                         "ASAN_OPTIONS=exitcode=99",
                         "UBSAN_OPTIONS=exitcode=99"};
@@ -62,9 +61,8 @@ process_result troupe_cli(const words& arguments) {
 }
 
 canned_node answering(int status, const char* type, const std::string& body) {
-  return canned_node{[=](const received_request&) {
-    return http_answer(status, type, body);
-  }};
+  return canned_node{
+    [=](const received_request&) { return http_answer(status, type, body); }};
 }
 
 canned_node echoing() {
@@ -104,8 +102,8 @@ std::string noise(size_t size, uint32_t seed) {
 /// The seed of this run, printed; TROUPE_TEST_SEED repeats one.
 uint32_t make_seed() {
   auto given = std::getenv("TROUPE_TEST_SEED");
-  auto seed = given ? static_cast<uint32_t>(std::stoul(given))
-                    : std::random_device{}();
+  auto seed =
+    given ? static_cast<uint32_t>(std::stoul(given)) : std::random_device{}();
   std::printf("seed: %u (TROUPE_TEST_SEED repeats it)\n", seed);
   return seed;
 }
@@ -129,8 +127,8 @@ TEST(cli, tells_its_version) {
 }
 
 TEST(cli, explains_every_command) {
-  for (auto name : {"node", "invoke", "call", "functions", "services", "nodes",
-                    "tree"}) {
+  for (auto name :
+       {"node", "invoke", "call", "functions", "services", "nodes", "tree"}) {
     auto x = troupe_cli({name, "--help"});
     EXPECT_EQ(x.status, 0) << name;
     EXPECT_THAT(x.out, StartsWith("Usage: troupe " + std::string{name}));
@@ -193,8 +191,8 @@ TEST(invoke, passes_a_file_through_unchanged) {
               / ("troupe-cli-" + std::to_string(getpid()));
   std::ofstream{path} << "[1, 2]";
   auto node = echoing();
-  auto x = troupe_cli({"invoke", "echo", "-d", "@" + path.string()},
-                      node.url());
+  auto x =
+    troupe_cli({"invoke", "echo", "-d", "@" + path.string()}, node.url());
   std::filesystem::remove(path);
   EXPECT_EQ(x.status, 0);
   EXPECT_EQ(x.out, "[1, 2]");
@@ -288,17 +286,17 @@ TEST(invoke, names_what_is_wrong_with_the_command_line) {
   expect_usage_error(troupe_cli({"invoke", "f", "--key", "\xff"}), "key");
   expect_usage_error(troupe_cli({"invoke", "f", "--qualifier", "a b"}),
                      "--qualifier");
-  for (auto time : {"0s", "5", "901s", "x", "-1s", "1h",
-                    "99999999999999999999s"})
+  for (auto time :
+       {"0s", "5", "901s", "x", "-1s", "1h", "99999999999999999999s"})
     expect_usage_error(troupe_cli({"invoke", "f", "--timeout", time}),
                        "--timeout");
 }
 
 TEST(invoke, refuses_an_endpoint_that_is_none) {
-  for (auto url : {"ftp://127.0.0.1", "https://127.0.0.1", "http://",
-                   "http://127.0.0.1/path", "http://u:p@127.0.0.1",
-                   "http://127.0.0.1?q", "http://127.0.0.1:99999", "a b",
-                   "file:///etc/passwd"}) {
+  for (auto url :
+       {"ftp://127.0.0.1", "https://127.0.0.1", "http://",
+        "http://127.0.0.1/path", "http://u:p@127.0.0.1", "http://127.0.0.1?q",
+        "http://127.0.0.1:99999", "a b", "file:///etc/passwd"}) {
     expect_usage_error(troupe_cli({"invoke", "f", "--endpoint", url}),
                        "address of a node");
     expect_usage_error(troupe_cli({"invoke", "f"}, url), "address of a node");
@@ -357,8 +355,8 @@ TEST(call, sends_json_and_prints_the_answer) {
 TEST(call, sends_the_revisions_it_may_meet) {
   auto node = answering(200, json_type, "1");
   auto sent = [&](const std::string& text) {
-    auto x = troupe_cli({"call", "s", "k", "m", "--if-match", text},
-                        node.url());
+    auto x =
+      troupe_cli({"call", "s", "k", "m", "--if-match", text}, node.url());
     EXPECT_EQ(x.status, 0) << x.err;
     return node.requests().back().field("If-Match");
   };
@@ -366,8 +364,8 @@ TEST(call, sends_the_revisions_it_may_meet) {
   EXPECT_EQ(sent("0,18446744073709551615"), "\"0\", \"18446744073709551615\"");
   EXPECT_EQ(sent("*"), "*");
   for (auto text : {"", "x", "4,", ",4", "\"4\"", "-1", "*,4", "4 5"})
-    expect_usage_error(
-      troupe_cli({"call", "s", "k", "m", "--if-match", text}), "--if-match");
+    expect_usage_error(troupe_cli({"call", "s", "k", "m", "--if-match", text}),
+                       "--if-match");
 }
 
 TEST(call, names_what_is_wrong_with_the_command_line) {
@@ -412,11 +410,10 @@ TEST(listings, align_what_they_show) {
   auto node = answering(200, json_type, cluster);
   EXPECT_EQ(troupe_cli({"functions"}, node.url()).out, "FUNCTION\nadd\necho\n");
   EXPECT_EQ(troupe_cli({"services"}, node.url()).out, "SERVICE\ncounter\n");
-  EXPECT_EQ(
-    troupe_cli({"nodes"}, node.url()).out,
-    "NODE           STATE     SHARDS  ZONE  ENDPOINT\n"
-    "box            up        1024    -     http://127.0.0.1:8700\n"
-    "a-longer-name  draining  0       z     http://127.0.0.1:8701\n");
+  EXPECT_EQ(troupe_cli({"nodes"}, node.url()).out,
+            "NODE           STATE     SHARDS  ZONE  ENDPOINT\n"
+            "box            up        1024    -     http://127.0.0.1:8700\n"
+            "a-longer-name  draining  0       z     http://127.0.0.1:8701\n");
   EXPECT_EQ(node.requests().at(0).line(), "GET /cluster");
 }
 
@@ -526,14 +523,51 @@ TEST(cli, survives_malformed_command_lines) {
   };
   const words commands{"invoke", "call",  "functions", "services", "nodes",
                        "tree",   "bogus", "deploy",    "",         "-d"};
-  const words pieces{
-    "-d", "--data", "--data=", "--key", "--qualifier", "--json", "--timeout",
-    "--endpoint=", "--endpoint=http://[::1", "--endpoint=http://127.0.0.1:0",
-    "--endpoint=http://\xff", "--if-match", "--async", "--log", "--", "-", "@",
-    "@/", "-dx", "-x", "---", "--=", "=", "", " ", "\n", "\xff", "\xc3\x28", "%", "%00",
-    "a", "a/b", "../..", "$LATEST", "1e999", "-1", "{\"a\":", "[[[[", "*",
-    "http://", "//", "?",
-    std::string(65, 'n'), std::string(513, 'k'), std::string(100'000, 'x')};
+  const words pieces{"-d",
+                     "--data",
+                     "--data=",
+                     "--key",
+                     "--qualifier",
+                     "--json",
+                     "--timeout",
+                     "--endpoint=",
+                     "--endpoint=http://[::1",
+                     "--endpoint=http://127.0.0.1:0",
+                     "--endpoint=http://\xff",
+                     "--if-match",
+                     "--async",
+                     "--log",
+                     "--",
+                     "-",
+                     "@",
+                     "@/",
+                     "-dx",
+                     "-x",
+                     "---",
+                     "--=",
+                     "=",
+                     "",
+                     " ",
+                     "\n",
+                     "\xff",
+                     "\xc3\x28",
+                     "%",
+                     "%00",
+                     "a",
+                     "a/b",
+                     "../..",
+                     "$LATEST",
+                     "1e999",
+                     "-1",
+                     "{\"a\":",
+                     "[[[[",
+                     "*",
+                     "http://",
+                     "//",
+                     "?",
+                     std::string(65, 'n'),
+                     std::string(513, 'k'),
+                     std::string(100'000, 'x')};
   for (int i = 0; i < 250; ++i) {
     words line{commands[pick(commands.size())]};
     for (auto count = pick(7); count > 0; --count)
@@ -557,10 +591,10 @@ TEST(cli, survives_malformed_options_of_a_node) {
                       "--http.head-size",    "--log.level",
                       "--http.idle-timeout", "--limit",
                       "--shutdown.grace",    "--http.connections"};
-  const words values{"",      "-1",  "1e9",  "99999999999999999999", "5 s",
-                     "[::1",  "::",  "a=b",  "a=queue:",             "=",
-                     "1.5s",  "0x1", "\xff", "loud",                 "MiB",
-                     std::string(100'000, '9')};
+  const words values{"",         "-1",   "1e9",  "99999999999999999999",
+                     "5 s",      "[::1", "::",   "a=b",
+                     "a=queue:", "=",    "1.5s", "0x1",
+                     "\xff",     "loud", "MiB",  std::string(100'000, '9')};
   for (int i = 0; i < 100; ++i) {
     words line{"node", options[pick(options.size())],
                values[pick(values.size())]};

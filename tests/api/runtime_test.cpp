@@ -128,9 +128,8 @@ TEST(runtime, answers_a_caf_actor_as_a_request_would) {
   troupe::runtime rt{shop()};
   auto add = rt.function<int(int, int)>("add");
   auto fail = rt.function<int()>("fail");
-  auto asker = rt.system().spawn([=](caf::event_based_actor*) mutable {
-    return caf::behavior{};
-  });
+  auto asker = rt.system().spawn(
+    [=](caf::event_based_actor*) mutable { return caf::behavior{}; });
   caf::scoped_actor self{rt.system()};
   auto worker = self->spawn([add, fail](caf::event_based_actor* me) mutable {
     return caf::behavior{
@@ -152,8 +151,8 @@ TEST(runtime, answers_a_caf_actor_as_a_request_would) {
       },
     };
   });
-  self->request(worker, 5s, 4).receive([](int sum) { EXPECT_EQ(sum, 5); },
-                                       [](caf::error&) { FAIL(); });
+  self->request(worker, 5s, 4)
+    .receive([](int sum) { EXPECT_EQ(sum, 5); }, [](caf::error&) { FAIL(); });
   self->request(worker, 5s, std::string{"fail"})
     .receive([](std::string& type) { EXPECT_EQ(type, "std::out_of_range"); },
              [](caf::error&) { FAIL(); });
@@ -266,9 +265,9 @@ TEST(runtime, keeps_every_visit_whoever_brings_it) {
     x.join();
   EXPECT_EQ(wrong, 0);
   for (int who = 0; who < entities; ++who)
-    EXPECT_EQ(rt.entity<counter>("visits-" + std::to_string(who))
-                .call(&counter::get),
-              threads * rounds);
+    EXPECT_EQ(
+      rt.entity<counter>("visits-" + std::to_string(who)).call(&counter::get),
+      threads * rounds);
 }
 
 TEST(runtime, answers_the_calls_that_are_in_flight_when_it_stops) {
@@ -294,8 +293,7 @@ TEST(runtime, answers_the_calls_that_are_in_flight_when_it_stops) {
 TEST(runtime, answers_not_found_for_a_name_that_nobody_brought) {
   troupe::runtime rt{shop()};
   EXPECT_EQ(rt.function<int()>("nobody")().error(), errc::not_found);
-  EXPECT_EQ(rt.function<int()>("nobody").call().get().error(),
-            errc::not_found);
+  EXPECT_EQ(rt.function<int()>("nobody").call().get().error(), errc::not_found);
 }
 
 TEST(runtime, answers_that_durable_calls_are_not_built_yet) {

@@ -28,10 +28,12 @@ troupe::module shop() {
     co_return co_await ctx.entity<counter>("visits").call(&counter::increment,
                                                           by);
   });
-  m.function("slow", [](troupe::context& ctx, int ms) -> troupe::task<int> {
-     co_await ctx.sleep(std::chrono::milliseconds{ms});
-     co_return co_await ctx.function<int(int, int)>("add")(ms, 1);
-   }).timeout(10s);
+  m.function("slow",
+             [](troupe::context& ctx, int ms) -> troupe::task<int> {
+               co_await ctx.sleep(std::chrono::milliseconds{ms});
+               co_return co_await ctx.function<int(int, int)>("add")(ms, 1);
+             })
+    .timeout(10s);
   m.service<counter>("counter")
     .method("get", &counter::get)
     .method("increment", &counter::increment);

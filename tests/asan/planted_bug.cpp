@@ -66,7 +66,7 @@ int main(int argc, char** argv) {
   caf::scoped_actor self{system};
   auto actor = system.spawn(buggy);
   self->request(actor, std::chrono::minutes(1), bug, 1)
-      .receive([](int x) { std::cout << "answered " << x << '\n'; },
-               [](caf::error&) { std::cout << "no answer\n"; });
+    .receive([](int x) { std::cout << "answered " << x << '\n'; },
+             [](caf::error&) { std::cout << "no answer\n"; });
   self->send_exit(actor, caf::exit_reason::user_shutdown);
 }

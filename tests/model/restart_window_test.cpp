@@ -75,9 +75,8 @@ TEST_P(restart_window_property, agrees_with_a_list_of_all_restarts) {
   for (auto i = 0; i < 2000; ++i) {
     now += std::chrono::nanoseconds{draw(0, 20)};
     all.push_back(now);
-    auto recent = std::count_if(all.begin(), all.end(), [&](time_point x) {
-      return now - x <= period;
-    });
+    auto recent = std::count_if(
+      all.begin(), all.end(), [&](time_point x) { return now - x <= period; });
     ASSERT_EQ(window.record(now), recent <= int64_t{intensity}) << "step " << i;
   }
 }

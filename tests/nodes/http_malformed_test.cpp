@@ -180,9 +180,8 @@ private:
 };
 
 const std::set<std::string>& types_of_refusals() {
-  static const std::set<std::string> types{"bad_request", "payload_too_large",
-                                           "headers_too_large",
-                                           "not_implemented"};
+  static const std::set<std::string> types{
+    "bad_request", "payload_too_large", "headers_too_large", "not_implemented"};
   return types;
 }
 
@@ -197,7 +196,7 @@ std::string exchange_all(uint16_t port, const std::string& bytes) {
 void expect_error(const http_answer& answer) {
   EXPECT_GE(answer.status, 400u);
   EXPECT_EQ(types_of_refusals().count(answer.error_type()), 1u)
-      << answer.head << answer.body;
+    << answer.head << answer.body;
   EXPECT_EQ(answer.effect(), "none");
   EXPECT_EQ(answer.field("Connection"), "close");
 }

@@ -36,7 +36,7 @@ struct ledger {
 class moody_handler : public http::handler {
 public:
   moody_handler(http::io_thread& thread, ledger& book, uint64_t seed)
-      : thread_(thread), book_(book), random_(seed) {}
+    : thread_(thread), book_(book), random_(seed) {}
 
   ~moody_handler() override { book_.left_open += open_.size(); }
 

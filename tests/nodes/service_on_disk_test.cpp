@@ -48,11 +48,11 @@ struct counter {
 module served() {
   module m;
   m.service<counter>("counter")
-      .method("get", &counter::get)
-      .method("increment", &counter::increment)
-      .method("spoil", &counter::spoil)
-      .method("pass_on", &counter::pass_on)
-      .timeout(300s);
+    .method("get", &counter::get)
+    .method("increment", &counter::increment)
+    .method("spoil", &counter::spoil)
+    .method("pass_on", &counter::pass_on)
+    .timeout(300s);
   return m;
 }
 
@@ -61,13 +61,13 @@ class small_node {
 public:
   explicit small_node(const std::filesystem::path& folder,
                       service_options options = {})
-      : store_(std::make_unique<sqlite_store>(folder)),
-        system_(config_.set("scheduler.max-threads", size_t{3})),
-        deadlines_(system_.clock().now()),
-        ticker_(spawn_deadline_ticker(system_, deadlines_)) {
+    : store_(std::make_unique<sqlite_store>(folder)),
+      system_(config_.set("scheduler.max-threads", size_t{3})),
+      deadlines_(system_.clock().now()),
+      ticker_(spawn_deadline_ticker(system_, deadlines_)) {
     auto& definition = module_.services().front();
     auto target =
-        caf::make_counted<service_target>(definition, *store_, env_, options);
+      caf::make_counted<service_target>(definition, *store_, env_, options);
     host_ = system_.spawn<host_actor>(target);
     auto table = std::make_shared<route_table>();
     table->services["counter"].host = target;
@@ -92,7 +92,7 @@ public:
     blocking_port waiter;
     call->port = &waiter;
     call->entity = std::make_unique<entity_call>(
-        entity_call{"counter", std::move(key), std::move(method), {}});
+      entity_call{"counter", std::move(key), std::move(method), {}});
     port.prepare(*call, *target, {});
     lender thread{system_, nullptr, true};
     target->submit(call, thread);
@@ -156,7 +156,7 @@ TEST(service_on_disk, loses_no_call_while_entities_come_and_go) {
   on_threads(4, [&](int thread) {
     for (int i = 0; i < 300; ++i) {
       auto x =
-          node.call("k" + std::to_string((i * 7 + thread) % 5), "increment");
+        node.call("k" + std::to_string((i * 7 + thread) % 5), "increment");
       EXPECT_TRUE(x) << x.error().message();
     }
   });
@@ -172,7 +172,7 @@ TEST(service_on_disk, passes_calls_on_between_entities) {
   on_threads(4, [&](int thread) {
     for (int i = 0; i < 50; ++i)
       EXPECT_TRUE(
-          node.call("a" + std::to_string(thread), "pass_on", "\"shared\""));
+        node.call("a" + std::to_string(thread), "pass_on", "\"shared\""));
   });
   EXPECT_EQ(node.call("shared", "get"), 200);
   EXPECT_EQ(node.call("a0", "get"), 50);

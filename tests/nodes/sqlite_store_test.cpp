@@ -79,8 +79,8 @@ TEST_F(sqlite_store_test, commits_what_waits_before_it_closes) {
   {
     sqlite_store store{folder.path()};
     for (int i = 0; i < 1000; ++i)
-      answers.push_back(testing::begin_commit(
-          store, change({"s", std::to_string(i)}, 0, "x")));
+      answers.push_back(
+        testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
   }
   for (auto& x : answers)
     EXPECT_EQ(x.get(), commit_outcome::done);
@@ -96,7 +96,7 @@ TEST_F(sqlite_store_test, fails_a_commit_past_its_queue_and_answers_each) {
   std::vector<std::future<commit_outcome>> answers;
   for (int i = 0; i < 2000; ++i)
     answers.push_back(
-        testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
+      testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
   for (int i = 0; i < 2000; ++i) {
     auto outcome = answers[i].get();
     auto found = load(store, {"s", std::to_string(i)}).value();

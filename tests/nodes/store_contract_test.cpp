@@ -120,11 +120,11 @@ TYPED_TEST(store_contract, a_refused_change_refuses_none_of_those_beside_it) {
   std::vector<std::future<commit_outcome>> answers;
   for (int i = 0; i < 200; ++i)
     answers.push_back(testing::begin_commit(
-        this->store(), change({"cart", "k" + std::to_string(i)}, 0, "new")));
+      this->store(), change({"cart", "k" + std::to_string(i)}, 0, "new")));
   for (int i = 0; i < 200; ++i)
     EXPECT_EQ(answers[i].get(),
               i == 7 ? commit_outcome::refused : commit_outcome::done)
-        << i;
+      << i;
   EXPECT_EQ(this->load({"cart", "k7"})->state, "old");
   EXPECT_EQ(this->load({"cart", "k199"})->state, "new");
 }
@@ -133,7 +133,7 @@ TYPED_TEST(store_contract, applies_the_changes_of_one_entity_in_their_order) {
   std::vector<std::future<commit_outcome>> answers;
   for (uint64_t i = 0; i < 300; ++i)
     answers.push_back(testing::begin_commit(
-        this->store(), change(this->cart, i, std::to_string(i))));
+      this->store(), change(this->cart, i, std::to_string(i))));
   for (auto& x : answers)
     EXPECT_EQ(x.get(), commit_outcome::done);
   EXPECT_EQ(this->load(this->cart)->revision, 300u);

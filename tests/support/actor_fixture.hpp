@@ -73,10 +73,10 @@ public:
   /// @param configure may set options and add message types before the actor
   ///        system starts.
   explicit actor_fixture(
-      const std::function<void(caf::actor_system_config&)>& configure = {})
-      : system_{prepare(config_, configure)},
-        scheduler_{dynamic_cast<caf::scheduler::test_coordinator&>(
-            system_.scheduler())} {
+    const std::function<void(caf::actor_system_config&)>& configure = {})
+    : system_{prepare(config_, configure)},
+      scheduler_{
+        dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())} {
     // a clock at zero hides what forgets to set a time point
     scheduler_.clock().current_time += std::chrono::hours{1};
   }
@@ -122,7 +122,7 @@ public:
     scheduler_.clock().cancel_all();
     run();
     EXPECT_EQ(system_.registry().running(), 0u)
-        << "actors are alive after their owners were killed";
+      << "actors are alive after their owners were killed";
   }
 
   /// Why an actor ended; none while it lives. Learns of ends since the first
@@ -133,7 +133,7 @@ public:
     if (!slot) {
       slot = std::make_shared<std::optional<caf::error>>();
       caf::actor_cast<caf::abstract_actor*>(x)->attach_functor(
-          [slot = slot](const caf::error& reason) { slot->emplace(reason); });
+        [slot = slot](const caf::error& reason) { slot->emplace(reason); });
     }
     return *slot;
   }
@@ -160,7 +160,7 @@ public:
       if (*due > end)
         break;
       time.advance_time(
-          std::max(*due - time.current_time, clock::duration::zero()));
+        std::max(*due - time.current_time, clock::duration::zero()));
       run();
     }
     time.advance_time(end - time.current_time);
@@ -176,8 +176,8 @@ public:
     auto result = std::make_shared<answer<T>>();
     system_.spawn<caf::hidden>([=](caf::event_based_actor* self) {
       self->request(to, caf::infinite, args...)
-          .then([result](const T& x) { result->value = x; },
-                [result](caf::error& x) { result->error = std::move(x); });
+        .then([result](const T& x) { result->value = x; },
+              [result](caf::error& x) { result->error = std::move(x); });
     });
     return result;
   }
@@ -211,7 +211,7 @@ public:
     if (!next_is<Ts...>(to))
       throw std::runtime_error{"unexpected next message: " + next_text(to)};
     auto result =
-        unpack<Ts...>(peek(to)->content(), std::index_sequence_for<Ts...>{});
+      unpack<Ts...>(peek(to)->content(), std::index_sequence_for<Ts...>{});
     deliver(to);
     return result;
   }
@@ -269,7 +269,7 @@ private:
   template <class Handle>
   caf::scheduled_actor& deref(const Handle& x) {
     return dynamic_cast<caf::scheduled_actor&>(
-        *caf::actor_cast<caf::abstract_actor*>(x));
+      *caf::actor_cast<caf::abstract_actor*>(x));
   }
 
   template <class Handle>

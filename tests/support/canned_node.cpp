@@ -114,10 +114,9 @@ void canned_node::serve(int fd) {
 
 std::string http_answer(int status, const std::string& content_type,
                         const std::string& body) {
-  return "HTTP/1.1 " + std::to_string(status)
-         + " X\r\nContent-Type: " + content_type
-         + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n"
-         + body;
+  return "HTTP/1.1 " + std::to_string(status) + " X\r\nContent-Type: "
+         + content_type + "\r\nContent-Length: " + std::to_string(body.size())
+         + "\r\n\r\n" + body;
 }
 
 closed_port::closed_port() : fd_(bind_loopback(port_)) {

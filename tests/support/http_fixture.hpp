@@ -46,12 +46,12 @@ inline void echo(http::exchange& x) {
   auto& request = x.request();
   http::response answer;
   answer.body.append(request.method_name())
-      .append(" ")
-      .append(request.path())
-      .append(" ")
-      .append(request.query())
-      .append(" ")
-      .append(request.body());
+    .append(" ")
+    .append(request.path())
+    .append(" ")
+    .append(request.query())
+    .append(" ")
+    .append(request.body());
   x.respond(std::move(answer));
 }
 
@@ -89,12 +89,12 @@ public:
 
   explicit running_server(function handle = echo, http::options x = free_port(),
                           function aborted = {})
-      : server_(std::move(x), [=](http::io_thread&) {
-          auto result = std::make_unique<scripted_handler>();
-          result->on_handle = handle;
-          result->on_aborted = aborted;
-          return result;
-        }) {
+    : server_(std::move(x), [=](http::io_thread&) {
+        auto result = std::make_unique<scripted_handler>();
+        result->on_handle = handle;
+        result->on_aborted = aborted;
+        return result;
+      }) {
     server_.start();
   }
 

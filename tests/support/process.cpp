@@ -84,8 +84,8 @@ pid_t spawn(const process_input& input, int in, int out, int err) {
   auto argv = pointers(input.command);
   auto env = pointers(input.environment);
   pid_t pid = 0;
-  auto failure = posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(),
-                             env.data());
+  auto failure =
+    posix_spawn(&pid, argv[0], &actions, nullptr, argv.data(), env.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failure != 0)
     throw std::runtime_error{"cannot run " + input.command.at(0)};

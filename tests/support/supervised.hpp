@@ -23,16 +23,16 @@ using transcript = std::shared_ptr<std::vector<std::string>>;
 /// Ends as it is told, and notes its end.
 inline caf::behavior obedient(caf::event_based_actor* self) {
   return {
-      [=](const std::string& how) {
-        if (how == "throw")
-          throw std::runtime_error{"as told"};
-        if (how == "normal")
-          self->quit();
-        else if (how == "shutdown")
-          self->quit(caf::exit_reason::user_shutdown);
-        else if (how == "error")
-          self->quit(caf::sec::invalid_argument);
-      },
+    [=](const std::string& how) {
+      if (how == "throw")
+        throw std::runtime_error{"as told"};
+      if (how == "normal")
+        self->quit();
+      else if (how == "shutdown")
+        self->quit(caf::exit_reason::user_shutdown);
+      else if (how == "error")
+        self->quit(caf::sec::invalid_argument);
+    },
   };
 }
 
@@ -78,7 +78,7 @@ public:
   /// one off. A failed start of a is noted as "!a".
   child_spec flaky(child_spec inner, std::shared_ptr<int> failing) {
     inner.start = [log = log_, id = inner.id, start = inner.start, failing](
-                      caf::local_actor* parent) -> caf::expected<caf::actor> {
+                    caf::local_actor* parent) -> caf::expected<caf::actor> {
       if (*failing == 0)
         return start(parent);
       --*failing;
@@ -171,7 +171,7 @@ private:
   // shared with the children, for they outlive these members
   transcript log_ = std::make_shared<std::vector<std::string>>();
   std::shared_ptr<std::map<std::string, caf::actor_addr>> newest_ =
-      std::make_shared<std::map<std::string, caf::actor_addr>>();
+    std::make_shared<std::map<std::string, caf::actor_addr>>();
 };
 
 } // namespace troupe

@@ -13,7 +13,7 @@ class temporary_folder {
 public:
   temporary_folder() {
     auto name =
-        (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
+      (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
     if (!mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder can be made");
     path_ = name;

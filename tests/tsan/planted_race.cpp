@@ -23,8 +23,8 @@ constexpr int messages = 2000;
 
 caf::behavior count(caf::event_based_actor*, long* counter) {
   return {
-      [counter](add) { ++*counter; },
-      [counter](total) { return *counter; },
+    [counter](add) { ++*counter; },
+    [counter](total) { return *counter; },
   };
 }
 
@@ -39,7 +39,7 @@ long run(caf::actor_system& system, long* first, long* second) {
   long sum = 0;
   for (auto& counter : counters)
     self->request(counter, caf::infinite, total::value)
-        .receive([&](long n) { sum += n; }, [](caf::error&) {});
+      .receive([&](long n) { sum += n; }, [](caf::error&) {});
   for (auto& counter : counters)
     self->send_exit(counter, caf::exit_reason::user_shutdown);
   return sum;

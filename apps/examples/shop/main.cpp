@@ -15,7 +15,8 @@ troupe::module shop() {
   troupe::module m;
   m.function("add", [](int a, int b) { return a + b; });
   m.function("visit", [](troupe::context& ctx, int by) -> troupe::task<int> {
-    co_return co_await ctx.entity<counter>("visits").call(&counter::increment, by);
+    co_return co_await ctx.entity<counter>("visits").call(&counter::increment,
+                                                          by);
   });
   m.service<counter>("counter")
     .method("get", &counter::get)

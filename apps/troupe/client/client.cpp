@@ -22,14 +22,14 @@ struct command {
 };
 
 constexpr command commands[] = {
-  {"invoke", invoke}, {"call", call},   {"functions", functions},
+  {"invoke", invoke},     {"call", call},   {"functions", functions},
   {"services", services}, {"nodes", nodes}, {"tree", tree},
 };
 
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
-  "deploy", "versions", "alias", "rollback", "logs",  "top",
-  "cost",   "queue",    "schedule", "lock",  "drain", "shards",
+  "deploy", "versions", "alias",    "rollback", "logs",  "top",
+  "cost",   "queue",    "schedule", "lock",     "drain", "shards",
 };
 
 bool wants_help(const arguments& args) {

@@ -22,8 +22,7 @@ constexpr const char* default_endpoint = "http://127.0.0.1:8700";
 
 command_line::command_line(std::string usage,
                            std::vector<std::string> positional)
-  : usage_(std::move(usage)),
-    positional_(std::move(positional)),
+  : usage_(std::move(usage)), positional_(std::move(positional)),
     described_("Options", 80) {}
 
 command_line& command_line::flag(const char* name, const char* text) {
@@ -33,8 +32,8 @@ command_line& command_line::flag(const char* name, const char* text) {
 
 command_line& command_line::option(const char* name, const char* argument,
                                    const char* text) {
-  described_.add_options()(
-    name, po::value<std::string>()->value_name(argument), text);
+  described_.add_options()(name, po::value<std::string>()->value_name(argument),
+                           text);
   return *this;
 }
 

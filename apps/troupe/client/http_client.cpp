@@ -30,8 +30,8 @@ struct freed_by {
 
 using easy_handle = std::unique_ptr<CURL, freed_by<CURL, curl_easy_cleanup>>;
 using url_handle = std::unique_ptr<CURLU, freed_by<CURLU, curl_url_cleanup>>;
-using field_list
-  = std::unique_ptr<curl_slist, freed_by<curl_slist, curl_slist_free_all>>;
+using field_list =
+  std::unique_ptr<curl_slist, freed_by<curl_slist, curl_slist_free_all>>;
 
 /// libcurl's state of the process; only threads would need more care.
 class curl_session {
@@ -117,8 +117,8 @@ error no_answer(const endpoint& node, const easy_handle& handle, CURLcode code,
                 const char* detail) {
   std::string why = *detail ? detail : curl_easy_strerror(code);
   if (!was_connected(handle))
-    return error::from_handler("no_node", "no node answers at " + node.url()
-                                            + ": " + why)
+    return error::from_handler("no_node",
+                               "no node answers at " + node.url() + ": " + why)
       .with_effect(effect::none);
   if (code == CURLE_OPERATION_TIMEDOUT)
     return {errc::deadline_exceeded, effect::unknown, node.url() + ": " + why};
@@ -146,9 +146,9 @@ error to_error(const endpoint& node, const http_answer& answer) {
   } catch (const error_exception&) {
     // No JSON: not from a node, or from something in between.
   }
-  return {errc::internal_error,
-          node.url() + " answers with status " + std::to_string(answer.status)
-            + ", and not with an error of a node"};
+  return {errc::internal_error, node.url() + " answers with status "
+                                  + std::to_string(answer.status)
+                                  + ", and not with an error of a node"};
 }
 
 bool is_unreserved(unsigned char c) {

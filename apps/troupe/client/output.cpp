@@ -15,9 +15,8 @@ namespace {
 
 /// Characters, not bytes, of UTF-8.
 size_t width_of(std::string_view text) {
-  return static_cast<size_t>(
-    std::count_if(text.begin(), text.end(),
-                  [](char c) { return (c & 0xC0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+    text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 bool is_json(const std::string& content_type) {

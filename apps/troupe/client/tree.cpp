@@ -59,12 +59,14 @@ public:
               "the node answers with something else than a tree"}};
     for (size_t i = 0; i < actors.size(); ++i) {
       auto is_last = i + 1 == actors.size();
-      add_one(actors[i], indent + (is_root   ? ""
-                                   : is_last ? style_.last
-                                             : style_.child));
-      auto below = indent + (is_root   ? ""
-                             : is_last ? style_.below_last
-                                       : style_.beside);
+      add_one(actors[i], indent
+                           + (is_root   ? ""
+                              : is_last ? style_.last
+                                        : style_.child));
+      auto below = indent
+                   + (is_root   ? ""
+                      : is_last ? style_.below_last
+                                : style_.beside);
       if (actors[i].contains("children"))
         add(actors[i]["children"], below, false);
     }
