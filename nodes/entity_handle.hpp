@@ -28,9 +28,10 @@ public:
   }
 
   /// `entity.call(&counter::increment, 2)`: calls and waits; what comes back is
-  /// durable. Errors: DESIGN §3.
+  /// durable. Errors: actors/core/errors.hpp.
   template <class Pointer, class... Us>
   auto call(Pointer method, Us&&... xs) {
+    detail::check_method_call<S, Pointer, Us...>();
     using type = typename detail::call_traits<Pointer>::type;
     return call_as(static_cast<type*>(nullptr), method,
                    std::forward<Us>(xs)...);

@@ -92,7 +92,7 @@ public:
   }
 
   /// Calls and waits. For plain threads: in an actor use `request`, in a handler
-  /// `context::function`. Errors: DESIGN §3.
+  /// `context::function`. Errors: core/errors.hpp.
   expected<R> operator()(As... xs) {
     auto target = find();
     if (!target)

@@ -135,6 +135,10 @@ expected<void> node::load_plugins() {
   for (auto& file : options_.plugins)
     if (auto loaded = load_plugin_file(file); !loaded)
       return loaded.error();
+  auto routes = assembly_->routes();
+  for (auto& [name, limits] : options_.limits)
+    if (!routes->functions.contains(name))
+      log_->warn("--limit: there is no function '{}'", name);
   return {};
 }
 

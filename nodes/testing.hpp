@@ -62,7 +62,8 @@ public:
   /// there.
   template <class R, class... As>
   expected<R> call(std::string_view name, As... xs) {
-    auto call = caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...);
+    auto call = caf::make_counted<typed_invocation<R(argument<As>...)>>(
+      std::move(xs)...);
     return outcome<R>(*call, run(call, name));
   }
 
@@ -71,6 +72,7 @@ public:
   auto call_entity(Pointer method, std::string key, Us&&... xs) {
     using type = typename detail::call_traits<Pointer>::type;
     using object = typename detail::call_traits<Pointer>::object;
+    detail::check_method_call<object, Pointer, Us...>();
     return call_entity_as(static_cast<type*>(nullptr), typeid(object), method,
                           std::move(key), std::forward<Us>(xs)...);
   }
@@ -99,6 +101,11 @@ public:
 
 private:
   class faulty_store;
+
+  /// A literal is a string.
+  template <class T>
+  using argument
+    = std::conditional_t<std::is_same_v<T, const char*>, std::string, T>;
 
   /// Submits and drives until it is answered. An error if there is no target, or
   /// nothing is left that could answer.

@@ -112,6 +112,34 @@ private:
   }
 };
 
+/// A function, or an object with one `operator()` that is no template.
+template <class F>
+concept plain_callable
+  = std::is_function_v<std::remove_pointer_t<F>>
+    || requires { &F::operator(); };
+
+template <class Tuple>
+struct arguments_convert;
+
+template <class... As>
+struct arguments_convert<std::tuple<As...>>
+  : std::bool_constant<(... && (is_raw<As> || std::is_same_v<As, text>
+                                || std::is_constructible_v<json, As>))> {};
+
+/// What the compiler says, at the user's line, of what cannot be a handler.
+template <class F>
+constexpr void check_handler() {
+  static_assert(plain_callable<F>,
+                "a handler is a function or a lambda without `auto` arguments");
+  if constexpr (plain_callable<F>) {
+    using traits = call_traits<F>;
+    static_assert(arguments_convert<typename traits::arguments>::value,
+                  "an argument does not convert from JSON: give its class "
+                  "NLOHMANN_DEFINE_TYPE_INTRUSIVE; a context comes first and "
+                  "as `context&`");
+  }
+}
+
 template <class F>
 class bound_function final : public callable {
 public:

@@ -50,9 +50,19 @@ namespace detail {
 
 [[noreturn]] void throw_bad_argument(const std::string& why);
 
+/// @throws error_exception `bad_request` if a number or an array of `sent` is
+///         not what it was any more in `kept`, which was made from it
+void check_nothing_was_cut(const json& sent, const json& kept);
+
 template <class T>
 struct from_json_impl {
-  static T apply(const json& x) { return x.get<T>(); }
+  static T apply(const json& x) {
+    // The library rounds and wraps what is inside of classes.
+    auto result = x.get<T>();
+    if constexpr (std::is_constructible_v<json, const T&>)
+      check_nothing_was_cut(x, json(result));
+    return result;
+  }
 };
 
 template <>

@@ -13,7 +13,7 @@
 
 namespace troupe {
 
-/// What went wrong. DESIGN §3 has the table with HTTP status and effect.
+/// What went wrong. `http_status` and `default_effect` say what each means.
 enum class errc : uint8_t {
   /// The request cannot be understood, or an argument does not fit.
   bad_request = 1,

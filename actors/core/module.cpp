@@ -98,6 +98,11 @@ service_definition&
 module::add_service(std::string name, const std::type_info& type,
                     std::function<std::unique_ptr<service_object>()> make) {
   check_free(name);
+  for (auto& x : services_)
+    if (*x->type == type)
+      throw std::invalid_argument("the class of '" + name
+                                  + "' is the service '" + x->name
+                                  + "' already");
   auto definition = std::make_shared<service_definition>();
   definition->name = std::move(name);
   definition->type = &type;

@@ -92,6 +92,7 @@ public:
   /// @throws std::invalid_argument if the name is not valid or taken
   template <class F>
   limits_builder function(std::string name, F f) {
+    detail::check_handler<F>();
     return add_function(
       std::move(name),
       std::make_shared<detail::bound_function<F>>(std::move(f)));
@@ -102,6 +103,11 @@ public:
   /// @throws std::invalid_argument if the name is not valid or taken
   template <class S>
   service_builder<S> service(std::string name) {
+    static_assert(std::is_default_constructible_v<S>,
+                  "a service is made without arguments");
+    static_assert(std::is_constructible_v<json, const S&>,
+                  "the state does not convert to JSON: give the class "
+                  "NLOHMANN_DEFINE_TYPE_INTRUSIVE");
     return service_builder<S>{add_service(std::move(name), typeid(S), [] {
       return std::make_unique<detail::bound_object<S>>();
     })};

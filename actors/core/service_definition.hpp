@@ -120,6 +120,21 @@ private:
 
 } // namespace detail
 
+namespace detail {
+
+/// What the compiler says of a call that cannot work.
+template <class S, class Pointer, class... Us>
+constexpr void check_method_call() {
+  using traits = call_traits<Pointer>;
+  static_assert(std::is_base_of_v<typename traits::object, S>,
+                "the method belongs to another class");
+  static_assert(sizeof...(Us)
+                  == std::tuple_size_v<typename traits::arguments>,
+                "the method takes another number of arguments");
+}
+
+} // namespace detail
+
 /// Calls an entity from a handler.
 template <class S>
 class entity_handle {
@@ -130,6 +145,7 @@ public:
   /// @throws error_exception `not_found` if the node has no such service
   template <class Pointer, class... Us>
   auto call(Pointer method, Us&&... xs) const {
+    detail::check_method_call<S, Pointer, Us...>();
     using type = typename detail::call_traits<Pointer>::type;
     return call_as(static_cast<type*>(nullptr), method,
                    std::forward<Us>(xs)...);

@@ -74,12 +74,14 @@ struct gathering {
   }
 
   /// What the child says of itself goes before what its parent knows of it,
-  /// except for its name and its past.
+  /// except for its name. Its past is its own (those it keeps) or, if it has
+  /// none, what its parent knows: its restarts are added up.
   void fill(size_t i, tree_node told) {
     auto& known = root.children[i];
     told.name = std::move(known.name);
-    told.restarts = known.restarts;
-    told.last_reason = std::move(known.last_reason);
+    told.restarts += known.restarts;
+    if (!known.last_reason.empty())
+      told.last_reason = std::move(known.last_reason);
     if (known.state != "up")
       told.state = std::move(known.state);
     known = std::move(told);

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "actors/core/plugin.hpp"
+#include <troupe/plugin.hpp>
 
 namespace {
 
