@@ -486,8 +486,15 @@ void connection::close_if_idle() {
     read_some(); // what has come is still answered
   if (fd_ < 0 || phase_ != phase::head || in_head_ || !out_.empty())
     return;
+  // Who has been silent for long has seen its last answer.
+  auto silent_since = read_deadline_ - owner_.limits().idle_time;
   phase_ = phase::finishing;
   settle();
+  if (phase_ != phase::lingering)
+    return;
+  read_deadline_ = silent_since + owner_.limits().linger_time;
+  if (now() >= read_deadline_)
+    lost();
 }
 
 void connection::lost() {

@@ -1008,6 +1008,21 @@ TEST(http_server, drains_by_answering_what_is_owed_and_closing_the_idle) {
   EXPECT_THROW(raw_client{server.port()}, std::runtime_error);
 }
 
+TEST(http_server, drains_without_waiting_for_clients_that_are_silent_for_long) {
+  auto limits = free_port();
+  limits.linger_time = 500ms;
+  running_server server{echo, limits};
+  raw_client idle{server.port()};
+  idle.send(get("/"));
+  EXPECT_EQ(idle.read().status, 200u);
+  auto end = std::chrono::steady_clock::now() + 600ms;
+  while (std::chrono::steady_clock::now() < end)
+    server.settled_stats();
+  server->drain(0ms);
+  EXPECT_EQ(server.settled_stats().connections, 0u);
+  EXPECT_TRUE(idle.at_end());
+}
+
 TEST(http_server, aborts_what_is_not_answered_when_it_stops) {
   awaited<http::exchange*> pending;
   auto aborted = 0;
