@@ -18,7 +18,8 @@ namespace {
 
 using tree_callback = std::function<void(expected<std::string>)>;
 
-// The answer was posted to a thread that was gone: the address sanitizer sees it.
+// The answer was posted to a thread that was gone, as the address sanitizer
+// sees.
 TEST(gateway, takes_no_tree_that_comes_after_its_end) {
   assembly actors{{}, std::make_unique<memory_store>()};
   test::awaited<tree_callback> asked;
