@@ -1,5 +1,6 @@
 #include "nodes/ini_file.hpp"
 
+#include <sstream>
 #include <stdexcept>
 #include <string_view>
 
@@ -19,9 +20,22 @@ std::string_view trim(std::string_view text) {
   throw std::invalid_argument{"line " + std::to_string(line) + ": " + why};
 }
 
+/// More than anybody writes, and less than what a device would fill.
+constexpr size_t file_bytes_max = size_t{1} << 20;
+
+std::istringstream read_all(std::istream& in) {
+  std::string result(file_bytes_max + 1, '\0');
+  in.read(result.data(), static_cast<std::streamsize>(result.size()));
+  result.resize(static_cast<size_t>(in.gcount()));
+  if (result.size() > file_bytes_max)
+    throw std::invalid_argument{"the file is larger than 1 MiB"};
+  return std::istringstream{std::move(result)};
+}
+
 } // namespace
 
-std::vector<ini_entry> read_ini(std::istream& in) {
+std::vector<ini_entry> read_ini(std::istream& from) {
+  auto in = read_all(from);
   std::vector<ini_entry> result;
   std::string buffer;
   std::string section;

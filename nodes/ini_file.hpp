@@ -22,7 +22,8 @@ struct ini_entry {
 
 /// Everything in `in`, in its order. Lines that begin with '#' or ';' are
 /// comments; blanks around names and values do not count.
-/// @throws std::invalid_argument that names the line which is none of these
+/// @throws std::invalid_argument that names the line which is none of these, or
+///         if it is larger than 1 MiB
 std::vector<ini_entry> read_ini(std::istream& in);
 
 } // namespace troupe

@@ -58,8 +58,8 @@ void host_actor::on_exit() {
     send_exit(x.handle, caf::exit_reason::user_shutdown);
   by_key_.clear();
   by_use_.clear();
-  // Their tickets answer. Not when this object dies: the predecessor may keep it
-  // for as long as it owes us an answer.
+  // Their tickets answer. Not when this object dies: the predecessor may keep
+  // it for as long as it owes us an answer.
   held_.clear();
   asked_.clear();
 }

@@ -298,6 +298,11 @@ bool connection::charge(size_t body_bytes) {
   return true;
 }
 
+void connection::charge_answers() {
+  auto before = std::exchange(unsent_, out_.held());
+  owner_.charge_answers(before, unsent_);
+}
+
 void connection::dispatch() {
   phase_ = phase::answering;
   read_deadline_ = never;
@@ -340,6 +345,7 @@ void connection::next_request(bool keep) {
   tag = 0;
   told_ = false;
   owner_.charge(std::exchange(charged_, 0), 0);
+  charge_answers();
   phase_ = keep ? phase::head : phase::finishing;
   read_deadline_ = keep ? now() + owner_.limits().idle_time : never;
   parser_.emplace(owner_.limits(), request_);
@@ -383,6 +389,7 @@ bool connection::flush() {
   auto result = out_.flush(fd_, owner_.sent_bodies(), sent);
   owner_.bytes_out.add(sent);
   owner_.recycle_sent();
+  charge_answers();
   if (result == out_queue::result::broken) {
     lost();
     return false;
@@ -479,8 +486,15 @@ void connection::close_if_idle() {
     read_some(); // what has come is still answered
   if (fd_ < 0 || phase_ != phase::head || in_head_ || !out_.empty())
     return;
+  // Who has been silent for long has seen its last answer.
+  auto silent_since = read_deadline_ - owner_.limits().idle_time;
   phase_ = phase::finishing;
   settle();
+  if (phase_ != phase::lingering)
+    return;
+  read_deadline_ = silent_since + owner_.limits().linger_time;
+  if (now() >= read_deadline_)
+    lost();
 }
 
 void connection::lost() {
@@ -488,6 +502,7 @@ void connection::lost() {
   ::close(std::exchange(fd_, -1));
   phase_ = phase::closed;
   out_.clear();
+  charge_answers();
   in_ = {};
   owner_.closed(*this);
   if (owes)

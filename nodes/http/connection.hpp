@@ -83,6 +83,7 @@ private:
   bool consume_chunks(const char* data, size_t size, size_t& used);
   void begin_body(bool has_begun);
   bool charge(size_t body_bytes);
+  void charge_answers();
   void end_input();
   void dispatch();
 
@@ -118,6 +119,7 @@ private:
   uint32_t watched_ = 0;
   size_t body_left_ = 0;
   size_t charged_ = 0; // bytes of the body that count against all bodies
+  size_t unsent_ = 0;  // bytes of answers that do so too
   size_t progress_ = 0;
   time_point read_deadline_;
   time_point write_deadline_;

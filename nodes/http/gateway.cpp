@@ -180,10 +180,15 @@ gateway::gateway(http::io_thread& thread, call_port port,
                  const gateway_host& host)
   : thread_(thread), port_(std::move(port)), host_(host),
     wheel_(port_.system().clock().now()),
-    self_(std::make_shared<gateway*>(this)) {}
+    self_(std::make_shared<gateway*>(this)),
+    way_back_(std::make_shared<way_back>()) {
+  way_back_->thread = &thread;
+}
 
 gateway::~gateway() {
   *self_ = nullptr;
+  std::lock_guard guard{way_back_->mutex};
+  way_back_->thread = nullptr;
 }
 
 // -- routing -----------------------------------------------------------------
@@ -340,8 +345,11 @@ void gateway::cluster(http::exchange& x, const path_view& path) {
 
 void gateway::tree(http::exchange& x) {
   // The exchange lives until it is answered; only this thread answers it.
-  host_.tree([self = self_, thread = &thread_, &x](expected<std::string> body) {
-    thread->post([self, &x, body = std::move(body)] {
+  host_.tree([self = self_, back = way_back_, &x](expected<std::string> body) {
+    std::lock_guard guard{back->mutex};
+    if (!back->thread)
+      return;
+    back->thread->post([self, &x, body = std::move(body)] {
       if (*self)
         x.respond(body ? json_answer(*body) : error_answer(body.error()));
     });

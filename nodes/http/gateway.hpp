@@ -6,6 +6,7 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "actors/core/expected.hpp"
@@ -25,7 +26,8 @@ struct gateway_host {
   /// The body of `/metrics`.
   std::function<std::string()> metrics;
 
-  /// Asks for the body of `/cluster/tree`; `done` is called on any thread.
+  /// Asks for the body of `/cluster/tree`; `done` is called on any thread, at
+  /// any time.
   std::function<void(std::function<void(expected<std::string>)> done)> tree;
 
   /// The node takes new work.
@@ -87,6 +89,14 @@ private:
 
   /// Cleared by the destructor, so that late posts find nothing.
   std::shared_ptr<gateway*> self_;
+
+  /// The I/O thread for those who may outlive it.
+  struct way_back {
+    std::mutex mutex;
+    http::io_thread* thread; // null once it is about to end
+  };
+
+  std::shared_ptr<way_back> way_back_;
 };
 
 } // namespace troupe

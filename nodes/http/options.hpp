@@ -41,9 +41,9 @@ struct options {
   /// Bytes of a request's body; past it 413.
   size_t body_bytes_max = 6 * 1024 * 1024;
 
-  /// Bytes of all the bodies together whose requests are not answered yet; a
-  /// request past it is answered 429 with Retry-After. Each thread has its
-  /// share.
+  /// Bytes of all the bodies together whose requests are not answered yet, and
+  /// of the answers that are not sent yet; a request whose body goes past it is
+  /// answered 429 with Retry-After. Each thread has its share.
   size_t bodies_bytes_max = 512 * 1024 * 1024;
 
   /// Bytes that are read ahead of a request that is still being answered.

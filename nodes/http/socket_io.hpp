@@ -33,6 +33,9 @@ public:
   /// Unsent bytes.
   size_t size() const { return text_.size() + bodies_bytes_ - sent_; }
 
+  /// Bytes of memory that it holds: a body is kept until all is sent.
+  size_t held() const { return text_.size() + bodies_bytes_; }
+
   /// Sends without blocking. Bodies that were sent wholly are moved to `done`;
   /// adds to `sent` what the kernel took.
   result flush(int fd, std::vector<std::string>& done, size_t& sent);

@@ -104,6 +104,12 @@ public:
   /// false, and nothing is counted, if that is too much.
   bool charge(size_t before, size_t now);
 
+  /// Counts `now` instead of `before` bytes of answers that are not sent yet,
+  /// in the same account: an answer is never too much, but what comes after it.
+  void charge_answers(size_t before, size_t now) {
+    charged_ = charged_ - before + now;
+  }
+
   /// The connection has closed its socket.
   void closed(connection& x);
 

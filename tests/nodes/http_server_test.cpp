@@ -413,6 +413,35 @@ TEST(http_server, bounds_the_bodies_that_are_not_answered_together) {
   EXPECT_EQ(ask(server.port(), post(std::string(1000, 'b'))).status, 200u);
 }
 
+TEST(http_server, bounds_the_answers_that_nobody_reads) {
+  auto limits = free_port();
+  limits.bodies_bytes_max = 12'000'000;
+  running_server server{[](http::exchange& x) {
+                          http::response answer;
+                          if (x.request().path() == "/large")
+                            answer.body.assign(16'000'000, 'a');
+                          x.respond(std::move(answer));
+                        },
+                        limits};
+  raw_client slow{server.port()};
+  slow.send(get("/large"));
+  while (server.settled_stats().requests == 0)
+    std::this_thread::yield();
+  auto answer = ask(server.port(), post("b"));
+  EXPECT_EQ(answer.status, 429u);
+  EXPECT_EQ(answer.error_type(), "too_many_requests");
+  EXPECT_EQ(ask(server.port(), get("/")).status, 200u);
+  EXPECT_EQ(slow.read().body.size(), 16'000'000u);
+  EXPECT_EQ(ask(server.port(), post("b")).status, 200u);
+  slow.send(get("/large"));
+  while (server.settled_stats().requests < 4)
+    std::this_thread::yield();
+  slow.reset();
+  while (server.settled_stats().connections != 0)
+    std::this_thread::yield();
+  EXPECT_EQ(ask(server.port(), post("b")).status, 200u);
+}
+
 TEST(http_server, forgets_the_bodies_of_clients_that_went_away) {
   awaited<http::exchange*> pending;
   auto limits = free_port();
@@ -977,6 +1006,21 @@ TEST(http_server, drains_by_answering_what_is_owed_and_closing_the_idle) {
   busy.half_close();
   EXPECT_TRUE(server->drain(20s));
   EXPECT_THROW(raw_client{server.port()}, std::runtime_error);
+}
+
+TEST(http_server, drains_without_waiting_for_clients_that_are_silent_for_long) {
+  auto limits = free_port();
+  limits.linger_time = 500ms;
+  running_server server{echo, limits};
+  raw_client idle{server.port()};
+  idle.send(get("/"));
+  EXPECT_EQ(idle.read().status, 200u);
+  auto end = std::chrono::steady_clock::now() + 600ms;
+  while (std::chrono::steady_clock::now() < end)
+    server.settled_stats();
+  server->drain(0ms);
+  EXPECT_EQ(server.settled_stats().connections, 0u);
+  EXPECT_TRUE(idle.at_end());
 }
 
 TEST(http_server, aborts_what_is_not_answered_when_it_stops) {

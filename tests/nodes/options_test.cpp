@@ -304,6 +304,10 @@ TEST(options, name_the_line_of_the_file_that_is_wrong) {
   EXPECT_THAT(file_refusal("store =\n"), HasSubstr(":1: store"));
 }
 
+TEST(options, are_read_from_no_file_without_end) {
+  EXPECT_THAT(refusal({"--config", "/dev/zero"}), HasSubstr("1 MiB"));
+}
+
 TEST(options, keep_what_follows_the_first_equals_sign_of_a_line) {
   auto x = parse_file("  data-dir = /a = b # c ; d  \n\n\tinsecure=yes\r\n"
                       "[ http ]\nthreads=2");
