@@ -62,8 +62,8 @@ public:
   /// there.
   template <class R, class... As>
   expected<R> call(std::string_view name, As... xs) {
-    auto call = caf::make_counted<typed_invocation<R(argument<As>...)>>(
-      std::move(xs)...);
+    auto call =
+      caf::make_counted<typed_invocation<R(argument<As>...)>>(std::move(xs)...);
     return outcome<R>(*call, run(call, name));
   }
 
@@ -104,8 +104,8 @@ private:
 
   /// A literal is a string.
   template <class T>
-  using argument
-    = std::conditional_t<std::is_same_v<T, const char*>, std::string, T>;
+  using argument =
+    std::conditional_t<std::is_same_v<T, const char*>, std::string, T>;
 
   /// Submits and drives until it is answered. An error if there is no target, or
   /// nothing is left that could answer.

@@ -114,17 +114,21 @@ private:
 
 /// A function, or an object with one `operator()` that is no template.
 template <class F>
-concept plain_callable
-  = std::is_function_v<std::remove_pointer_t<F>>
-    || requires { &F::operator(); };
+concept plain_callable =
+  std::is_function_v<std::remove_pointer_t<F>> || requires {
+  &F::operator();
+};
 
 template <class Tuple>
 struct arguments_convert;
 
 template <class... As>
 struct arguments_convert<std::tuple<As...>>
-  : std::bool_constant<(... && (is_raw<As> || std::is_same_v<As, text>
-                                || std::is_constructible_v<json, As>))> {};
+  : std::bool_constant<(
+      ...
+      && (is_raw<
+            As> || std::is_same_v<As, text> || std::is_constructible_v<json, As>))> {
+};
 
 /// What the compiler says, at the user's line, of what cannot be a handler.
 template <class F>

@@ -46,8 +46,9 @@ bool is_same_number(const json& sent, const json& kept) {
 /// Where `kept` differs from `sent`, as a JSON pointer; nothing if it does not.
 /// Kinds that differ (a time written as text, say) are the class's own affair.
 std::optional<std::string> find_cut(const json& sent, const json& kept) {
-  auto is_number
-    = [](const json& x) { return x.is_number() || x.is_boolean(); };
+  auto is_number = [](const json& x) {
+    return x.is_number() || x.is_boolean();
+  };
   if (is_number(sent) && is_number(kept))
     return is_same_number(sent, kept) ? std::nullopt
                                       : std::optional<std::string>{""};

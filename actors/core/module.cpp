@@ -100,9 +100,8 @@ module::add_service(std::string name, const std::type_info& type,
   check_free(name);
   for (auto& x : services_)
     if (*x->type == type)
-      throw std::invalid_argument("the class of '" + name
-                                  + "' is the service '" + x->name
-                                  + "' already");
+      throw std::invalid_argument("the class of '" + name + "' is the service '"
+                                  + x->name + "' already");
   auto definition = std::make_shared<service_definition>();
   definition->name = std::move(name);
   definition->type = &type;

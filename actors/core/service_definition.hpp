@@ -128,8 +128,7 @@ constexpr void check_method_call() {
   using traits = call_traits<Pointer>;
   static_assert(std::is_base_of_v<typename traits::object, S>,
                 "the method belongs to another class");
-  static_assert(sizeof...(Us)
-                  == std::tuple_size_v<typename traits::arguments>,
+  static_assert(sizeof...(Us) == std::tuple_size_v<typename traits::arguments>,
                 "the method takes another number of arguments");
 }
 

@@ -45,7 +45,7 @@ bool may_have_body(unsigned status) {
 } // namespace
 
 connection::connection(worker& owner, int fd)
-    : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
+  : owner_(owner), fd_(fd), read_deadline_(never), write_deadline_(never) {
   parser_.emplace(owner_.limits(), request_);
 }
 
@@ -64,7 +64,7 @@ void connection::start() {
 void connection::turn_away() {
   turned_away_ = true;
   auto answer =
-      error_response(429, "too_many_requests", "too many connections");
+    error_response(429, "too_many_requests", "too many connections");
   answer.add("Retry-After", "1");
   write_head(answer, false);
   out_.add(std::move(answer.body));

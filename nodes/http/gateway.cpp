@@ -70,9 +70,9 @@ void check_post(const http::request& x) {
 
 http::response wrong_method_answer(const http::request& x,
                                    const char* allowed) {
-  auto result = error_answer({errc::method_not_allowed,
-                              "this path takes " + std::string{allowed}
-                                + ", not " + std::string{x.method_name()}});
+  auto result = error_answer(
+    {errc::method_not_allowed, "this path takes " + std::string{allowed}
+                                 + ", not " + std::string{x.method_name()}});
   result.add("Allow", allowed);
   return result;
 }
@@ -84,9 +84,9 @@ http::response wrong_method_answer(const http::request& x,
 
 void check_name(std::string_view name, const char* what) {
   if (!is_valid_name(name))
-    refuse(errc::bad_request,
-           "'" + std::string{name.substr(0, 100)} + "' is no name of a "
-             + what + ": [A-Za-z0-9_-]{1,64}");
+    refuse(errc::bad_request, "'" + std::string{name.substr(0, 100)}
+                                + "' is no name of a " + what
+                                + ": [A-Za-z0-9_-]{1,64}");
 }
 
 std::string decode(std::string_view segment) {
@@ -280,8 +280,8 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   if (!target)
     throw error_exception{target.error()};
   if (!(*target)->callable_by_bytes())
-    refuse(errc::not_found, "'" + std::string{name}
-                              + "' is reached from C++ only");
+    refuse(errc::not_found,
+           "'" + std::string{name} + "' is reached from C++ only");
   auto type = request.field("Content-Type");
   call->arguments({std::move(request.body()),
                    std::string{type.value_or("application/octet-stream")}});
@@ -462,8 +462,8 @@ void gateway::give_up(http_call& call) {
   auto gone = call.exchange->is_gone();
   auto given_up = gone ? call.abandon().has_value() : call.abandon_waiting();
   if (given_up) {
-    finish(call, error_answer({errc::deadline_exceeded,
-                               "the caller went away"}));
+    finish(call,
+           error_answer({errc::deadline_exceeded, "the caller went away"}));
     return;
   }
   // The answer is on its way. When the server stops, this thread and this object

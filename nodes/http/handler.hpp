@@ -57,6 +57,6 @@ public:
 
 /// Makes the handler of a thread, on that thread.
 using handler_factory =
-    std::function<std::unique_ptr<handler>(io_thread& thread)>;
+  std::function<std::unique_ptr<handler>(io_thread& thread)>;
 
 } // namespace troupe::http

@@ -118,7 +118,7 @@ int io_thread::sleep_ms() const {
   if (timers_.empty())
     return -1;
   auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      timers_.begin()->first.first - clock::now());
+    timers_.begin()->first.first - clock::now());
   return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 3'600'000));
 }
 

@@ -31,9 +31,9 @@ std::optional<std::string_view> request::field(std::string_view name) const {
 
 size_t request::count(std::string_view name) const {
   return static_cast<size_t>(
-      std::count_if(fields_.begin(), fields_.end(), [&](const auto& x) {
-        return same_name(view(x.name), name);
-      }));
+    std::count_if(fields_.begin(), fields_.end(), [&](const auto& x) {
+      return same_name(view(x.name), name);
+    }));
 }
 
 response& response::add(std::string_view name, std::string_view value) {
@@ -50,12 +50,12 @@ response error_response(unsigned status, std::string_view error_type,
   response result{status};
   result.add("Content-Type", "application/json");
   result.body.append("{\"errorType\":\"")
-      .append(error_type)
-      .append("\",\"errorMessage\":\"")
-      .append(text)
-      .append("\",\"effect\":\"")
-      .append(effect)
-      .append("\"}");
+    .append(error_type)
+    .append("\",\"errorMessage\":\"")
+    .append(text)
+    .append("\",\"effect\":\"")
+    .append(effect)
+    .append("\"}");
   return result;
 }
 

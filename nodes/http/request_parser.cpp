@@ -48,7 +48,7 @@ bool is_host_char(char c) {
   return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z')
          || (c >= 'a' && c <= 'z')
          || std::string_view{"-._~!$&'()*+,;=:%[]"}.find(c)
-                != std::string_view::npos;
+              != std::string_view::npos;
 }
 
 bool is_decimal(char c) {
@@ -67,7 +67,7 @@ bool has_bare_line_feed(std::string_view unread) {
 } // namespace
 
 request_parser::request_parser(const options& limits, request& into)
-    : limits_(limits), into_(into) {
+  : limits_(limits), into_(into) {
   // Beast bounds what is left of a head, not the whole; we count ourselves.
   header_limit(std::numeric_limits<uint32_t>::max());
   body_limit(std::numeric_limits<uint64_t>::max());

@@ -86,7 +86,7 @@ int listen_on(const options& x) {
     ::close(fd);
   throw std::system_error(error, std::generic_category(),
                           "cannot listen on " + x.address + ":"
-                              + std::to_string(x.port));
+                            + std::to_string(x.port));
 }
 
 uint16_t port_of(int fd) {
@@ -94,9 +94,8 @@ uint16_t port_of(int fd) {
   where.size = sizeof(where.storage);
   ::getsockname(fd, where.address(), &where.size);
   return where.storage.ss_family == AF_INET
-             ? ntohs(reinterpret_cast<sockaddr_in*>(&where.storage)->sin_port)
-             : ntohs(
-                 reinterpret_cast<sockaddr_in6*>(&where.storage)->sin6_port);
+           ? ntohs(reinterpret_cast<sockaddr_in*>(&where.storage)->sin_port)
+           : ntohs(reinterpret_cast<sockaddr_in6*>(&where.storage)->sin6_port);
 }
 
 } // namespace
@@ -154,17 +153,16 @@ private:
     if (owner_.load() >= owner_.limits_.connections_max)
       return workers.front()->turn_away(fd);
     auto& least = **std::min_element(
-        workers.begin(), workers.end(), [](const auto& x, const auto& y) {
-          return x->load.load(std::memory_order_relaxed)
-                 < y->load.load(std::memory_order_relaxed);
-        });
+      workers.begin(), workers.end(), [](const auto& x, const auto& y) {
+        return x->load.load(std::memory_order_relaxed)
+               < y->load.load(std::memory_order_relaxed);
+      });
     least.load.fetch_add(1, std::memory_order_relaxed);
     if (least.loop().is_current())
       least.adopt(fd);
     else
-      least.loop().post([&least, x = owned_socket{fd}]() mutable {
-        least.adopt(x.release());
-      });
+      least.loop().post(
+        [&least, x = owned_socket{fd}]() mutable { least.adopt(x.release()); });
   }
 
   server& owner_;
@@ -172,7 +170,7 @@ private:
 };
 
 server::server(options limits, handler_factory make_handler)
-    : limits_(std::move(limits)), make_handler_(std::move(make_handler)) {}
+  : limits_(std::move(limits)), make_handler_(std::move(make_handler)) {}
 
 server::~server() {
   stop();

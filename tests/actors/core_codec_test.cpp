@@ -147,3 +147,66 @@ TEST(typed_call, has_run_when_its_result_does_not_fit) {
 
 } // namespace
 } // namespace troupe
+
+// -- numbers inside of classes ------------------------------------------------
+
+namespace troupe {
+
+namespace {
+
+struct author {
+  int born = 0;
+  unsigned books = 0;
+  std::string name;
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(author, born, books, name)
+};
+
+struct shelf {
+  std::vector<author> authors;
+  double width = 0;
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE_WITH_DEFAULT(shelf, authors, width)
+};
+
+shelf parse_shelf(const char* text) {
+  return from_json<shelf>(parse_json(text));
+}
+
+TEST(codec_of_classes, takes_what_fits) {
+  auto x = parse_shelf(
+    R"({"authors":[{"born":1947.0,"books":3,"name":"x","extra":1}],"width":1})");
+  ASSERT_EQ(x.authors.size(), 1u);
+  EXPECT_EQ(x.authors[0].born, 1947);
+  EXPECT_EQ(x.width, 1.0);
+}
+
+TEST(codec_of_classes, refuses_a_number_that_would_be_cut_and_says_where) {
+  for (auto born : {"1.9", "99999999999", "true", "-99999999999"}) {
+    auto text = R"({"authors":[{},{"born":)" + std::string{born} + "}]}";
+    try {
+      parse_shelf(text.c_str());
+      FAIL() << text;
+    } catch (const error_exception& e) {
+      EXPECT_EQ(e.reason().code(), errc::bad_request) << text;
+      EXPECT_NE(e.reason().message().find("/authors/1/born"), std::string::npos)
+        << e.reason().message();
+    }
+  }
+  EXPECT_THROW(parse_shelf(R"({"authors":[{"books":-1}]})"), error_exception);
+}
+
+TEST(codec_of_classes, refuses_arrays_of_another_length) {
+  using pair_of_ints = std::array<int, 2>;
+  EXPECT_EQ((from_json<pair_of_ints>(parse_json("[1,2]"))),
+            (pair_of_ints{1, 2}));
+  EXPECT_THROW((from_json<pair_of_ints>(parse_json("[1,2,3]"))),
+               error_exception);
+  EXPECT_THROW(
+    (from_json<std::pair<int, std::string>>(parse_json(R"([1.5,"a"])"))),
+    error_exception);
+}
+
+} // namespace
+
+} // namespace troupe

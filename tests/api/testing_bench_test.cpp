@@ -1,6 +1,7 @@
 // The test kit that users get, used as they would: virtual time, no sockets.
 
 #include <chrono>
+#include <stdexcept>
 
 #include <gtest/gtest.h>
 
@@ -91,6 +92,22 @@ TEST(testing_bench, finds_out_what_became_of_a_lost_commit) {
 TEST(testing_bench, says_that_a_name_is_unknown) {
   troupe::testing::bench t{shop()};
   EXPECT_EQ(t.call<int>("nobody").error(), errc::not_found);
+}
+
+} // namespace
+
+namespace {
+
+TEST(testing_bench, takes_a_literal_for_a_string) {
+  auto content = shop();
+  content.function("greet", [](std::string who) { return "hello " + who; });
+  troupe::testing::bench t{content};
+  EXPECT_EQ(t.call<std::string>("greet", "you"), std::string{"hello you"});
+}
+
+TEST(testing_bench, refuses_two_services_of_one_class) {
+  auto content = shop();
+  EXPECT_THROW(content.service<counter>("another"), std::invalid_argument);
 }
 
 } // namespace

@@ -177,7 +177,7 @@ TEST(http_server, refuses_a_request_that_ends_too_early) {
 
 TEST(http_server, answers_500_when_the_handler_throws) {
   running_server server{
-      [](http::exchange&) { throw std::runtime_error("oops"); }};
+    [](http::exchange&) { throw std::runtime_error("oops"); }};
   auto answer = ask(server.port(), get("/a"));
   EXPECT_EQ(answer.status, 500u);
   EXPECT_EQ(answer.error_type(), "internal_error");
@@ -245,9 +245,9 @@ TEST(http_server, finds_fields_by_a_name_of_any_case) {
     x.respond(std::move(answer));
   }};
   EXPECT_EQ(
-      ask(server.port(), get("/", "X-Key:  v w \t\r\nX-KEY:2\r\nEmpty:\r\n"))
-          .body,
-      "v w|none|2|4");
+    ask(server.port(), get("/", "X-Key:  v w \t\r\nX-KEY:2\r\nEmpty:\r\n"))
+      .body,
+    "v w|none|2|4");
 }
 
 TEST(http_server, ignores_empty_lines_before_a_request) {
@@ -318,9 +318,9 @@ TEST(http_server, decodes_a_chunked_body) {
   running_server server;
   raw_client client{server.port()};
   client.send(
-      chunked("5\r\nhello\r\n1;name=\"v;\"\r\n \r\n00a\r\n0123456789\r\n"
-              "0;last\r\nTrailer: t\r\nAnother: a\r\n\r\n")
-      + get("/b"));
+    chunked("5\r\nhello\r\n1;name=\"v;\"\r\n \r\n00a\r\n0123456789\r\n"
+            "0;last\r\nTrailer: t\r\nAnother: a\r\n\r\n")
+    + get("/b"));
   EXPECT_EQ(client.read().body, "POST /c  hello 0123456789");
   EXPECT_EQ(client.read().body, "GET /b  ");
 }
@@ -499,7 +499,7 @@ TEST(http_server, refuses_codings_that_it_does_not_know) {
   for (auto coding :
        {"gzip", "gzip, chunked", "identity", "chunked, gzip", "chunkedx", ""})
     expect_refused("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: "s + coding
-                       + "\r\n\r\n0\r\n\r\n",
+                     + "\r\n\r\n0\r\n\r\n",
                    501, "not_implemented");
   expect_refused("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n"
                  "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -520,8 +520,8 @@ TEST(http_server, wants_exactly_one_host) {
   expect_refused("GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", 400);
   running_server server;
   EXPECT_EQ(
-      ask(server.port(), "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n").status,
-      200u);
+    ask(server.port(), "GET / HTTP/1.1\r\nHost: [::1]:80\r\n\r\n").status,
+    200u);
   EXPECT_EQ(ask(server.port(), "GET / HTTP/1.1\r\nHost:\r\n\r\n").status, 200u);
 }
 
@@ -881,7 +881,7 @@ TEST(http_server, gives_an_answer_all_the_time_that_the_handler_needs) {
   client.send(get("/1"));
   auto* x = pending.get();
   server->thread(0).post(
-      [&, x] { server->thread(0).after(50ms, [x] { echo(*x); }); });
+    [&, x] { server->thread(0).after(50ms, [x] { echo(*x); }); });
   EXPECT_EQ(client.read().body, "GET /1  ");
 }
 
@@ -935,15 +935,15 @@ TEST(http_server, says_which_address_is_taken) {
   auto same = free_port();
   same.port = server.port();
   http::server second{
-      same, [](auto&) { return std::make_unique<scripted_handler>(); }};
+    same, [](auto&) { return std::make_unique<scripted_handler>(); }};
   try {
     second.start();
     FAIL() << "two servers listen on one port";
   } catch (const std::system_error& e) {
     EXPECT_EQ(e.code().value(), EADDRINUSE);
-    EXPECT_NE(std::string{e.what()}.find("127.0.0.1:"
-                                         + std::to_string(server.port())),
-              std::string::npos);
+    EXPECT_NE(
+      std::string{e.what()}.find("127.0.0.1:" + std::to_string(server.port())),
+      std::string::npos);
   }
 }
 
@@ -951,7 +951,7 @@ TEST(http_server, listens_only_on_numeric_addresses) {
   auto options = free_port();
   options.address = "localhost";
   http::server server{
-      options, [](auto&) { return std::make_unique<scripted_handler>(); }};
+    options, [](auto&) { return std::make_unique<scripted_handler>(); }};
   EXPECT_THROW(server.start(), std::invalid_argument);
 }
 
@@ -971,7 +971,7 @@ TEST(http_server, spreads_connections_over_its_threads) {
                           http::response answer;
                           auto id = std::this_thread::get_id();
                           answer.body =
-                              std::to_string(std::hash<std::thread::id>{}(id));
+                            std::to_string(std::hash<std::thread::id>{}(id));
                           x.respond(std::move(answer));
                         },
                         options};

@@ -26,8 +26,8 @@ namespace {
 class temporary_file {
 public:
   explicit temporary_file(const std::string& content) {
-    auto name = (std::filesystem::temp_directory_path() / "troupe-ini-XXXXXX")
-                  .string();
+    auto name =
+      (std::filesystem::temp_directory_path() / "troupe-ini-XXXXXX").string();
     auto fd = mkstemp(name.data());
     EXPECT_GE(fd, 0);
     close(fd);
@@ -185,8 +185,8 @@ TEST(options, refuse_an_address_that_others_reach_unless_insecure) {
       << text;
     EXPECT_TRUE(parse({"--insecure", "--http.listen", text}).insecure) << text;
   }
-  for (auto text : {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1",
-                    "[::ffff:127.0.0.1]:1"})
+  for (auto text :
+       {"127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"})
     EXPECT_FALSE(parse({"--http.listen", text}).insecure) << text;
 }
 
