@@ -73,6 +73,9 @@ public:
 
   ~function_fixture() override { deadlines.on_armed({}); }
 
+  /// Handlers that run at the end may still use the members of the test.
+  void TearDown() override { stop_all(); }
+
   // -- what is served --------------------------------------------------------
 
   /// Serves all that `served` has.
