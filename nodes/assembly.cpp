@@ -122,15 +122,22 @@ expected<void> assembly::install(const std::string& owner,
   auto versions = ask<std::vector<uint64_t>>(handle, atom::claim::value, claim);
   if (!versions)
     return versions.error();
+  started_.clear();
   auto change = start_all(owner, content, *versions);
   if (!change)
-    return change.error();
+    return take_back(change.error());
   auto before = routes();
   auto published = ask<published_change>(handle, atom::publish::value, *change);
   if (!published)
-    return published.error();
+    return take_back(published.error());
   retire(*before, *change, *published);
   return {};
+}
+
+error assembly::take_back(error reason) {
+  for (auto& [group, id] : started_)
+    let_go(group, [&id = id](auto& child) { return child.id == id; });
+  return reason;
 }
 
 void assembly::retire(const route_table& before, const route_change& change,
@@ -269,6 +276,7 @@ expected<void> assembly::start_child(const std::string& group,
                                  atom::start::value, spec);
   if (!started)
     return started.error();
+  started_.emplace_back(group, spec.id);
   catalogs_[group]->add(std::move(spec));
   return {};
 }

@@ -133,6 +133,9 @@ private:
                                    const module& content,
                                    const std::vector<uint64_t>& versions);
 
+  /// Stops what an install that failed has started.
+  error take_back(error reason);
+
   /// Lets what `change` has replaced finish and end.
   void retire(const route_table& before, const route_change& change,
               const published_change& published);
@@ -159,7 +162,8 @@ private:
   std::function<void(caf::actor_system&)> settle_;
   std::mutex installing_;
   std::map<std::string, std::shared_ptr<catalog>> catalogs_;
-  std::set<std::pair<std::string, std::string>> leaving_; // group, id
+  std::set<std::pair<std::string, std::string>> leaving_;    // group, id
+  std::vector<std::pair<std::string, std::string>> started_; // group and id
   uint64_t generation_ = 0; // numbers the hosts that a service gets in time
   supervisor_actor root_;
 };

@@ -119,16 +119,33 @@ concept plain_callable =
   &F::operator();
 };
 
+/// An argument that the codec can make from JSON.
+template <class T>
+    struct is_json_argument
+  : std::bool_constant
+    < is_raw<T> || std::is_same_v<T, text> || requires(const json& x) {
+  x.template get<T>();
+} > {};
+
+template <class T>
+struct is_json_argument<std::optional<T>> : is_json_argument<T> {};
+
+template <class T>
+struct is_json_argument<std::vector<T>> : is_json_argument<T> {};
+
+template <class T>
+struct is_json_argument<std::map<std::string, T>> : is_json_argument<T> {};
+
+template <class T>
+struct is_json_argument<std::unordered_map<std::string, T>>
+  : is_json_argument<T> {};
+
 template <class Tuple>
 struct arguments_convert;
 
 template <class... As>
 struct arguments_convert<std::tuple<As...>>
-  : std::bool_constant<(
-      ...
-      && (is_raw<
-            As> || std::is_same_v<As, text> || std::is_constructible_v<json, As>))> {
-};
+  : std::bool_constant<(... && is_json_argument<As>::value)> {};
 
 /// What the compiler says, at the user's line, of what cannot be a handler.
 template <class F>
