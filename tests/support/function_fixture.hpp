@@ -74,7 +74,10 @@ public:
   ~function_fixture() override { deadlines.on_armed({}); }
 
   /// Handlers that run at the end may still use the members of the test.
-  void TearDown() override { stop_all(); }
+  void TearDown() override {
+    deadlines.on_armed({});
+    stop_all();
+  }
 
   // -- what is served --------------------------------------------------------
 
