@@ -39,7 +39,7 @@ struct ledger {
 };
 
 /// Dies of 0, answers all else.
-caf::behavior fragile(caf::event_based_actor*) {
+caf::behavior fragile(caf::event_based_actor*, int) {
   return {[](int x) {
     if (x == 0)
       throw std::runtime_error("fragile");
@@ -67,10 +67,10 @@ troupe::module misbehaving() {
   m.function("held", [] { return held.load(); });
   m.expose(
     "fragile",
-    [](caf::actor_system& sys) { return caf::actor{sys.spawn(fragile)}; },
+    [](caf::actor_system& sys) { return caf::actor{sys.spawn(fragile, 0)}; },
     troupe::signature<int(int)>{});
   m.expose("of_cpp_only", [](caf::actor_system& sys) {
-    return caf::actor{sys.spawn(fragile)};
+    return caf::actor{sys.spawn(fragile, 0)};
   });
   m.service<ledger>("ledger")
     .method("book", &ledger::book)

@@ -36,10 +36,12 @@ troupe::module versioned() {
   m.expose(
     "versioned_actor",
     [](caf::actor_system& sys) {
-      return caf::actor{sys.spawn([](caf::event_based_actor*) {
-        return caf::behavior{
-          [](int x) { return 10 * x + TROUPE_TEST_VERSION; }};
-      })};
+      return caf::actor{sys.spawn(
+        [](caf::event_based_actor*, int) {
+          return caf::behavior{
+            [](int x) { return 10 * x + TROUPE_TEST_VERSION; }};
+        },
+        0)};
     },
     troupe::signature<int(int)>{});
   return m;
