@@ -61,7 +61,11 @@ void host_actor::on_exit() {
   // Their tickets answer. Not when this object dies: the predecessor may keep
   // it for as long as it owes us an answer.
   held_.clear();
+  // The hosts of two builds refer to each other: whoever waits for this one sees
+  // its end.
   asked_.clear();
+  released_.clear();
+  predecessor_ = nullptr;
 }
 
 // -- from one build to the next ----------------------------------------------
