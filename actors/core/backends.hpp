@@ -3,10 +3,13 @@
 
 #pragma once
 
+#include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "actors/core/expected.hpp"
 
@@ -18,7 +21,18 @@ struct entity_id {
   std::string key;
 
   friend bool operator==(const entity_id&, const entity_id&) = default;
-  friend auto operator<=>(const entity_id&, const entity_id&) = default;
+  friend std::strong_ordering operator<=>(const entity_id&,
+                                          const entity_id&) = default;
+};
+
+/// A random number that fences writes: whoever claimed an entity last has the
+/// token that its commits are compared with, so that nobody who claimed it
+/// before can change it any more.
+struct fencing_token {
+  uint64_t high = 0;
+  uint64_t low = 0;
+
+  friend bool operator==(const fencing_token&, const fencing_token&) = default;
 };
 
 /// An entity's state as it was committed.
@@ -26,57 +40,194 @@ struct stored_state {
   /// Rises by one with each call that changed the state; the first is 1.
   uint64_t revision = 0;
 
-  /// JSON.
+  /// JSON; empty if there is none: it was never committed (revision 0), or it
+  /// was deleted.
   std::string state;
 
+  /// The version of the state's shape; see `service_builder::schema`.
+  uint32_t schema = 1;
+
+  bool exists() const noexcept { return !state.empty(); }
+
   friend bool operator==(const stored_state&, const stored_state&) = default;
+};
+
+/// What a claim found.
+struct claimed_state {
+  stored_state found;
+
+  /// The token of whoever claimed it before; nothing if nobody did.
+  std::optional<fencing_token> previous;
+};
+
+/// The answer of a call that is not to be executed twice, kept with the state
+/// that it left.
+struct recorded_outcome {
+  /// What a repeat is recognized by: an idempotency key, or the id of queued
+  /// work. Unique within its entity; 1 to 255 bytes.
+  std::string id;
+
+  /// A hash of method and arguments: a repeat with others is a mistake.
+  std::string fingerprint;
+
+  /// The revision that the call saw at its end.
+  uint64_t revision = 0;
+
+  /// The answer is an error: `body` is that error as JSON.
+  bool failed = false;
+
+  std::string content_type;
+  std::string body;
+
+  friend bool operator==(const recorded_outcome&,
+                         const recorded_outcome&) = default;
+};
+
+/// A call or event that leaves an entity with its commit, delivered later.
+struct outbox_message {
+  /// Who gets it: `function`, or `service/key/method`.
+  std::string target;
+  std::string content_type;
+  std::string body;
+
+  friend bool operator==(const outbox_message&,
+                         const outbox_message&) = default;
+};
+
+/// One that waits for its delivery.
+struct outbox_row {
+  /// Rises in the order of the commits, from 1; never used twice.
+  uint64_t number = 0;
+  entity_id from;
+  outbox_message message;
+
+  friend bool operator==(const outbox_row&, const outbox_row&) = default;
 };
 
 /// What became of a commit.
 enum class commit_outcome : uint8_t {
   /// Durable.
   done,
-  /// Somebody else has changed the entity; nothing was written.
+  /// The entity has another token or revision, or an outcome of that id is
+  /// there already; nothing was written.
   refused,
   /// Nothing was written; the store does not answer.
   failed,
-  /// Written or not: nobody knows. A `load` that comes later and succeeds
-  /// settles it.
+  /// Written or not: nobody knows. A `claim` that comes later and succeeds
+  /// settles it: what was not written by then never will be.
   unknown,
 };
 
-/// One change of one entity.
+/// What one or several calls in a row did to one entity. All of it is written,
+/// or nothing.
 struct commit_request {
   entity_id entity;
+
+  /// From the claim.
+  fencing_token token;
 
   /// The revision that the change is based on; 0 for a new entity.
   uint64_t base = 0;
 
-  /// The new revision and state.
+  /// The new revision and state; a state that is empty deletes the entity, but
+  /// its revision stays. With `base` as the revision the state is not touched.
   stored_state next;
+
+  std::vector<recorded_outcome> outcomes;
+  std::vector<outbox_message> outbox;
+};
+
+/// Which entities to list.
+struct list_request {
+  std::string service;
+
+  /// Keys that begin so.
+  std::string prefix;
+
+  /// Keys that come after this one, in the order of their bytes; empty: from
+  /// the first.
+  std::string after;
+
+  /// So many at most.
+  size_t limit = 100;
+
+  /// With their states; else those are empty.
+  bool with_states = false;
+};
+
+struct listed_entity {
+  std::string key;
+  stored_state state;
+
+  friend bool operator==(const listed_entity&, const listed_entity&) = default;
 };
 
 /// Durable state of entities. Thread-safe, never blocks: callbacks come from a
 /// thread of the store (or before the function returns), exactly once each, and
-/// do not block it.
+/// do not block it. Commits of one entity are applied in the order in which they
+/// were given. Every function but `commit` fails with `store_unavailable`.
 class state_store {
 public:
   virtual ~state_store() = default;
 
-  using load_callback =
-    std::function<void(expected<std::optional<stored_state>>)>;
+  template <class T>
+  using callback = std::function<void(expected<T>)>;
 
   using commit_callback = std::function<void(commit_outcome)>;
 
-  /// The last committed state of `entity`; nothing if it has none.
-  /// Fails with `store_unavailable`.
-  virtual void load(entity_id entity, load_callback done) = 0;
+  // -- for whoever owns an entity --------------------------------------------
 
-  /// Commits `request` if the entity is still at revision `request.base`.
+  /// Makes `token` the one that commits of `entity` are compared with. Once it
+  /// is answered, no commit with another token is done any more. A claim that
+  /// failed may have had its effect all the same.
+  virtual void claim(entity_id entity, fencing_token token,
+                     callback<claimed_state> done)
+    = 0;
+
+  /// Commits `request` if the entity still has its token and is at its base.
   virtual void commit(commit_request request, commit_callback done) = 0;
+
+  /// The owner goes: what is kept of an entity that was never committed is
+  /// forgotten, if nobody else has claimed it. A hint.
+  virtual void release(entity_id entity, fencing_token token) = 0;
+
+  /// What was recorded of `entity` under `id`, for at least
+  /// `outcome_retention`.
+  virtual void find_outcome(entity_id entity, std::string id,
+                            callback<std::optional<recorded_outcome>> done)
+    = 0;
+
+  /// How long a recorded outcome is kept at least.
+  static constexpr std::chrono::hours outcome_retention{24};
+
+  // -- for everybody ---------------------------------------------------------
+
+  /// The last committed state of `entity`; revision 0 if it has none. Sees
+  /// every commit that was acknowledged before.
+  virtual void load(entity_id entity, callback<stored_state> done) = 0;
+
+  /// Entities that have a state, by key.
+  virtual void list(list_request request,
+                    callback<std::vector<listed_entity>> done)
+    = 0;
+
+  /// Rows of the outbox with numbers above `after`, `limit` at most.
+  virtual void read_outbox(uint64_t after, size_t limit,
+                           callback<std::vector<outbox_row>> done)
+    = 0;
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;
+};
+
+/// Whether this node may serve what it owns.
+class node_lease {
+public:
+  virtual ~node_lease() = default;
+
+  /// Thread-safe, never blocks.
+  virtual bool valid(std::chrono::steady_clock::time_point now) const noexcept
+    = 0;
 };
 
 } // namespace troupe

@@ -4,29 +4,123 @@
 
 namespace troupe {
 
-void memory_store::load(entity_id entity, load_callback done) {
-  std::optional<stored_state> found;
+void memory_store::claim(entity_id entity, fencing_token token,
+                         callback<claimed_state> done) {
+  claimed_state result;
   {
     std::lock_guard guard{mutex_};
-    if (auto i = entities_.find(entity); i != entities_.end())
-      found = i->second;
+    auto& x = entities_[std::move(entity)];
+    result = {x.state, std::exchange(x.token, token)};
   }
-  done(std::move(found));
+  done(std::move(result));
 }
 
 void memory_store::commit(commit_request request, commit_callback done) {
-  done(apply(std::move(request)));
+  commit_outcome outcome;
+  {
+    std::lock_guard guard{mutex_};
+    outcome = apply(std::move(request));
+  }
+  done(outcome);
 }
 
 commit_outcome memory_store::apply(commit_request request) {
-  std::lock_guard guard{mutex_};
   auto i = entities_.find(request.entity);
-  auto revision = i != entities_.end() ? i->second.revision : 0;
-  if (revision != request.base)
+  if (i == entities_.end() || i->second.token != request.token
+      || i->second.state.revision != request.base)
     return commit_outcome::refused;
-  entities_.insert_or_assign(std::move(request.entity),
-                             std::move(request.next));
+  for (auto& x : request.outcomes)
+    if (outcomes_.contains({request.entity, x.id}))
+      return commit_outcome::refused;
+  if (request.next.revision != request.base)
+    i->second.state = std::move(request.next);
+  auto now = std::chrono::steady_clock::now();
+  for (auto& x : request.outcomes) {
+    outcome_id id{request.entity, x.id};
+    outcomes_[id] = {std::move(x), now};
+    by_age_.emplace(now, std::move(id));
+  }
+  for (auto& x : request.outbox) {
+    auto number = ++last_number_;
+    outbox_[number] = {number, request.entity, std::move(x)};
+  }
+  forget_old_outcomes();
   return commit_outcome::done;
+}
+
+void memory_store::forget_old_outcomes() {
+  auto oldest = std::chrono::steady_clock::now() - outcome_retention;
+  while (!by_age_.empty() && by_age_.begin()->first < oldest) {
+    outcomes_.erase(by_age_.begin()->second);
+    by_age_.erase(by_age_.begin());
+  }
+}
+
+void memory_store::release(entity_id entity, fencing_token token) {
+  std::lock_guard guard{mutex_};
+  auto i = entities_.find(entity);
+  if (i != entities_.end() && i->second.token == token
+      && i->second.state.revision == 0)
+    entities_.erase(i);
+}
+
+void memory_store::find_outcome(entity_id entity, std::string id,
+                                callback<std::optional<recorded_outcome>> done) {
+  std::optional<recorded_outcome> result;
+  {
+    std::lock_guard guard{mutex_};
+    auto i = outcomes_.find({std::move(entity), std::move(id)});
+    if (i != outcomes_.end())
+      result = i->second.outcome;
+  }
+  done(std::move(result));
+}
+
+void memory_store::load(entity_id entity, callback<stored_state> done) {
+  stored_state result;
+  {
+    std::lock_guard guard{mutex_};
+    if (auto i = entities_.find(entity); i != entities_.end())
+      result = i->second.state;
+  }
+  done(std::move(result));
+}
+
+void memory_store::list(list_request request,
+                        callback<std::vector<listed_entity>> done) {
+  std::vector<listed_entity> result;
+  {
+    std::lock_guard guard{mutex_};
+    auto begins_with = [&](const entity_id& x) {
+      return x.service == request.service && x.key.starts_with(request.prefix);
+    };
+    auto i = request.after < request.prefix
+               ? entities_.lower_bound({request.service, request.prefix})
+               : entities_.upper_bound({request.service, request.after});
+    for (; i != entities_.end() && begins_with(i->first)
+           && result.size() < request.limit;
+         ++i) {
+      auto& state = i->second.state;
+      if (!state.exists())
+        continue;
+      result.push_back({i->first.key, state});
+      if (!request.with_states)
+        result.back().state.state.clear();
+    }
+  }
+  done(std::move(result));
+}
+
+void memory_store::read_outbox(uint64_t after, size_t limit,
+                               callback<std::vector<outbox_row>> done) {
+  std::vector<outbox_row> result;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto i = outbox_.upper_bound(after);
+         i != outbox_.end() && result.size() < limit; ++i)
+      result.push_back(i->second);
+  }
+  done(std::move(result));
 }
 
 } // namespace troupe

@@ -5,25 +5,59 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 
 #include "actors/core/backends.hpp"
 
 namespace troupe {
 
-/// Calls back before `load` and `commit` return.
+/// Calls back before its functions return.
 class memory_store final : public state_store {
 public:
-  void load(entity_id entity, load_callback done) override;
+  void claim(entity_id entity, fencing_token token,
+             callback<claimed_state> done) override;
 
   void commit(commit_request request, commit_callback done) override;
+
+  void release(entity_id entity, fencing_token token) override;
+
+  void find_outcome(entity_id entity, std::string id,
+                    callback<std::optional<recorded_outcome>> done) override;
+
+  void load(entity_id entity, callback<stored_state> done) override;
+
+  void list(list_request request,
+            callback<std::vector<listed_entity>> done) override;
+
+  void read_outbox(uint64_t after, size_t limit,
+                   callback<std::vector<outbox_row>> done) override;
 
   std::string describe() const override { return "memory:"; }
 
 private:
+  struct row {
+    stored_state state;
+    std::optional<fencing_token> token;
+  };
+
+  struct timed_outcome {
+    recorded_outcome outcome;
+    std::chrono::steady_clock::time_point recorded;
+  };
+
+  using outcome_id = std::pair<entity_id, std::string>;
+
   commit_outcome apply(commit_request request);
 
+  /// Drops outcomes that are older than they need be kept.
+  void forget_old_outcomes();
+
   std::mutex mutex_;
-  std::map<entity_id, stored_state> entities_;
+  std::map<entity_id, row> entities_;
+  std::map<outcome_id, timed_outcome> outcomes_;
+  std::multimap<std::chrono::steady_clock::time_point, outcome_id> by_age_;
+  std::map<uint64_t, outbox_row> outbox_;
+  uint64_t last_number_ = 0;
 };
 
 } // namespace troupe
