@@ -1,5 +1,7 @@
 #include "actors/service/activation.hpp"
 
+#include <random>
+
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
@@ -7,6 +9,16 @@
 #include "actors/service/if_match.hpp"
 
 namespace troupe {
+
+namespace {
+
+fencing_token fresh_token() {
+  std::random_device random;
+  auto word = [&] { return uint64_t{random()} << 32 | random(); };
+  return {word(), word()};
+}
+
+} // namespace
 
 activation::activation(caf::actor_config& cfg, service_target_ptr target,
                        std::string key, activation_record_ptr record)
@@ -78,9 +90,10 @@ void activation::refuse_queue(const error& reason) {
 
 void activation::begin_load(phase why) {
   phase_ = why;
-  target_->store().load(
-    {target_->definition().name, key_},
-    [self = self()](expected<std::optional<stored_state>> found) {
+  token_ = fresh_token();
+  target_->store().claim(
+    {target_->definition().name, key_}, token_,
+    [self = self()](expected<claimed_state> found) {
       self->enqueue(nullptr, caf::make_message_id(),
                     caf::make_message(load_answer{std::move(found)}), nullptr);
     });
@@ -98,7 +111,7 @@ void activation::loaded(load_answer& answer) {
     return;
   }
   try {
-    state_.load(*answer.found);
+    state_.load(answer.found->found);
     phase_ = phase::idle;
   } catch (...) {
     auto why = error::from_exception(std::current_exception()).message();
@@ -214,7 +227,7 @@ void activation::commit_if_changed() {
   phase_ = phase::committing;
   auto base = state_.revision();
   target_->store().commit(
-    {{target_->definition().name, key_}, base, {base + 1, pending_}},
+    {{target_->definition().name, key_}, token_, base, {base + 1, pending_}, {}, {}},
     [self = self()](commit_outcome outcome) {
       self->enqueue(nullptr, caf::make_message_id(),
                     caf::make_message(commit_answer{outcome}), nullptr);
@@ -254,10 +267,10 @@ void activation::settle(load_answer& answer) {
     settle_later(answer.found.error());
     return;
   }
-  auto& there = *answer.found;
-  auto revision = there ? there->revision : 0;
+  auto& there = answer.found->found;
+  auto revision = there.revision;
   auto ours = state_.revision() + 1;
-  if (revision == ours && there->state == pending_)
+  if (revision == ours && there.state == pending_)
     committed_for_sure();
   else if (revision < ours)
     roll_back(

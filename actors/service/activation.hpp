@@ -139,6 +139,7 @@ private:
   std::string key_;
   activation_record_ptr record_;
   entity_state state_;
+  fencing_token token_;
   phase phase_ = phase::vacant;
   std::list<ticket_ptr> queue_; // costs nothing while it is empty
   ticket_ptr current_;

@@ -44,12 +44,9 @@ std::string serialize(const service_object& object) {
 
 } // namespace
 
-void entity_state::load(const std::optional<stored_state>& committed) {
+void entity_state::load(const stored_state& committed) {
   unload();
-  if (committed)
-    make(committed->revision, committed->state);
-  else
-    make(0, {});
+  make(committed.revision, committed.state);
 }
 
 void entity_state::unload() noexcept {
@@ -79,7 +76,7 @@ void entity_state::restore() {
 
 void entity_state::make(uint64_t revision, const std::string& state) {
   auto object = definition_.make();
-  if (revision > 0)
+  if (!state.empty())
     object->load(parse_json(state, defaults::service::state_depth_max));
   // Not the stored text: the class may write the same state in another way.
   snapshot_ = serialize(*object);

@@ -23,10 +23,10 @@ public:
   /// There is an object.
   bool loaded() const noexcept { return object_ != nullptr; }
 
-  /// Takes what the store has; nothing makes a new entity.
+  /// Takes what the store has; an empty state makes a new entity.
   /// @throws std::exception if it does not fit the class; then nothing is
   /// loaded
-  void load(const std::optional<stored_state>& committed);
+  void load(const stored_state& committed);
 
   /// Forgets all.
   void unload() noexcept;

@@ -19,7 +19,7 @@ struct entity_message {
 
 /// store -> activation: what it has of the entity.
 struct load_answer {
-  expected<std::optional<stored_state>> found;
+  expected<claimed_state> found;
 };
 
 /// store -> activation: what became of the commit.
