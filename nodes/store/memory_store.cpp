@@ -64,8 +64,9 @@ void memory_store::release(entity_id entity, fencing_token token) {
     entities_.erase(i);
 }
 
-void memory_store::find_outcome(entity_id entity, std::string id,
-                                callback<std::optional<recorded_outcome>> done) {
+void memory_store::find_outcome(
+  entity_id entity, std::string id,
+  callback<std::optional<recorded_outcome>> done) {
   std::optional<recorded_outcome> result;
   {
     std::lock_guard guard{mutex_};
