@@ -20,6 +20,7 @@ SQLite::Database open_connection(const std::filesystem::path& file,
   SQLite::Database db{file.string(), flags,
                       static_cast<int>(options.busy_timeout.count())};
   db.exec("PRAGMA synchronous=FULL");
+  db.execAndGet("PRAGMA wal_autocheckpoint=0"); // sqlite_checkpointer does it
   if (options.pages_max > 0)
     db.execAndGet("PRAGMA max_page_count=" + std::to_string(options.pages_max));
   return db;

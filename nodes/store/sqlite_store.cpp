@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_reader.hpp"
 #include "nodes/store/sqlite_writer.hpp"
@@ -27,23 +28,27 @@ bool is_too_long(const commit_request& x) {
 
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-  : folder_(folder) {
+  : folder_(folder, options.use) {
   auto file = folder_.path() / "data.db";
   try {
     writer_ = std::make_unique<sqlite_writer>(file, options);
     reader_ = std::make_unique<sqlite_reader>(file, options);
-    writer_->forget_uncommitted();
+    checkpointer_ = std::make_unique<sqlite_checkpointer>(file, options);
+    if (options.use == folder_use::alone)
+      writer_->forget_uncommitted();
   } catch (const SQLite::Exception& e) {
     refuse_file(file, std::string{"cannot be used: "} + e.what());
   }
   folder_.sync();
-  writer_->start();
+  checkpointer_->start();
+  writer_->start(*checkpointer_);
   reader_->start();
 }
 
 sqlite_store::~sqlite_store() {
   reader_.reset(); // its last questions may still ask the writer
   writer_.reset();
+  checkpointer_.reset();
 }
 
 // -- what is written ---------------------------------------------------------

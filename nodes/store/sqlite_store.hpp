@@ -1,5 +1,6 @@
-// Durable state in one file of this machine: a thread that writes, and one that
-// reads (sqlite_writer.hpp, sqlite_reader.hpp).
+// Durable state in one file of this machine: a thread that writes, one that
+// reads, and one that copies the log into the file (sqlite_writer.hpp,
+// sqlite_reader.hpp, sqlite_checkpointer.hpp).
 //
 // A folder holds:
 //   lock      held by the node that has the folder
@@ -26,6 +27,7 @@
 
 namespace troupe {
 
+class sqlite_checkpointer;
 class sqlite_reader;
 class sqlite_writer;
 
@@ -64,6 +66,7 @@ private:
   void ask(callback<T> done, Query query);
 
   store_folder folder_;
+  std::unique_ptr<sqlite_checkpointer> checkpointer_;
   std::unique_ptr<sqlite_writer> writer_;
   std::unique_ptr<sqlite_reader> reader_;
 };

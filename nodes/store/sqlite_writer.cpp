@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_query.hpp"
 #include "nodes/store/sqlite_schema.hpp"
@@ -28,6 +29,9 @@ SQLite::Database prepare(const std::filesystem::path& file,
   auto mode = db.execAndGet("PRAGMA journal_mode=WAL").getString();
   if (mode != "wal")
     refuse_file(file, "cannot have a write-ahead log");
+  // What it grew to beyond its limit goes back to the disk.
+  auto bytes = int64_t{options.log_pages_max} * read_pragma(db, "page_size");
+  db.execAndGet("PRAGMA journal_size_limit=" + std::to_string(bytes));
   return db;
 }
 
@@ -76,7 +80,9 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
     remove_outcomes_(db_, "DELETE FROM outcome WHERE number <= ?1"),
     add_outbox_(db_, "INSERT INTO outbox (service, key, target, content_type, "
                      "body) VALUES (?1, ?2, ?3, ?4, ?5)"),
-    now_(options.now), queue_(options.queue),
+    now_(options.now), log_pages_max_(options.log_pages_max),
+    next_bound_pages_(options.log_pages_max),
+    bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
     requests_per_commit_(options.requests_per_commit) {}
 
 sqlite_writer::~sqlite_writer() {
@@ -89,7 +95,9 @@ void sqlite_writer::forget_uncommitted() {
   db_.exec("DELETE FROM entity INDEXED BY uncommitted WHERE revision = 0");
 }
 
-void sqlite_writer::start() {
+void sqlite_writer::start(sqlite_checkpointer& checkpointer) {
+  checkpointer_ = &checkpointer;
+  sqlite3_wal_hook(db_.getHandle(), log_has_grown, this);
   thread_ = std::thread{[this] { work(); }};
 }
 
@@ -100,6 +108,7 @@ void sqlite_writer::work() {
     write();
     answer_all();
     group_.clear();
+    bound_log();
   }
 }
 
@@ -277,6 +286,26 @@ void sqlite_writer::add_outbox(const commit_request& x) {
     bind_bytes(add_outbox_, 5, message.body);
     change(db_, add_outbox_);
   }
+}
+
+// -- the log -----------------------------------------------------------------
+
+int sqlite_writer::log_has_grown(void* self, sqlite3*, const char*, int pages) {
+  static_cast<sqlite_writer*>(self)->log_pages_ = static_cast<uint32_t>(pages);
+  return SQLITE_OK;
+}
+
+void sqlite_writer::bound_log() {
+  if (log_pages_ < log_pages_max_) {
+    next_bound_pages_ = log_pages_max_;
+    checkpointer_->log_has(log_pages_);
+    return;
+  }
+  if (log_pages_ < next_bound_pages_)
+    return;
+  checkpointer_->copy_log();
+  // A reader that keeps an old snapshot holds it back: try again after a while.
+  next_bound_pages_ = log_pages_ + bound_step_pages_;
 }
 
 // -- what is old -------------------------------------------------------------

@@ -18,7 +18,11 @@
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_options.hpp"
 
+struct sqlite3;
+
 namespace troupe {
+
+class sqlite_checkpointer;
 
 class sqlite_writer {
 public:
@@ -58,7 +62,8 @@ public:
   /// committed. Only for who is alone with the file. Before `start`.
   void forget_uncommitted();
 
-  void start();
+  /// Pages are given to `checkpointer`, which outlives this.
+  void start(sqlite_checkpointer& checkpointer);
 
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
@@ -106,6 +111,12 @@ private:
 
   int64_t now_ms() const;
 
+  /// Called by SQLite after each commit.
+  static int log_has_grown(void* self, sqlite3*, const char*, int pages);
+
+  /// Lets the log begin anew before it grows past its limit.
+  void bound_log();
+
   void fail_all(commit_outcome outcome);
   commit_outcome after_failed_commit(int code);
 
@@ -132,6 +143,11 @@ private:
   SQLite::Statement add_outbox_;
   std::function<std::chrono::system_clock::time_point()> now_;
   int64_t next_removal_ms_ = 0;
+  uint32_t log_pages_ = 0;
+  uint32_t log_pages_max_;
+  uint32_t next_bound_pages_;
+  uint32_t bound_step_pages_;
+  sqlite_checkpointer* checkpointer_ = nullptr;
   std::vector<job> group_;
   std::vector<answer> answers_;
   std::vector<bool> left_out_;
