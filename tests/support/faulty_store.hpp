@@ -33,32 +33,32 @@ struct fault_plan {
   /// Of commits:
 
   /// Nothing is written, and it says so.
-  unsigned failed = 20;
+  unsigned failed = 30;
   /// Nothing is written, and nobody is told.
-  unsigned lost = 15;
+  unsigned lost = 30;
   /// It is written, and nobody is told.
-  unsigned untold = 15;
+  unsigned untold = 30;
   /// Nobody is told, and it is written later, if nobody has claimed the entity
   /// by then.
-  unsigned late = 15;
+  unsigned late = 30;
   /// Nothing can be written for a while.
   unsigned full_disk = 5;
   /// Somebody else claims the entity right before, and may change it.
-  unsigned overtaken = 10;
+  unsigned overtaken = 20;
 
   /// Of claims:
 
   /// Without effect.
-  unsigned claim_failed = 50;
+  unsigned claim_failed = 80;
   /// With it.
-  unsigned claim_untold = 50;
+  unsigned claim_untold = 80;
 
   /// Of all:
 
   /// It takes long.
-  unsigned slow = 10;
+  unsigned slow = 20;
   /// While nothing else happens, somebody else claims an entity.
-  unsigned claimed_away = 2;
+  unsigned claimed_away = 3;
 };
 
 /// For one thread. The store beneath calls back before its functions return.
