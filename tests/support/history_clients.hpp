@@ -124,7 +124,7 @@ public:
     uint64_t seen = 0;
     while (auto place = where_.newer(seen)) {
       seen = place->generation;
-      while (!where_.closed() && call(place->port))
+      while ((!where_.closed() || unfinished()) && call(place->port))
         where_.count();
       connection_.reset();
     }
@@ -141,6 +141,9 @@ protected:
 
   /// One operation; false if there is no node.
   virtual bool call(uint16_t port) = 0;
+
+  /// It has something to bring to its end before it ends itself.
+  virtual bool unfinished() const { return false; }
 
   std::pair<sent, test::http_answer> ask(uint16_t port, const std::string& path,
                                          const std::string& body,
