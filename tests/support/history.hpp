@@ -1,0 +1,181 @@
+// What concurrent clients asked an object for and were answered, as it happened:
+// what the linearizability checker judges. An operation ends in one of three
+// ways, and an error's `effect` says in which:
+//
+//   completed  there is a result
+//   failed     effect `none` or `ran`: it changed nothing, so it is left out
+//   unknown    it may have taken effect, or may yet
+//
+// so that an effect that is not what happened shows as a violation.
+
+#pragma once
+
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <mutex>
+#include <random>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "tests/support/linearizability.hpp"
+
+namespace troupe::testing {
+
+struct history_counts {
+  size_t operations = 0;
+  size_t completed = 0;
+  size_t failed = 0;
+
+  /// Not one is taken out of it when its fate is settled.
+  size_t unknown = 0;
+
+  double unknown_percent() const {
+    return operations == 0 ? 0.0 : 100.0 * unknown / operations;
+  }
+
+  history_counts& operator+=(const history_counts& x) {
+    operations += x.operations;
+    completed += x.completed;
+    failed += x.failed;
+    unknown += x.unknown;
+    return *this;
+  }
+};
+
+inline std::ostream& operator<<(std::ostream& out, const history_counts& x) {
+  return out << x.operations << " operations: " << x.completed << " completed, "
+             << x.failed << " failed, " << x.unknown << " unknown ("
+             << x.unknown_percent() << " %)";
+}
+
+/// Thread-safe.
+template <class Spec>
+class history {
+public:
+  using id = size_t;
+
+  /// To be called before the operation can have any effect.
+  id begin(uint32_t client, std::string key, typename Spec::call call) {
+    std::lock_guard guard{mutex_};
+    ++counts_.operations;
+    records_.push_back({std::move(key),
+                        {client, std::move(call), std::nullopt, ++time_, never},
+                        status::running});
+    return records_.size() - 1;
+  }
+
+  void completed(id x, typename Spec::result seen) {
+    std::lock_guard guard{mutex_};
+    ++counts_.completed;
+    auto& record = end(x, status::completed);
+    record.what.result = std::move(seen);
+    record.what.returned = ++time_;
+  }
+
+  void failed(id x) {
+    std::lock_guard guard{mutex_};
+    ++counts_.failed;
+    end(x, status::failed);
+  }
+
+  void unknown(id x) {
+    std::lock_guard guard{mutex_};
+    ++counts_.unknown;
+    end(x, status::unknown);
+  }
+
+  /// By an error's `effect`.
+  void failed(id x, std::string_view effect) {
+    if (effect == "none" || effect == "ran")
+      failed(x);
+    else
+      unknown(x);
+  }
+
+  /// Whatever could still bring an operation about that is unknown by now is
+  /// gone: those took effect by now, or never will.
+  void close_unknown() {
+    std::lock_guard guard{mutex_};
+    ++time_;
+    for (; closed_ < records_.size(); ++closed_) {
+      auto& x = records_[closed_];
+      EXPECT_NE(x.how, status::running) << text_of(x.what);
+      if (x.how == status::unknown)
+        x.what.returned = time_;
+    }
+  }
+
+  history_counts counts() const {
+    std::lock_guard guard{mutex_};
+    return counts_;
+  }
+
+  /// What the checker takes; an operation that still runs is an open one.
+  std::map<std::string, std::vector<operation<Spec>>> by_key() const {
+    std::lock_guard guard{mutex_};
+    std::map<std::string, std::vector<operation<Spec>>> result;
+    for (auto& x : records_)
+      if (x.how != status::failed)
+        result[x.key].push_back(x.what);
+    return result;
+  }
+
+private:
+  enum class status : uint8_t { running, completed, failed, unknown };
+
+  struct record {
+    std::string key;
+    operation<Spec> what;
+    status how;
+  };
+
+  record& end(id x, status how) {
+    auto& result = records_.at(x);
+    EXPECT_EQ(result.how, status::running)
+      << "ended twice: " << text_of(result.what);
+    result.how = how;
+    return result;
+  }
+
+  mutable std::mutex mutex_;
+  std::vector<record> records_;
+  size_t closed_ = 0; // those before are closed
+  uint64_t time_ = 0;
+  history_counts counts_;
+};
+
+/// Whether the history of each key is linearizable, and why not. Undecided is
+/// no success.
+template <class Spec>
+::testing::AssertionResult is_linearizable(const history<Spec>& x) {
+  for (auto& [key, operations] : x.by_key()) {
+    auto result = check_linearizable(operations);
+    if (result.what != verdict::linearizable)
+      return ::testing::AssertionFailure()
+             << "the history of '" << key << "' is " << result.what << ": "
+             << result.explanation;
+  }
+  return ::testing::AssertionSuccess();
+}
+
+// -- how long and with which chances -----------------------------------------
+
+/// A number from the environment, or `otherwise`.
+inline uint64_t number_from_environment(const char* name, uint64_t otherwise) {
+  const auto* given = std::getenv(name);
+  return given != nullptr ? std::strtoull(given, nullptr, 10) : otherwise;
+}
+
+/// A new seed, or TROUPE_SEED to repeat a failure; printed.
+inline uint64_t history_seed() {
+  auto seed = number_from_environment("TROUPE_SEED", std::random_device{}());
+  std::cout << "TROUPE_SEED=" << seed << '\n';
+  return seed;
+}
+
+} // namespace troupe::testing
