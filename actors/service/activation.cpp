@@ -622,26 +622,27 @@ void activation::lose(const stored_state& there) {
 
 void activation::settle_later(const error& reason) {
   auto delay = defaults::service::settle_delay;
-  auto& gate = work_->gate;
-  auto position = gate.commit_position();
   auto next_look = now() + delay;
+  auto& gate = work_->gate;
+  // Also what came after the commit: if that was done, it will be committed.
   gate.drop_if(
     [&](const gated_output& x) {
       return x.answer && x.answer->call().deadline <= next_look;
     },
     [&](gated_output x) {
-      if (x.saw <= position)
-        fail(x, {errc::outcome_unknown,
-                 "whether the state was committed could not be found out: "
-                   + reason.message()});
-      else
-        fail(x, not_committed());
+      fail(x, {errc::outcome_unknown,
+               "whether the state was committed could not be found out: "
+                 + reason.message()});
       x.answer->finish(context());
     });
-  if (gate.empty() && !work_->current)
-    invalidate(not_committed());
-  else
+  auto& current = work_->current;
+  auto somebody_waits
+    = gate.holds_answers()
+      || (current && current->call().deadline > next_look);
+  if (somebody_waits)
     delayed_send(this, delay, atom::tick::value);
+  else
+    invalidate(not_committed());
 }
 
 // -- call_host ---------------------------------------------------------------
