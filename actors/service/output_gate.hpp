@@ -78,8 +78,9 @@ public:
   bool empty() const noexcept { return held_.empty(); }
 
   bool holds_answers() const noexcept {
-    return std::any_of(held_.begin(), held_.end(),
-                       [](const gated_output& x) { return x.answer != nullptr; });
+    return std::any_of(held_.begin(), held_.end(), [](const gated_output& x) {
+      return x.answer != nullptr;
+    });
   }
 
   void hold(gated_output x) { held_.push_back(std::move(x)); }
