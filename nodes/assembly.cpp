@@ -89,6 +89,8 @@ assembly::assembly(assembly_options options, std::unique_ptr<state_store> store,
     deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
                                             !options_.virtual_time},
     settle_(std::move(settle)) {
+  if (!options_.service.budget)
+    options_.service.budget = std::make_shared<activation_budget>();
   start_root();
 }
 

@@ -51,7 +51,7 @@ private:
     auto call =
       caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
     call->entity = std::make_unique<entity_call>(
-      entity_call{i->second->name, key_, entry->name, {}});
+      entity_call{i->second->name, key_, entry->name});
     blocking_port waiter;
     call->port = &waiter;
     port_.prepare(*call, **target, timeout_);

@@ -137,7 +137,7 @@ private:
     auto call =
       caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
     call->entity = std::make_unique<entity_call>(
-      entity_call{service->name, std::move(key), entry->name, {}});
+      entity_call{service->name, std::move(key), entry->name});
     return outcome<R>(*call, run(call, service->name));
   }
 

@@ -181,8 +181,7 @@ public:
   /// is answered, no commit with another token is done any more. A claim that
   /// failed may have had its effect all the same.
   virtual void claim(entity_id entity, fencing_token token,
-                     callback<claimed_state> done)
-    = 0;
+                     callback<claimed_state> done) = 0;
 
   /// Commits `request` if the entity still has its token and is at its base.
   virtual void commit(commit_request request, commit_callback done) = 0;
@@ -194,8 +193,7 @@ public:
   /// What was recorded of `entity` under `id`, for at least
   /// `outcome_retention`.
   virtual void find_outcome(entity_id entity, std::string id,
-                            callback<std::optional<recorded_outcome>> done)
-    = 0;
+                            callback<std::optional<recorded_outcome>> done) = 0;
 
   /// How long a recorded outcome is kept at least.
   static constexpr std::chrono::hours outcome_retention{24};
@@ -208,13 +206,11 @@ public:
 
   /// Entities that have a state, by key.
   virtual void list(list_request request,
-                    callback<std::vector<listed_entity>> done)
-    = 0;
+                    callback<std::vector<listed_entity>> done) = 0;
 
   /// Rows of the outbox with numbers above `after`, `limit` at most.
   virtual void read_outbox(uint64_t after, size_t limit,
-                           callback<std::vector<outbox_row>> done)
-    = 0;
+                           callback<std::vector<outbox_row>> done) = 0;
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;
@@ -226,8 +222,8 @@ public:
   virtual ~node_lease() = default;
 
   /// Thread-safe, never blocks.
-  virtual bool valid(std::chrono::steady_clock::time_point now) const noexcept
-    = 0;
+  virtual bool
+  valid(std::chrono::steady_clock::time_point now) const noexcept = 0;
 };
 
 } // namespace troupe

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -36,19 +37,53 @@ struct invocation_id {
   uint64_t low = 0;
 
   friend bool operator==(const invocation_id&, const invocation_id&) = default;
+
+  friend auto operator<=>(const invocation_id&, const invocation_id&) = default;
 };
 
 /// 32 hexadecimal digits.
 std::string to_string(const invocation_id& id);
 
+/// What an entity is asked to do.
+enum class entity_operation : uint8_t {
+  /// Run a method.
+  call,
+  /// Take the arguments, JSON, for its state.
+  replace,
+  /// Be gone: its state, not its revision.
+  erase,
+};
+
 /// Where a call goes that is for an entity rather than for a function.
 struct entity_call {
   std::string service;
   std::string key;
-  std::string method;
+
+  /// Empty unless a method is to run.
+  std::string method{};
 
   /// The revisions of `If-Match`, `*` for any that exists; empty: no condition.
-  std::string if_match;
+  std::string if_match{};
+
+  /// Repeats with the same key get the answer of the first; empty: each call is
+  /// a new one.
+  std::string idempotency_key{};
+
+  entity_operation operation = entity_operation::call;
+
+  /// The schema of the state that replaces; 0: the newest.
+  uint32_t schema = 0;
+};
+
+/// Who began a chain of calls, and when: the older one goes first when two
+/// chains meet.
+struct call_root {
+  time_point began;
+  invocation_id id;
+
+  friend bool operator==(const call_root&, const call_root&) = default;
+
+  friend auto operator<=>(const call_root&, const call_root&) = default;
 };
 
 /// The entities that wait for a call, the innermost first. A call into one of
@@ -60,6 +95,9 @@ struct call_path {
 
   /// How many there are, this one included.
   uint32_t depth = 1;
+
+  /// The call that the outermost of them serves.
+  call_root root;
 };
 
 /// Gets answered invocations back.
@@ -131,6 +169,9 @@ public:
   /// `fail` was called.
   bool has_failed() const noexcept { return failure_ != nullptr; }
 
+  /// The error that it will be answered with; null if with a result.
+  const error* pending_failure() const noexcept { return failure_.get(); }
+
   /// If the caller's typed arguments and result are of exactly this signature
   /// (`R(As...)`, decayed): the `typed_call<R(As...)>`; else null.
   virtual void* typed(const std::type_info& signature) noexcept;
@@ -138,12 +179,23 @@ public:
   /// The arguments as bytes. May be called once.
   virtual payload take_arguments() = 0;
 
+  /// The same, without taking them. @pre nobody took them
+  virtual payload copy_arguments() const = 0;
+
   /// Sets the result from bytes.
   /// @throws error_exception if they do not fit what the caller expects
   virtual void set_result(payload bytes) = 0;
 
+  /// The result as bytes. @pre it was set
+  virtual payload copy_result() const = 0;
+
   /// The revision of the entity's state that the answer saw.
   std::optional<uint64_t> revision;
+
+  /// Who began the chain of calls that this one is a part of.
+  call_root root() const noexcept {
+    return path ? path->root : call_root{submitted, id};
+  }
 
   // -- for the caller --------------------------------------------------------
 
@@ -194,7 +246,11 @@ public:
 
   payload take_arguments() override { return std::move(arguments_); }
 
+  payload copy_arguments() const override { return arguments_; }
+
   void set_result(payload bytes) override { result_ = std::move(bytes); }
+
+  payload copy_result() const override { return result_; }
 
   /// @pre answered without an error
   payload& result() noexcept { return result_; }

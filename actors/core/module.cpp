@@ -119,6 +119,18 @@ module::add_exposed(std::string name, actor_factory spawn,
   return limits_builder{exposed_.back()->limits};
 }
 
+void detail::check_upgrade(const service_definition& service, uint32_t from,
+                           bool has_code) {
+  if (!has_code)
+    throw std::invalid_argument("an upgrade of '" + service.name
+                                + "' has no code");
+  if (from != service.schema())
+    throw std::invalid_argument("the next upgrade of '" + service.name
+                                + "' is from schema "
+                                + std::to_string(service.schema())
+                                + ", not from " + std::to_string(from));
+}
+
 void detail::check_method(const service_definition& service,
                           const std::string& name) {
   if (!is_valid_name(name))

@@ -57,6 +57,15 @@ private:
 };
 
 /// Adds methods to a service.
+namespace detail {
+
+/// @throws std::invalid_argument if the next upgrade of `service` is not one
+/// from schema `from`
+void check_upgrade(const service_definition& service, uint32_t from,
+                   bool has_code);
+
+} // namespace detail
+
 template <class S>
 class service_builder {
 public:
@@ -67,6 +76,17 @@ public:
   /// @throws std::invalid_argument if the name is not valid or taken
   template <class Pointer>
   service_builder& method(std::string name, Pointer pointer);
+
+  /// The state's shape has changed: `f(json& state)` turns a stored state of
+  /// schema `from` into one of `from + 1`. The first schema is 1, and each
+  /// upgrade raises the service's own by one, so they are given in order. A
+  /// state is upgraded when it is loaded, and stored anew with the next change.
+  /// @throws std::invalid_argument if `from` is not the newest schema so far
+  service_builder& upgrade(uint32_t from, std::function<void(json&)> f) {
+    detail::check_upgrade(definition_, from, f != nullptr);
+    definition_.upgrades.push_back(std::move(f));
+    return *this;
+  }
 
   service_builder& timeout(std::chrono::milliseconds longest) {
     definition_.timeout = longest;

@@ -59,6 +59,14 @@ public:
   std::function<std::unique_ptr<service_object>()> make;
   std::vector<method_definition> methods;
 
+  /// Turns a state of schema i + 1 into one of schema i + 2.
+  std::vector<std::function<void(json&)>> upgrades;
+
+  /// The schema of the states that the class reads and writes.
+  uint32_t schema() const noexcept {
+    return static_cast<uint32_t>(upgrades.size()) + 1;
+  }
+
   /// The longest deadline that a call gets, and the one it gets unasked.
   std::chrono::milliseconds timeout = defaults::service::timeout;
 
@@ -161,7 +169,7 @@ private:
     auto nested =
       detail::make_nested(self_, signature, std::forward<Us>(xs)...);
     nested->entity = std::make_unique<entity_call>(
-      entity_call{service->name, key_, entry->name, {}});
+      entity_call{service->name, key_, entry->name});
     return detail::call_awaiter<R, As...>{self_, service->name,
                                           std::move(nested)};
   }

@@ -46,6 +46,28 @@ public:
     return encode_arguments(call_.arguments);
   }
 
+  payload copy_arguments() const override {
+    if constexpr (std::is_copy_constructible_v<std::tuple<As...>>) {
+      auto copy = call_.arguments;
+      return encode_arguments(copy);
+    } else {
+      throw error_exception{
+        {errc::bad_request, "these arguments cannot be copied"}};
+    }
+  }
+
+  payload copy_result() const override {
+    if constexpr (std::is_void_v<R>) {
+      return {"null", {}};
+    } else if constexpr (std::is_copy_constructible_v<R>) {
+      auto copy = *call_.result;
+      return encode_result(copy);
+    } else {
+      throw error_exception{
+        {errc::bad_request, effect::ran, "the result cannot be copied"}};
+    }
+  }
+
   void set_result(payload bytes) override {
     if constexpr (std::is_void_v<R>)
       call_.result.emplace();

@@ -12,223 +12,503 @@ namespace troupe {
 
 namespace {
 
+/// A generator a thread, each with a seed of the system's.
 fencing_token fresh_token() {
-  std::random_device random;
-  auto word = [&] { return uint64_t{random()} << 32 | random(); };
-  return {word(), word()};
+  thread_local std::mt19937_64 random = [] {
+    std::random_device device;
+    std::seed_seq seed{device(), device(), device(), device(),
+                       device(), device(), device(), device()};
+    return std::mt19937_64{seed};
+  }();
+  return {random(), random()};
+}
+
+error not_committed() {
+  return error{errc::store_unavailable, "the state was not committed"}
+    .retry_after(1);
+}
+
+error taken_over() {
+  return {errc::not_owner, "somebody else has claimed the entity"};
+}
+
+error lease_is_over() {
+  return {errc::not_owner, "the node's lease is over"};
 }
 
 } // namespace
 
 activation::activation(caf::actor_config& cfg, service_target_ptr target,
-                       std::string key, activation_record_ptr record)
-  : caf::event_based_actor(cfg), target_(std::move(target)),
-    key_(std::move(key)), record_(std::move(record)),
-    state_(target_->definition()), routes_(target_->environment().routes) {}
+                       std::string entity_key)
+  : caf::event_based_actor(cfg), activation_slot(std::move(entity_key), ctrl()),
+    target_(std::move(target)) {}
 
 activation::~activation() = default;
 
 caf::behavior activation::make_behavior() {
   return {
-    [this](entity_message& msg) {
-      queue_.push_back(std::move(msg.call));
-      pump();
-    },
-    [this](load_answer& msg) { loaded(msg); },
+    [this](entity_message& msg) { receive(std::move(msg.call)); },
     [this](commit_answer& msg) { committed(msg.outcome); },
+    [this](claim_answer& msg) { claimed(msg); },
+    [this](outcome_answer& msg) { looked_up(msg); },
     [this](atom::resume, uint64_t wait) { go_on(wait); },
-    [this](atom::tick) { begin_load(phase::settling); },
+    [this](atom::tick) { claim(phase::settling); },
     [this](atom::wake) { sweep(); },
   };
 }
 
 void activation::on_exit() {
-  record_->gone.store(true);
-  record_->method.store(nullptr);
-  if (method_)
-    target_->left_method((now() - began_).count(), true);
-  // Frames first: they refer to the call.
-  task_ = {};
-  view_.reset();
-  // Their tickets answer.
-  current_ = nullptr;
-  queue_.clear();
-  target_->activations.fetch_sub(1);
+  gone.store(true);
+  method.store(nullptr);
+  if (work_ && work_->current && work_->current->method)
+    target_->left_method((now() - work_->current->began).count(), true);
+  if (state_.loaded() && state_.revision() == 0)
+    target_->store().release({definition().name, key}, token_);
+  // The tickets answer.
+  work_ = nullptr;
+}
+
+bool activation::run_here(ticket_ptr& call, lender& thread) {
+  if (!mailbox().try_unblock())
+    return false;
+  context(&thread);
+  receive(std::move(call));
+  // From here on another thread may run this actor, and end it.
+  context(nullptr);
+  if (!mailbox().try_block()) {
+    intrusive_ptr_add_ref(ctrl());
+    thread.exec_later(this);
+  }
+  return true;
 }
 
 // -- the queue ---------------------------------------------------------------
 
+activation::work& activation::at_work() {
+  if (!work_)
+    work_ = std::make_unique<work>();
+  return *work_;
+}
+
+void activation::receive(ticket_ptr call) {
+  auto& x = at_work();
+  std::optional<call_root> holder;
+  if (x.current && call->call().path)
+    holder = x.current->call().root();
+  if (x.waiting.add(call, holder))
+    pump();
+  else
+    call->finish({errc::busy_retry, definition().name + "/" + key
+                                      + " serves a call that began earlier"},
+                 context());
+}
+
 void activation::pump() {
-  while (!queue_.empty()
-         && (phase_ == phase::idle || phase_ == phase::vacant)) {
-    if (phase_ == phase::vacant) {
-      begin_load(phase::loading);
-      return;
+  auto& x = at_work();
+  while (!x.current && !x.waiting.empty()) {
+    if (phase_ == phase::vacant)
+      claim(phase::claiming);
+    if (phase_ != phase::ready)
+      break;
+    if (!state_.loaded()) {
+      // Its class could not read it: the store decides, once all is durable.
+      if (!x.gate.clean())
+        break;
+      phase_ = phase::vacant;
+      continue;
     }
-    auto next = std::move(queue_.front());
-    queue_.pop_front();
-    begin(std::move(next));
+    begin(x.waiting.next());
   }
+  if (phase_ == phase::ready && x.gate.wants_commit())
+    commit();
+  rest();
 }
 
 void activation::sweep() {
-  std::erase_if(queue_, [this](ticket_ptr& x) {
-    if (x->call().wanted())
-      return false;
+  if (!work_)
+    return;
+  for (auto& x : work_->waiting.take_if(false))
     x->finish(context());
-    return true;
-  });
 }
 
-void activation::refuse_queue(const error& reason) {
-  auto refused = std::exchange(queue_, {});
-  for (auto& x : refused)
+void activation::refuse_waiting(const error& reason) {
+  for (auto& x : at_work().waiting.take_if(true))
     x->finish(reason, context());
 }
 
-// -- loading -----------------------------------------------------------------
+void activation::rest() {
+  auto& x = *work_;
+  if (!x.current && x.waiting.empty() && x.gate.empty() && x.gate.clean()
+      && !x.gate.committing() && phase_ != phase::settling)
+    work_ = nullptr;
+}
 
-void activation::begin_load(phase why) {
+// -- claims ------------------------------------------------------------------
+
+void activation::claim(phase why) {
   phase_ = why;
   token_ = fresh_token();
   target_->store().claim(
-    {target_->definition().name, key_}, token_,
+    {definition().name, key}, token_,
     [self = self()](expected<claimed_state> found) {
       self->enqueue(nullptr, caf::make_message_id(),
-                    caf::make_message(load_answer{std::move(found)}), nullptr);
+                    caf::make_message(claim_answer{std::move(found)}), nullptr);
     });
 }
 
-void activation::loaded(load_answer& answer) {
+void activation::claimed(claim_answer& answer) {
   if (phase_ == phase::settling) {
     settle(answer);
     pump();
     return;
   }
   phase_ = phase::vacant;
-  if (!answer.found) {
-    refuse_queue(answer.found.error());
-    return;
-  }
-  try {
-    state_.load(answer.found->found);
-    phase_ = phase::idle;
-  } catch (...) {
-    auto why = error::from_exception(std::current_exception()).message();
-    refuse_queue({errc::internal_error, effect::none,
-                  "the stored state of " + target_->definition().name + "/"
-                    + key_ + " does not fit its class: " + why});
-  }
+  if (answer.found)
+    load(answer.found->found);
+  else
+    refuse_waiting(answer.found.error());
   pump();
+}
+
+void activation::load(const stored_state& found) {
+  try {
+    state_.load(definition(), found);
+    base_ = found.revision;
+    phase_ = phase::ready;
+  } catch (const std::exception& e) {
+    auto known = dynamic_cast<const error_exception*>(&e);
+    if (known && known->reason() == errc::not_implemented)
+      return refuse_waiting(known->reason());
+    refuse_waiting({errc::internal_error, effect::none,
+                    "the stored state of " + definition().name + "/" + key
+                      + " does not fit its class: " + e.what()});
+  }
 }
 
 // -- one call ----------------------------------------------------------------
 
 void activation::begin(ticket_ptr next) {
-  current_ = std::move(next);
-  if (!current_->start()) {
-    std::exchange(current_, nullptr)->finish(context());
+  auto& call = next->call();
+  if (!next->start()) {
+    next->finish(context());
     return;
   }
-  if (now() >= current_->call().deadline) {
+  auto time = now();
+  if (time >= call.deadline) {
     target_->count_late();
-    answer({errc::deadline_exceeded, "the deadline passed in the queue"});
+    next->finish({errc::deadline_exceeded, "the deadline passed in the queue"},
+                 context());
     return;
   }
-  if (auto reason = refuse(*current_->call().entity)) {
-    answer(std::move(*reason));
+  if (!target_->lease_valid(time)) {
+    next->finish(lease_is_over(), context());
     return;
   }
-  run();
+  auto& x = at_work().current.emplace(std::move(next));
+  x.began = time;
+  if (call.entity->idempotency_key.empty() || !replay())
+    serve();
 }
 
-std::optional<error> activation::refuse(const entity_call& call) {
-  auto& service = target_->definition();
-  method_ = service.find(call.method);
-  if (!method_)
-    return error{errc::not_found, "the service '" + service.name
-                                    + "' has no method '" + call.method + "'"};
+bool activation::replay() {
+  auto& x = *work_->current;
+  auto& to = *x.call().entity;
+  if (auto code = definition().find(to.method); code && code->is_const)
+    return false;
+  try {
+    x.fingerprint = call_fingerprint(x.call());
+  } catch (...) {
+    refuse(error::from_exception(std::current_exception()));
+    return true;
+  }
+  if (auto first = work_->outcomes.find(to.idempotency_key)) {
+    replay_outcome(x.call(), x.fingerprint, *first);
+    answer();
+    return true;
+  }
+  x.lookup = look_up(to.idempotency_key);
+  return true;
+}
+
+uint64_t activation::look_up(const std::string& id) {
+  auto lookup = ++last_lookup_;
+  target_->store().find_outcome(
+    {definition().name, key}, id,
+    [self = self(), lookup](expected<std::optional<recorded_outcome>> found) {
+      self->enqueue(nullptr, caf::make_message_id(),
+                    caf::make_message(outcome_answer{lookup, std::move(found)}),
+                    nullptr);
+    });
+  return lookup;
+}
+
+void activation::looked_up(outcome_answer& answer) {
+  if (!work_)
+    return;
+  auto& current = work_->current;
+  if (current && current->lookup == answer.lookup)
+    know_if_repeat(answer.found);
+  else if (phase_ == phase::settling && answer.lookup == work_->lookup)
+    know_if_written(answer.found);
+  pump();
+}
+
+void activation::know_if_repeat(
+  const expected<std::optional<recorded_outcome>>& found) {
+  auto& x = *work_->current;
+  if (!found) {
+    refuse(found.error());
+  } else if (auto& first = *found) {
+    replay_outcome(x.call(), x.fingerprint, *first);
+    answer();
+  } else {
+    serve();
+  }
+}
+
+void activation::know_if_written(
+  const expected<std::optional<recorded_outcome>>& found) {
+  if (found)
+    settled(found->has_value(), std::exchange(work_->claimed, {}));
+  else
+    settle_later(found.error());
+}
+
+std::optional<error>
+activation::check_condition(const entity_call& call) const {
   if (call.if_match.empty())
     return std::nullopt;
-  auto condition = check_if_match(call.if_match, state_.revision());
-  if (condition == if_match::holds)
+  switch (check_if_match(call.if_match, state_.revision(), state_.exists())) {
+  case if_match::holds:
     return std::nullopt;
-  method_ = nullptr;
-  if (condition == if_match::malformed)
+  case if_match::malformed:
     return error{errc::bad_request,
                  "If-Match is a list of quoted revisions, or *"};
+  case if_match::differs:
+    break;
+  }
   return error{errc::revision_mismatch,
                "the revision is " + std::to_string(state_.revision())};
 }
 
+void activation::serve() {
+  auto& x = *work_->current;
+  auto& to = *x.call().entity;
+  const method_definition* code = nullptr;
+  if (to.operation == entity_operation::call) {
+    code = definition().find(to.method);
+    if (!code) {
+      refuse({errc::not_found, "the service '" + definition().name
+                                 + "' has no method '" + to.method + "'"});
+      return;
+    }
+  }
+  if (auto reason = check_condition(to)) {
+    x.call().fail(std::move(*reason));
+    answer();
+    return;
+  }
+  switch (to.operation) {
+  case entity_operation::call:
+    x.method = code;
+    run();
+    break;
+  case entity_operation::replace:
+    replace();
+    break;
+  case entity_operation::erase:
+    erase();
+    break;
+  }
+}
+
 void activation::run() {
-  phase_ = phase::running;
-  began_ = now();
+  auto& x = *work_->current;
   target_->entered_method();
-  record_->running_since.store(began_.time_since_epoch().count());
-  record_->method.store(method_);
-  auto& call = current_->call();
-  view_.emplace(*this, call);
-  view_->first_wait(last_wait_);
+  running_since.store(x.began.time_since_epoch().count(),
+                      std::memory_order_relaxed);
+  method.store(x.method, std::memory_order_relaxed);
+  x.view.emplace(*this, x.call());
+  x.view->first_wait(last_wait_);
   try {
-    task_ = method_->code->run(state_.object(), *view_, call);
-    if (task_)
-      task_.start();
+    x.body = x.method->code->run(state_.object(), *x.view, x.call());
+    if (x.body) {
+      x.body.start();
+      if (!x.body.done()) {
+        x.body_waited = true;
+        target_->judge((now() - x.began).count());
+      }
+    }
   } catch (...) {
-    call.fail(error::from_exception(std::current_exception()));
+    x.call().fail(error::from_exception(std::current_exception()));
   }
   end_if_done();
 }
 
 void activation::go_on(uint64_t wait) {
-  if (!view_ || !view_->resume(wait))
+  if (!work_ || !work_->current || !work_->current->view
+      || !work_->current->view->resume(wait))
     return;
   end_if_done();
   pump();
 }
 
 void activation::end_if_done() {
-  if (!task_.done())
+  auto& x = *work_->current;
+  if (!x.body.done())
     return;
-  auto& call = current_->call();
-  if (task_) {
+  if (x.body) {
     try {
-      task_.take();
+      x.body.take();
     } catch (...) {
-      call.fail(error::from_exception(std::current_exception()));
+      x.call().fail(error::from_exception(std::current_exception()));
     }
-    task_ = {};
+    x.body = {};
   }
-  last_wait_ = view_->last_wait();
-  view_.reset();
-  path_ = nullptr;
-  if (method_->is_const) {
-    answer();
-  } else if (call.has_failed()) {
+  last_wait_ = x.view->last_wait();
+  auto writes = !x.method->is_const;
+  leave_method();
+  if (writes)
+    conclude();
+  answer();
+}
+
+void activation::leave_method() {
+  auto& x = *work_->current;
+  auto ended = now();
+  auto length = (ended - x.began).count();
+  if (!x.body_waited)
+    target_->judge(length);
+  target_->left_method(length, x.call().has_failed());
+  // A commit is fenced by its token, but what only reads is not.
+  if (!x.call().has_failed() && !target_->lease_valid(ended))
+    x.lease_was_over = true;
+  x.method = nullptr;
+  method.store(nullptr, std::memory_order_relaxed);
+}
+
+void activation::conclude() {
+  auto& x = *work_->current;
+  auto& gate = work_->gate;
+  if (!x.call().has_failed()) {
+    try {
+      if (state_.advance())
+        gate.changed();
+    } catch (...) {
+      x.call().fail(error::from_exception(std::current_exception()));
+    }
+  }
+  auto reason = x.call().pending_failure();
+  if (reason)
     restore();
-    answer();
-  } else {
-    commit_if_changed();
+  // What had no effect may be tried again.
+  if (x.fingerprint.empty()
+      || (reason && reason->what_happened() == effect::none && !x.has_called))
+    return;
+  x.call().revision = state_.revision();
+  gate.changed();
+  work_->outcomes.add(record_outcome(x.call(), x.fingerprint), gate.last());
+}
+
+void activation::restore() {
+  try {
+    state_.restore(definition());
+  } catch (...) {
+    // There is no object now; see `pump`.
   }
 }
 
-void activation::commit_if_changed() {
+void activation::replace() {
+  auto& x = *work_->current;
+  auto& to = *x.call().entity;
   try {
-    auto next = state_.changed();
-    if (!next) {
-      answer();
-      return;
-    }
-    pending_ = std::move(*next);
-  } catch (...) {
-    roll_back(error::from_exception(std::current_exception()));
+    auto state = x.call().take_arguments();
+    if (state_.replace(definition(), state.bytes,
+                       to.schema > 0 ? to.schema : definition().schema()))
+      work_->gate.changed();
+    x.call().set_result({"null", {}});
+  } catch (const error_exception& e) {
+    x.call().fail(error{e.reason()}.with_effect(effect::none));
+  } catch (const std::exception& e) {
+    x.call().fail(
+      {errc::bad_request,
+       "this is no state of '" + definition().name + "': " + e.what()});
+  }
+  answer();
+}
+
+void activation::erase() {
+  auto& x = *work_->current;
+  if (state_.exists()) {
+    state_.erase(definition());
+    work_->gate.changed();
+    x.call().set_result({"null", {}});
+  } else {
+    x.call().fail(
+      {errc::not_found, definition().name + "/" + key + " has no state"});
+  }
+  answer();
+}
+
+void activation::answer() {
+  auto& x = *work_->current;
+  auto& call = x.call();
+  if (x.lease_was_over && work_->gate.clean())
+    call.fail(lease_is_over());
+  if (auto reason = call.pending_failure();
+      reason && x.has_called && reason->what_happened() == effect::none)
+    // What the others did stays done: a repeat is not safe.
+    call.fail(error{*reason}.with_effect(effect::ran));
+  else if (!reason && !call.revision)
+    call.revision = state_.revision();
+  gated_output output;
+  output.saw = work_->gate.last();
+  output.answer = std::move(x.ticket);
+  output.has_called = x.has_called;
+  work_->current.reset();
+  emit(std::move(output));
+}
+
+void activation::refuse(error reason) {
+  auto call = std::move(work_->current->ticket);
+  work_->current.reset();
+  call->finish(std::move(reason), context());
+}
+
+void activation::emit(gated_output x) {
+  if (x.saw <= work_->gate.durable())
+    send(std::move(x));
+  else
+    work_->gate.hold(std::move(x));
+}
+
+void activation::send(gated_output x) {
+  if (x.answer) {
+    x.answer->finish(context());
     return;
   }
-  phase_ = phase::committing;
-  auto base = state_.revision();
+  // The coroutine that waits for it is still there, or it was dropped with it.
+  work_->current->has_called = true;
+  submit_nested(target_->environment(), **work_->routes, std::move(x.call),
+                x.name, home_system(), context());
+}
+
+// -- commits -----------------------------------------------------------------
+
+void activation::commit() {
+  work_->gate.begin_commit();
+  next_ = state_.revision();
+  commit_request request;
+  request.entity = {definition().name, key};
+  request.token = token_;
+  request.base = base_;
+  if (next_ == base_)
+    request.next.revision = base_;
+  else
+    request.next = state_.snapshot(definition());
+  request.outcomes = work_->outcomes.take_new();
   target_->store().commit(
-    {{target_->definition().name, key_}, token_, base, {base + 1, pending_}, {}, {}},
-    [self = self()](commit_outcome outcome) {
+    std::move(request), [self = self()](commit_outcome outcome) {
       self->enqueue(nullptr, caf::make_message_id(),
                     caf::make_message(commit_answer{outcome}), nullptr);
     });
@@ -237,104 +517,131 @@ void activation::commit_if_changed() {
 void activation::committed(commit_outcome outcome) {
   switch (outcome) {
   case commit_outcome::done:
-    committed_for_sure();
+    release();
     break;
   case commit_outcome::refused:
-    give_up({errc::not_owner, "somebody else has changed the entity"});
+    invalidate(taken_over());
     break;
   case commit_outcome::failed:
-    roll_back(
-      error{errc::store_unavailable, "the state was not committed"}.retry_after(
-        1));
+    invalidate(not_committed());
     break;
   case commit_outcome::unknown:
-    begin_load(phase::settling);
-    break;
+    last_token_ = token_;
+    claim(phase::settling);
+    return;
   }
   pump();
 }
 
-void activation::committed_for_sure() {
-  state_.committed(std::move(pending_));
-  answer();
+void activation::release() {
+  auto& gate = work_->gate;
+  gate.commit_done();
+  base_ = next_;
+  work_->outcomes.forget_until(gate.durable());
+  gate.release([this](gated_output x) { send(std::move(x)); });
 }
 
-// -- a commit whose outcome is unknown
-// -----------------------------------------
+void activation::fail(gated_output& x, error reason) {
+  if (x.has_called && reason.what_happened() == effect::none)
+    reason.with_effect(effect::ran);
+  x.answer->call().fail(std::move(reason));
+}
 
-void activation::settle(load_answer& answer) {
+void activation::invalidate(const error& reason) {
+  auto& x = *work_;
+  if (x.current) {
+    gated_output output;
+    output.has_called = x.current->has_called;
+    if (x.current->method) {
+      last_wait_ = x.current->view->last_wait();
+      x.current->call().fail(reason);
+      leave_method();
+    }
+    output.answer = std::move(x.current->ticket);
+    x.current.reset();
+    fail(output, reason);
+    output.answer->finish(context());
+  }
+  x.gate.drop([&](gated_output output) {
+    if (!output.answer)
+      return;
+    fail(output, reason);
+    output.answer->finish(context());
+  });
+  x.gate.forget();
+  x.outcomes.clear();
+  state_.unload();
+  phase_ = phase::vacant;
+}
+
+// -- a commit whose outcome is unknown ---------------------------------------
+
+void activation::settle(claim_answer& answer) {
   if (!answer.found) {
     settle_later(answer.found.error());
     return;
   }
-  auto& there = answer.found->found;
-  auto revision = there.revision;
-  auto ours = state_.revision() + 1;
-  if (revision == ours && there.state == pending_)
-    committed_for_sure();
-  else if (revision < ours)
-    roll_back(
-      error{errc::store_unavailable, "the state was not committed"}.retry_after(
-        1));
-  else if (revision == ours)
-    give_up({errc::not_owner, "somebody else has changed the entity"});
+  auto& there = *answer.found;
+  if (next_ == base_) {
+    // Only outcomes were to be written: the revision does not tell.
+    work_->claimed = there.found;
+    work_->lookup = look_up(work_->outcomes.first().id);
+    return;
+  }
+  auto ours = there.previous == last_token_;
+  if (there.found.revision == base_)
+    settled(false, there.found);
+  else if (ours && there.found.revision == next_)
+    settled(true, there.found);
   else
-    give_up({errc::outcome_unknown,
-             "somebody else has changed the entity since the commit"});
+    lose(there.found);
+}
+
+void activation::settled(bool written, const stored_state& there) {
+  phase_ = phase::ready;
+  if (written)
+    release();
+  if (!written || there.revision != base_) {
+    invalidate(written ? taken_over() : not_committed());
+    load(there);
+  }
+}
+
+void activation::lose(const stored_state& there) {
+  auto position = work_->gate.commit_position();
+  work_->gate.drop_if(
+    [&](const gated_output& x) { return x.answer && x.saw <= position; },
+    [&](gated_output x) {
+      fail(x, {errc::outcome_unknown,
+               "somebody else has claimed the entity since the commit"});
+      x.answer->finish(context());
+    });
+  invalidate(taken_over());
+  load(there);
 }
 
 void activation::settle_later(const error& reason) {
   auto delay = defaults::service::settle_delay;
-  if (now() + delay < current_->call().deadline) {
+  auto& gate = work_->gate;
+  auto position = gate.commit_position();
+  auto next_look = now() + delay;
+  gate.drop_if(
+    [&](const gated_output& x) {
+      return x.answer && x.answer->call().deadline <= next_look;
+    },
+    [&](gated_output x) {
+      if (x.saw <= position)
+        fail(x, {errc::outcome_unknown,
+                 "whether the state was committed could not be found out: "
+                   + reason.message()});
+      else
+        fail(x, not_committed());
+      x.answer->finish(context());
+    });
+  if (gate.empty() && !work_->current)
+    invalidate(not_committed());
+  else
     delayed_send(this, delay, atom::tick::value);
-    return;
-  }
-  give_up({errc::outcome_unknown,
-           "whether the state was committed could not be found out: "
-             + reason.message()});
-}
-
-// -- its end -----------------------------------------------------------------
-
-void activation::restore() {
-  try {
-    state_.restore();
-  } catch (...) {
-    state_.unload(); // the class cannot read what it wrote: the store decides
-  }
-}
-
-void activation::roll_back(error reason) {
-  restore();
-  answer(std::move(reason));
-}
-
-void activation::give_up(error reason) {
-  state_.unload();
-  answer(std::move(reason));
-}
-
-void activation::answer() {
-  auto& call = current_->call();
-  auto failed = call.has_failed();
-  if (!failed)
-    call.revision = state_.revision();
-  if (std::exchange(method_, nullptr)) {
-    target_->left_method((now() - began_).count(), failed);
-    record_->method.store(nullptr);
-  }
-  has_called_ = false;
-  pending_.clear();
-  phase_ = state_.loaded() ? phase::idle : phase::vacant;
-  std::exchange(current_, nullptr)->finish(context());
-}
-
-void activation::answer(error reason) {
-  // What those have done stays done: a repeat is not safe.
-  if (has_called_ && reason.what_happened() == effect::none)
-    reason.with_effect(effect::ran);
-  current_->call().fail(std::move(reason));
-  answer();
 }
 
 // -- call_host ---------------------------------------------------------------
@@ -344,20 +651,26 @@ time_point activation::now() const noexcept {
 }
 
 void activation::submit(invocation_ptr call, std::string_view name) {
-  has_called_ = true;
   call->path = path();
-  submit_nested(target_->environment(), *routes_, std::move(call), name,
-                home_system(), context());
+  if (!work_->routes)
+    work_->routes.emplace(target_->environment().routes);
+  gated_output output;
+  output.saw = work_->gate.last();
+  output.call = std::move(call);
+  output.name = name;
+  emit(std::move(output));
 }
 
 std::shared_ptr<const call_path> activation::path() {
-  if (!path_) {
-    auto outer = current_->call().path;
+  auto& x = *work_->current;
+  if (!x.path) {
+    auto outer = x.call().path;
     auto depth = outer ? outer->depth + 1 : 1;
-    path_ = std::make_shared<call_path>(
-      call_path{target_->definition().name, key_, std::move(outer), depth});
+    auto root = x.call().root();
+    x.path = std::make_shared<call_path>(
+      call_path{definition().name, key, std::move(outer), depth, root});
   }
-  return path_;
+  return x.path;
 }
 
 void activation::resume_after(std::chrono::nanoseconds delay, uint64_t wait) {
@@ -370,7 +683,9 @@ void activation::resume(uint64_t wait, caf::execution_unit* host) noexcept {
 }
 
 const service_definition* activation::service_of(const std::type_info& type) {
-  auto& table = *routes_;
+  if (!work_->routes)
+    work_->routes.emplace(target_->environment().routes);
+  auto& table = **work_->routes;
   auto i = table.classes.find(std::type_index{type});
   return i != table.classes.end() ? i->second.get() : nullptr;
 }

@@ -1,21 +1,24 @@
-// The actor that holds one entity. It loads the state when the first call
-// comes, runs methods one at a time, and answers a call that changed the state
-// only once the change is durable: a reply is a promise. While a call waits
-// (for the store, or in a coroutine) the entity is held, and the next ones wait
-// behind it.
+// The actor that holds one entity. It claims the entity and loads its state when
+// the first call comes, and runs methods one at a time. A change is committed
+// while the next calls run already, and takes all those along that were made
+// meanwhile; what the entity has to say waits at the output gate until the state
+// that it saw is durable. So a reply is a promise, and one fsync is enough for
+// many of them.
 //
-//   vacant -> loading -> idle -> running -> committing -> idle
-//                                               |
-//                                 refused: vacant, loaded anew
-//                                 failed:  idle, back at the snapshot
-//                                 unknown: settling, until the store tells
+//   vacant -> claiming -> ready <-> (a call runs, or waits in its coroutine)
+//     ^                     |
+//     |                     |  beside it: commits, one after the other
+//     |                     |    done:    outputs leave
+//     +---------------------+    refused, failed: nothing since then happened
+//     |                     v    unknown:
+//     +----------------- settling: the entity is claimed again, which tells
 //
-// Calls after a refused or unknown commit never see a state of which it is not
-// known that it is durable.
+// A call that changes nothing commits nothing, and is answered at once if all
+// that it saw is durable.
 
 #pragma once
 
-#include <list>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -23,16 +26,22 @@
 
 #include "actors/core/context.hpp"
 #include "actors/core/route_table.hpp"
+#include "actors/service/activation_slot.hpp"
+#include "actors/service/call_order.hpp"
 #include "actors/service/entity_state.hpp"
 #include "actors/service/messages.hpp"
+#include "actors/service/outcome_book.hpp"
+#include "actors/service/output_gate.hpp"
 #include "actors/service/service_target.hpp"
 
 namespace troupe {
 
-class activation final : public caf::event_based_actor, public call_host {
+class activation final : public caf::event_based_actor,
+                         public call_host,
+                         public activation_slot {
 public:
-  activation(caf::actor_config& cfg, service_target_ptr target, std::string key,
-             activation_record_ptr record);
+  activation(caf::actor_config& cfg, service_target_ptr target,
+             std::string entity_key);
 
   ~activation() override;
 
@@ -41,6 +50,10 @@ public:
   caf::behavior make_behavior() override;
 
   void on_exit() override;
+
+  /// Runs `call` on the thread of its caller if no other thread runs this actor
+  /// now; else does nothing and returns false. From any thread.
+  bool run_here(ticket_ptr& call, lender& thread);
 
   // -- call_host -------------------------------------------------------------
 
@@ -59,40 +72,106 @@ private:
     /// Nothing is loaded.
     vacant,
     /// The store was asked for the state.
-    loading,
-    /// No call is in it.
-    idle,
-    /// A method runs, or waits in its coroutine.
-    running,
-    /// The store was asked to commit what the method did.
-    committing,
-    /// The store is asked what became of the commit.
+    claiming,
+    /// Calls may run.
+    ready,
+    /// The store is asked what became of a commit; no call begins.
     settling,
+  };
+
+  /// The call that is served.
+  struct served_call {
+    explicit served_call(ticket_ptr x) : ticket(std::move(x)) {}
+
+    invocation& call() noexcept { return ticket->call(); }
+
+    ticket_ptr ticket;
+    const method_definition* method = nullptr; // null while it does not run
+    time_point began;
+
+    /// Calls to others have left.
+    bool has_called = false;
+
+    /// It waited in its coroutine.
+    bool body_waited = false;
+
+    /// When it ended the node had no right to serve it any more.
+    bool lease_was_over = false;
+
+    /// Of a call with an idempotency key.
+    std::string fingerprint;
+
+    /// The number of the question whether it is a repeat; 0: none.
+    uint64_t lookup = 0;
+
+    std::optional<troupe::context> view;
+    std::shared_ptr<const call_path> path;
+
+    // Its frame refers to all of the above: it goes first.
+    task<void> body;
+  };
+
+  /// What an entity needs only while there is something to do.
+  struct work {
+    call_order waiting;
+    std::optional<served_call> current;
+    output_gate gate;
+    outcome_book outcomes;
+    std::optional<route_view> routes;
+
+    // What the claim found, and the question that is open, while it is settled
+    // what became of a commit that changed no state.
+    stored_state claimed;
+    uint64_t lookup = 0;
   };
 
   // -- the queue -------------------------------------------------------------
 
-  /// Starts calls until one has to wait.
+  work& at_work();
+
+  void receive(ticket_ptr call);
+
+  /// Starts calls until one has to wait; then commits what they did.
   void pump();
 
   /// Drops the calls that nobody waits for any more.
   void sweep();
 
   /// Answers every call that waits.
-  void refuse_queue(const error& reason);
+  void refuse_waiting(const error& reason);
 
-  // -- loading ---------------------------------------------------------------
+  /// Gives the memory back that only a busy entity needs.
+  void rest();
 
-  void begin_load(phase why);
+  // -- claims ----------------------------------------------------------------
 
-  void loaded(load_answer& answer);
+  void claim(phase why);
+
+  void claimed(claim_answer& answer);
+
+  void load(const stored_state& found);
 
   // -- one call --------------------------------------------------------------
 
   void begin(ticket_ptr next);
 
-  /// Why the method does not run; nothing if it does.
-  std::optional<error> refuse(const entity_call& call);
+  /// Runs what the call asks for, or answers it.
+  void serve();
+
+  /// Why the call is not executed; nothing if it is.
+  std::optional<error> check_condition(const entity_call& call) const;
+
+  /// True if the call was answered, or must wait for the store's answer: it may
+  /// be a repeat.
+  bool replay();
+
+  /// Asks the store for the outcome recorded under `id`; returns the number of
+  /// this question.
+  uint64_t look_up(const std::string& id);
+
+  void looked_up(outcome_answer& answer);
+
+  void know_if_repeat(const expected<std::optional<recorded_outcome>>& found);
 
   void run();
 
@@ -101,57 +180,82 @@ private:
 
   void end_if_done();
 
-  void commit_if_changed();
+  /// The method has ended.
+  void leave_method();
+
+  /// Takes over what the method did to the state.
+  void conclude();
+
+  void restore();
+
+  void replace();
+
+  void erase();
+
+  /// The call ended well or with the error that was set, and saw the state as it
+  /// is now.
+  void answer();
+
+  /// It ended with `reason`, and saw nothing.
+  void refuse(error reason);
+
+  /// Sends `x`, or holds it.
+  void emit(gated_output x);
+
+  void send(gated_output x);
+
+  // -- commits ---------------------------------------------------------------
+
+  void commit();
 
   void committed(commit_outcome outcome);
 
-  /// The pending change is durable.
-  void committed_for_sure();
+  void release();
 
-  // -- a commit whose outcome is unknown
-  // ---------------------------------------
+  /// What is not durable never was: everything that saw it fails with `reason`.
+  void invalidate(const error& reason);
 
-  void settle(load_answer& answer);
+  static void fail(gated_output& x, error reason);
+
+  // -- a commit whose outcome is unknown -------------------------------------
+
+  void settle(claim_answer& answer);
 
   void settle_later(const error& reason);
 
-  // -- its end ---------------------------------------------------------------
+  void know_if_written(const expected<std::optional<recorded_outcome>>& found);
 
-  /// Back to the snapshot.
-  void restore();
+  /// It is known whether the commit was `written`; the store has `there` now.
+  void settled(bool written, const stored_state& there);
 
-  /// Back to the snapshot, and the answer is `reason`.
-  void roll_back(error reason);
-
-  /// The state must be loaded anew, and the answer is `reason`.
-  void give_up(error reason);
-
-  /// The answer saw the state as it is now.
-  void answer();
-
-  void answer(error reason);
+  /// It cannot be known any more.
+  void lose(const stored_state& there);
 
   std::shared_ptr<const call_path> path();
+
+  const service_definition& definition() const noexcept {
+    return target_->definition();
+  }
 
   caf::actor self() { return caf::actor{this}; }
 
   service_target_ptr target_;
-  std::string key_;
-  activation_record_ptr record_;
   entity_state state_;
   fencing_token token_;
-  phase phase_ = phase::vacant;
-  std::list<ticket_ptr> queue_; // costs nothing while it is empty
-  ticket_ptr current_;
-  const method_definition* method_ = nullptr;
-  time_point began_;
-  bool has_called_ = false; // the method has called others
-  std::optional<troupe::context> view_;
-  task<void> task_;
+
+  /// The one before it, while the entity is claimed again.
+  fencing_token last_token_;
+
+  /// The revision that the store has, or had before the commit under way.
+  uint64_t base_ = 0;
+
+  /// The revision that the commit under way leaves.
+  uint64_t next_ = 0;
+
   uint64_t last_wait_ = 0;
-  std::shared_ptr<const call_path> path_;
-  std::string pending_; // the state that is being committed
-  route_view routes_;
+  uint64_t last_lookup_ = 0;
+  std::unique_ptr<work> work_;
+  phase phase_ = phase::vacant;
 };
 
 } // namespace troupe

@@ -1,5 +1,6 @@
 #include "actors/service/entity_state.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <stdexcept>
 #include <vector>
@@ -42,46 +43,91 @@ std::string serialize(const service_object& object) {
   return state.dump(); // throws for bytes that are not UTF-8
 }
 
+void upgrade(const service_definition& definition, json& state,
+             uint32_t schema) {
+  if (schema > definition.schema())
+    throw error_exception{{errc::not_implemented, effect::none,
+                           "the state has schema " + std::to_string(schema)
+                             + ", and this build of '" + definition.name
+                             + "' knows "
+                             + std::to_string(definition.schema())}};
+  for (auto i = std::max<uint32_t>(schema, 1); i < definition.schema(); ++i)
+    definition.upgrades[i - 1](state);
+}
+
+/// A new object, as `state` says unless that is empty.
+std::unique_ptr<service_object> make(const service_definition& definition,
+                                     std::string_view state, uint32_t schema) {
+  auto result = definition.make();
+  if (state.empty())
+    return result;
+  auto parsed = parse_json(state, defaults::service::state_depth_max);
+  upgrade(definition, parsed, schema);
+  result->load(parsed);
+  return result;
+}
+
 } // namespace
 
-void entity_state::load(const stored_state& committed) {
+void entity_state::load(const service_definition& definition,
+                        const stored_state& found) {
   unload();
-  make(committed.revision, committed.state);
+  auto object = make(definition, found.state, found.schema);
+  // Not the stored text: the class may write the same state in another way.
+  snapshot_ = serialize(*object);
+  revision_ = found.revision;
+  exists_ = found.exists();
+  object_ = std::move(object);
 }
 
 void entity_state::unload() noexcept {
   object_.reset();
-  snapshot_.clear();
+  snapshot_ = {};
   revision_ = 0;
+  exists_ = false;
 }
 
-std::optional<std::string> entity_state::changed() const {
+stored_state
+entity_state::snapshot(const service_definition& definition) const {
+  return {revision_, exists_ ? snapshot_ : std::string{}, definition.schema()};
+}
+
+bool entity_state::advance() {
   auto now = serialize(*object_);
   if (now == snapshot_)
-    return std::nullopt;
-  return now;
-}
-
-void entity_state::committed(std::string state) noexcept {
+    return false;
+  snapshot_ = std::move(now);
   ++revision_;
-  snapshot_ = std::move(state);
+  exists_ = true;
+  return true;
 }
 
-void entity_state::restore() {
-  auto snapshot = std::move(snapshot_);
-  auto revision = revision_;
-  unload();
-  make(revision, snapshot);
+void entity_state::restore(const service_definition& definition) {
+  object_.reset();
+  object_ = make(definition, exists_ ? snapshot_ : std::string_view{},
+                 definition.schema());
 }
 
-void entity_state::make(uint64_t revision, const std::string& state) {
-  auto object = definition_.make();
-  if (!state.empty())
-    object->load(parse_json(state, defaults::service::state_depth_max));
-  // Not the stored text: the class may write the same state in another way.
-  snapshot_ = serialize(*object);
-  revision_ = revision;
+bool entity_state::replace(const service_definition& definition,
+                           std::string_view state, uint32_t schema) {
+  if (state.empty())
+    throw error_exception{{errc::bad_request, "there is no state"}};
+  auto object = make(definition, state, schema);
+  auto now = serialize(*object);
   object_ = std::move(object);
+  if (exists_ && now == snapshot_)
+    return false;
+  snapshot_ = std::move(now);
+  ++revision_;
+  exists_ = true;
+  return true;
+}
+
+void entity_state::erase(const service_definition& definition) {
+  object_ = definition.make();
+  snapshot_ = serialize(*object_);
+  ++revision_;
+  exists_ = false;
 }
 
 } // namespace troupe

@@ -1,7 +1,7 @@
-// The object of one entity beside what of it is durable. After each commit a
-// serialized snapshot stays, so that a method that throws, or whose commit is
-// refused, leaves no trace. A method changed the state if its serialized form
-// is another one now.
+// The object of one entity beside its serialized form after the last call that
+// went well. A method changed the state if its serialized form is another one
+// now; a method that throws leaves no trace, for the object is made anew from
+// the snapshot. What of it is durable is not known here.
 
 #pragma once
 
@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "actors/core/backends.hpp"
 #include "actors/core/service_definition.hpp"
@@ -17,16 +18,15 @@ namespace troupe {
 
 class entity_state {
 public:
-  explicit entity_state(const service_definition& definition)
-    : definition_(definition) {}
-
   /// There is an object.
   bool loaded() const noexcept { return object_ != nullptr; }
 
-  /// Takes what the store has; an empty state makes a new entity.
-  /// @throws std::exception if it does not fit the class; then nothing is
-  /// loaded
-  void load(const stored_state& committed);
+  /// Takes what the store has; a state of an older schema is upgraded, an empty
+  /// one makes a new object.
+  /// @throws error_exception `not_implemented` if its schema is newer than the
+  ///         class; std::exception if it does not fit the class. Then nothing is
+  ///         loaded.
+  void load(const service_definition& definition, const stored_state& found);
 
   /// Forgets all.
   void unload() noexcept;
@@ -34,28 +34,42 @@ public:
   /// The object of the service's class. @pre loaded
   void* object() noexcept { return object_->get(); }
 
-  /// The last committed one; 0 before the first.
+  /// Of the snapshot; 0 before the first change.
   uint64_t revision() const noexcept { return revision_; }
 
-  /// The state as it is now, if it differs from the snapshot. @pre loaded
-  /// @throws std::exception if it cannot be kept as JSON: nested too deep,
-  /// bytes
-  ///         that are not UTF-8, a number that is none
-  std::optional<std::string> changed() const;
+  /// It was changed, and not erased since.
+  bool exists() const noexcept { return exists_; }
 
-  /// `state` is durable as the revision after this one.
-  void committed(std::string state) noexcept;
+  /// The snapshot as it is to be stored.
+  stored_state snapshot(const service_definition& definition) const;
 
-  /// Back to the snapshot. @throws std::exception as `load`
-  void restore();
+  // -- what a call did to it. @pre loaded ------------------------------------
+
+  /// The snapshot follows the object: true, and the revision rises, if they
+  /// differ.
+  /// @throws std::exception if the state cannot be kept as JSON (nested too
+  ///         deep, bytes that are not UTF-8, a number that is none); then call
+  ///         `restore`
+  bool advance();
+
+  /// The object follows the snapshot.
+  /// @throws std::exception if the class cannot read what it wrote; then nothing
+  ///         is loaded
+  void restore(const service_definition& definition);
+
+  /// Takes `state` of `schema` in place of what is there; true if it differs.
+  /// @throws as `load`; then nothing has changed
+  bool replace(const service_definition& definition, std::string_view state,
+               uint32_t schema);
+
+  /// A new object; the revision rises.
+  void erase(const service_definition& definition);
 
 private:
-  void make(uint64_t revision, const std::string& state);
-
-  const service_definition& definition_;
   std::unique_ptr<service_object> object_;
   uint64_t revision_ = 0;
   std::string snapshot_;
+  bool exists_ = false;
 };
 
 } // namespace troupe

@@ -18,8 +18,9 @@ constexpr size_t passivations_per_tick = 1024;
 /// Activations that are looked at for each one above the limit.
 constexpr size_t looks_for_room = 8;
 
-/// Between two looks through a full queue.
-constexpr std::chrono::milliseconds sweep_interval{10};
+int64_t ns(time_point t) noexcept {
+  return t.time_since_epoch().count();
+}
 
 } // namespace
 
@@ -54,10 +55,12 @@ caf::behavior host_actor::make_behavior() {
 
 void host_actor::on_exit() {
   target_->host_left(caf::actor{this});
-  for (auto& x : by_use_)
-    send_exit(x.handle, caf::exit_reason::user_shutdown);
-  by_key_.clear();
-  by_use_.clear();
+  while (!by_use_.empty()) {
+    activation_ref x{&by_use_.front()};
+    forget(*x);
+    caf::anon_send_exit(caf::actor_cast<caf::actor>(x->control),
+                        caf::exit_reason::user_shutdown);
+  }
   // Their tickets answer. Not when this object dies: the predecessor may keep
   // it for as long as it owes us an answer.
   held_.clear();
@@ -72,7 +75,8 @@ void host_actor::on_exit() {
 
 void host_actor::receive(ticket_ptr call) {
   auto& key = call->call().entity->key;
-  if (target_->draining() && !by_key_.contains(key)) {
+  auto here = active(key);
+  if (target_->draining() && !here) {
     // A late one: the key may be active in the next build already.
     if (auto next = target_->successor()) {
       lender thread{system(), context(), false};
@@ -80,7 +84,7 @@ void host_actor::receive(ticket_ptr call) {
       return;
     }
   }
-  if (!predecessor_ || by_key_.contains(key)) {
+  if (!predecessor_ || here) {
     forward(std::move(call));
     return;
   }
@@ -111,7 +115,7 @@ void host_actor::take_over(const std::string& key) {
 caf::result<caf::unit_t> host_actor::release(const std::string& key) {
   target_->drain(); // or it would start again
   auto promise = make_response_promise();
-  if (predecessor_ && !by_key_.contains(key)) {
+  if (predecessor_ && !active(key)) {
     // It may be active there; and calls of ours come first.
     asked_[key].push_back(promise);
     hold(key);
@@ -122,12 +126,12 @@ caf::result<caf::unit_t> host_actor::release(const std::string& key) {
 }
 
 void host_actor::let_go(const std::string& key, caf::response_promise promise) {
-  auto i = by_key_.find(key);
-  if (i == by_key_.end()) {
+  auto slot = target_->table().find(key);
+  if (!slot) {
     promise.deliver(caf::unit);
     return;
   }
-  auto& handle = i->second->handle;
+  auto handle = caf::actor_cast<caf::actor>(slot->control);
   auto& entry = released_[handle.address()];
   entry.key = key;
   entry.successors.push_back(std::move(promise));
@@ -137,9 +141,8 @@ void host_actor::let_go(const std::string& key, caf::response_promise promise) {
 
 void host_actor::passivate_released() {
   for (auto& [address, waiting] : released_)
-    if (auto i = by_key_.find(waiting.key);
-        i != by_key_.end() && i->second->record->pending.load() == 0)
-      passivate(*i->second);
+    if (auto slot = target_->table().find(waiting.key))
+      passivate(*slot);
 }
 
 void host_actor::gone(const caf::down_msg& msg) {
@@ -159,99 +162,91 @@ void host_actor::gone(const caf::down_msg& msg) {
 
 // -- calls -------------------------------------------------------------------
 
+bool host_actor::active(const std::string& key) const {
+  auto slot = target_->table().find(key);
+  return slot && !slot->gone.load();
+}
+
 void host_actor::forward(ticket_ptr call) {
-  auto& x = use(call->call().entity->key);
-  // The one that runs is none of those that wait.
-  if (x.record->pending.load() > target_->options().queue) {
-    sweep(x);
-    target_->count_rejected();
-    call->finish(error{errc::too_many_requests, "too many calls wait for "
-                                                  + target_->definition().name
-                                                  + "/" + x.key}
-                   .retry_after(1),
-                 context());
+  lender thread{system(), context(), false};
+  if (target_->hand_over(call, thread))
     return;
-  }
-  call->assign(x.record);
-  x.handle->enqueue(nullptr, caf::make_message_id(),
-                    caf::make_message(entity_message{std::move(call)}),
-                    context());
+  start(call->call().entity->key);
+  // It may end at once, and then nobody is there: the call is answered as it
+  // dies here.
+  target_->hand_over(call, thread);
 }
 
-host_actor::entry& host_actor::use(const std::string& key) {
-  auto i = by_key_.find(key);
-  if (i == by_key_.end()) {
-    make_room();
-    by_use_.push_back({key, {}, {}, {}, {}});
-    auto last = std::prev(by_use_.end());
-    by_key_.emplace(last->key, last);
-    start(*last);
-    last->used = now();
-    arm_tick();
-    return *last;
-  }
-  auto& x = *i->second;
-  by_use_.splice(by_use_.end(), by_use_, i->second);
-  if (x.record->gone.load())
-    start(x);
-  x.used = now();
-  return x;
-}
-
-void host_actor::start(entry& x) {
-  target_->activations.fetch_add(1);
-  x.record = caf::make_counted<activation_record>();
-  x.handle = spawn<activation, caf::lazy_init>(target_, x.key, x.record);
-}
-
-void host_actor::sweep(entry& x) {
-  auto time = now();
-  if (time < x.swept + sweep_interval)
-    return;
-  x.swept = time;
-  send(x.handle, atom::wake::value);
+void host_actor::start(const std::string& key) {
+  if (auto before = target_->table().find(key))
+    forget(*before); // gone
+  make_room();
+  auto handle = spawn<activation, caf::lazy_init>(target_, key);
+  auto& x =
+    *static_cast<activation*>(caf::actor_cast<caf::abstract_actor*>(handle));
+  target_->count_activation(1);
+  x.placed = ns(now());
+  x.used.store(x.placed);
+  by_use_.push_back(x);
+  target_->table().add(x);
+  arm_tick();
 }
 
 // -- passivation -------------------------------------------------------------
 
+void host_actor::forget(activation_slot& x) {
+  by_use_.erase(by_use_.iterator_to(x));
+  target_->count_activation(-1);
+  target_->table().remove(x);
+}
+
 void host_actor::passivate_idle() {
-  auto oldest = now() - target_->options().idle_time;
+  auto oldest = ns(now() - target_->options().idle_time);
   for (size_t i = 0; i < passivations_per_tick && !by_use_.empty(); ++i) {
-    auto& x = by_use_.front();
-    if (x.used > oldest)
+    if (by_use_.front().placed > oldest)
       return;
-    passivate_if_idle(x);
+    passivate_first(oldest);
   }
 }
 
 void host_actor::make_room() {
-  auto limit = std::max<size_t>(target_->options().activations, 1);
-  for (size_t i = 0; i < looks_for_room && by_use_.size() >= limit; ++i)
-    passivate_if_idle(by_use_.front());
-}
-
-void host_actor::passivate_if_idle(entry& x) {
-  if (x.record->pending.load() == 0) {
-    passivate(x);
-  } else {
-    x.used = now();
-    by_use_.splice(by_use_.end(), by_use_, by_key_.at(x.key));
+  auto& budget = target_->budget();
+  for (size_t i = 0; i < looks_for_room && !by_use_.empty()
+                     && budget.count.load() >= budget.limit;
+       ++i) {
+    // Used since it was looked at last: a second chance, but not for ever.
+    auto& first = by_use_.front();
+    passivate_first(i + 1 < looks_for_room ? first.placed : ns(now()));
   }
 }
 
-void host_actor::passivate(entry& x) {
-  send_exit(x.handle, caf::exit_reason::user_shutdown);
-  auto i = by_key_.find(x.key);
-  auto place = i->second;
-  by_key_.erase(i); // its key lives in the entry
-  by_use_.erase(place);
+bool host_actor::passivate_first(int64_t limit) {
+  auto& x = by_use_.front();
+  auto used = x.used.load(std::memory_order_relaxed);
+  if (used <= limit && passivate(x))
+    return true;
+  x.placed = used > limit ? used : ns(now()); // it has calls
+  by_use_.splice(by_use_.end(), by_use_, by_use_.begin());
+  return false;
+}
+
+bool host_actor::passivate(activation_slot& x) {
+  activation_ref keep{&x};
+  if (!target_->table().remove_if_idle(x))
+    return false;
+  by_use_.erase(by_use_.iterator_to(x));
+  target_->count_activation(-1);
+  send_exit(caf::actor_cast<caf::actor>(x.control),
+            caf::exit_reason::user_shutdown);
+  return true;
 }
 
 void host_actor::arm_tick() {
   if (by_use_.empty() || std::exchange(ticking_, true))
     return;
   auto idle_time = target_->options().idle_time;
-  auto due = by_use_.front().used + idle_time - now();
+  auto due =
+    std::chrono::nanoseconds{by_use_.front().placed - ns(now())} + idle_time;
   // What one tick leaves behind does not wait for the next: keys may come
   // faster than so.
   if (due.count() <= 0)
@@ -289,15 +284,15 @@ tree_node host_actor::describe() const {
   return result;
 }
 
-tree_node host_actor::describe(const entry& x) const {
+tree_node host_actor::describe(const activation_slot& x) const {
   tree_node result;
   result.kind = "activation";
   result.name = x.key;
-  result.queue = x.record->pending.load();
-  auto since = x.record->running_since.load();
-  if (auto method = x.record->method.load()) {
+  result.queue = x.pending.load();
+  auto since = x.running_since.load();
+  if (auto method = x.method.load()) {
     result.handler = method->name;
-    result.running_us = (now().time_since_epoch().count() - since) / 1000;
+    result.running_us = (ns(now()) - since) / 1000;
     result.queue -= std::min(result.queue, 1u);
   }
   return result;

@@ -10,12 +10,11 @@
 
 #pragma once
 
-#include <list>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include <boost/intrusive/list.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/response_promise.hpp>
 #include <caf/result.hpp>
@@ -46,15 +45,12 @@ public:
   void on_exit() override;
 
 private:
-  struct entry {
-    std::string key;
-    caf::actor handle;
-    activation_record_ptr record;
-    time_point used;
-    time_point swept;
-  };
+  using use_hook =
+    boost::intrusive::member_hook<activation_slot,
+                                  boost::intrusive::list_member_hook<>,
+                                  &activation_slot::by_use>;
 
-  using entry_list = std::list<entry>;
+  using use_list = boost::intrusive::list<activation_slot, use_hook>;
 
   /// Holds `call` until the predecessor has no activation of its key.
   void receive(ticket_ptr call);
@@ -78,23 +74,26 @@ private:
   /// An activation that a successor waits for, or the predecessor, is gone.
   void gone(const caf::down_msg& msg);
 
-  /// The entry of `key`, now the one that was used last.
-  entry& use(const std::string& key);
+  /// There is an activation of `key`.
+  bool active(const std::string& key) const;
 
-  void start(entry& x);
+  /// Starts an activation of `key`.
+  void start(const std::string& key);
 
-  /// The queue of `x` is full: there may be calls in it that nobody waits for.
-  void sweep(entry& x);
+  /// The activation of `x` is gone or was passivated.
+  void forget(activation_slot& x);
 
   void passivate_idle();
 
   /// Passivates those used longest ago when there are too many.
   void make_room();
 
-  /// Passivates `x`; if it has calls, it counts as used now.
-  void passivate_if_idle(entry& x);
+  /// Passivates the one that comes first if it was not used since `limit` (ns of
+  /// the clock) and has no calls; else it comes last. True if it went.
+  bool passivate_first(int64_t limit);
 
-  void passivate(entry& x);
+  /// False if it has calls.
+  bool passivate(activation_slot& x);
 
   void arm_tick();
 
@@ -104,13 +103,12 @@ private:
 
   tree_node describe() const;
 
-  tree_node describe(const entry& x) const;
+  tree_node describe(const activation_slot& x) const;
 
   time_point now() const noexcept;
 
   service_target_ptr target_;
-  entry_list by_use_; // the one that was used last comes last
-  std::unordered_map<std::string_view, entry_list::iterator> by_key_;
+  use_list by_use_; // about in the order of use, the last one at the end
   bool ticking_ = false;
 
   // -- the hand-over from one build to the next ------------------------------

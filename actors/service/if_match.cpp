@@ -47,14 +47,15 @@ std::optional<entity_tag> take_tag(std::string_view& s) noexcept {
 
 } // namespace
 
-if_match check_if_match(std::string_view condition, uint64_t revision) {
+if_match check_if_match(std::string_view condition, uint64_t revision,
+                        bool exists) {
   skip_spaces(condition);
   if (condition.starts_with('*')) {
     condition.remove_prefix(1);
     skip_spaces(condition);
     if (!condition.empty())
       return if_match::malformed;
-    return revision > 0 ? if_match::holds : if_match::differs;
+    return exists ? if_match::holds : if_match::differs;
   }
   auto wanted = std::to_string(revision);
   auto found = false;

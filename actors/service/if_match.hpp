@@ -17,9 +17,9 @@ enum class if_match : uint8_t {
   malformed,
 };
 
-/// Whether `condition` holds for an entity at `revision`. `*` holds for any
-/// that was committed (revision above 0); a weak tag never holds, as the RFC
-/// says.
-if_match check_if_match(std::string_view condition, uint64_t revision);
+/// Whether `condition` holds for an entity at `revision`. `*` holds for any that
+/// `exists`; a weak tag never holds, as the RFC says.
+if_match check_if_match(std::string_view condition, uint64_t revision,
+                        bool exists);
 
 } // namespace troupe

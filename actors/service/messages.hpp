@@ -17,8 +17,8 @@ struct entity_message {
   ticket_ptr call;
 };
 
-/// store -> activation: what it has of the entity.
-struct load_answer {
+/// store -> activation: what the claim found.
+struct claim_answer {
   expected<claimed_state> found;
 };
 
@@ -27,8 +27,16 @@ struct commit_answer {
   commit_outcome outcome;
 };
 
+/// store -> activation: what was recorded for the idempotency key of the call
+/// that it is about to run.
+struct outcome_answer {
+  uint64_t lookup;
+  expected<std::optional<recorded_outcome>> found;
+};
+
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::entity_message)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::load_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::claim_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::commit_answer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome_answer)

@@ -7,6 +7,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/module.hpp"
+#include "actors/service/activation.hpp"
 #include "actors/service/messages.hpp"
 
 namespace troupe {
@@ -25,13 +26,23 @@ error too_many(const std::string& what) {
   return error{errc::too_many_requests, what}.retry_after(1);
 }
 
+service_options complete(service_options options) {
+  if (!options.budget)
+    options.budget = std::make_shared<activation_budget>();
+  return options;
+}
+
+/// Between two looks through full queues.
+constexpr std::chrono::nanoseconds sweep_interval =
+  std::chrono::milliseconds{10};
+
 } // namespace
 
 service_target::service_target(
   std::shared_ptr<const service_definition> definition, state_store& store,
   const call_environment& env, service_options options)
   : definition_(std::move(definition)), store_(store), env_(env),
-    options_(options) {}
+    options_(complete(std::move(options))) {}
 
 void service_target::submit(invocation_ptr call, lender& from) {
   if (auto reason = refuse(*call)) {
@@ -48,7 +59,7 @@ void service_target::submit(invocation_ptr call, lender& from) {
   // From here on its end is counted and answered, wherever it gets lost.
   auto admitted = caf::make_counted<ticket>(*this, std::move(call));
   if (before >= options_.in_flight) {
-    count_rejected();
+    add(rejected_, 1);
     admitted->finish(too_many("the service '" + definition_->name
                               + "' has too many calls under way"),
                      from.outer());
@@ -66,9 +77,72 @@ void service_target::submit(invocation_ptr call, lender& from) {
       from.outer());
     return;
   }
+  if (hand_over(admitted, from))
+    return;
   host->enqueue(nullptr, caf::make_message_id(),
                 caf::make_message(entity_message{std::move(admitted)}),
                 from.outer());
+}
+
+bool service_target::hand_over(ticket_ptr& call, lender& from) {
+  auto& inner = call->call();
+  auto visit = table_.enter(inner.entity->key, options_.queue,
+                            inner.submitted.time_since_epoch().count());
+  switch (visit.what) {
+  case activation_table::entry::absent:
+    return false;
+  case activation_table::entry::full:
+    answer_full(std::move(call), visit.slot, from);
+    return true;
+  case activation_table::entry::entered:
+    break;
+  }
+  auto& actor = static_cast<activation&>(*visit.slot);
+  auto keep = visit.slot;
+  call->assign(std::move(visit.slot));
+  auto runnable =
+    credit_.load(std::memory_order_relaxed) >= defaults::lending::credit_needed
+    && from.may_run();
+  if (!runnable || !actor.run_here(call, from))
+    actor.enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                            entity_message{std::move(call)}),
+                  from.outer());
+  return true;
+}
+
+void service_target::answer_full(ticket_ptr call, const activation_ref& slot,
+                                 lender& from) {
+  add(rejected_, 1);
+  sweep(slot, call->call().submitted);
+  auto& key = call->call().entity->key;
+  call->finish(
+    too_many("too many calls wait for " + definition_->name + "/" + key),
+    from.outer());
+}
+
+void service_target::sweep(const activation_ref& slot, time_point now) {
+  auto time = now.time_since_epoch().count();
+  auto last = swept_.load(std::memory_order_relaxed);
+  if (time < last + sweep_interval.count()
+      || !swept_.compare_exchange_strong(last, time))
+    return;
+  slot->control->enqueue(nullptr, caf::make_message_id(),
+                         caf::make_message(atom::wake::value), nullptr);
+}
+
+void service_target::count_activation(int change) noexcept {
+  activations_.fetch_add(static_cast<uint32_t>(change));
+  budget().count.fetch_add(static_cast<uint32_t>(change));
+}
+
+void service_target::judge(int64_t ns) noexcept {
+  using namespace defaults::lending;
+  auto credit = credit_.load(std::memory_order_relaxed);
+  auto next = ns < short_run.count()  ? std::min(credit + 1, credit_needed)
+              : ns > long_run.count() ? -long_run_penalty
+                                      : std::min(credit, 0);
+  if (next != credit)
+    credit_.store(next, std::memory_order_relaxed);
 }
 
 std::optional<error> service_target::refuse(const invocation& call) const {
@@ -138,7 +212,7 @@ call_stats service_target::stats() const {
   result.rejected = rejected_.load();
   result.late = late_.load();
   result.busy_ns = busy_ns_.load();
-  result.instances = activations.load();
+  result.instances = activations_.load();
   result.in_flight = running_.load();
   auto under_way = under_way_.load();
   result.queued = under_way - std::min(under_way, result.in_flight);

@@ -17,8 +17,21 @@
 #include "actors/core/interfaces.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/service_definition.hpp"
+#include "actors/service/activation_table.hpp"
+#include "actors/service/ticket.hpp"
 
 namespace troupe {
+
+/// How many activations a node has, and how many it wants to have: past that
+/// those used longest ago are passivated if they are idle. More only if calls
+/// keep all of them busy.
+struct activation_budget {
+  explicit activation_budget(uint32_t most = defaults::service::activations)
+    : limit(most) {}
+
+  std::atomic<uint32_t> count{0};
+  const uint32_t limit;
+};
 
 struct service_options {
   /// Calls that wait for one entity; past it: too_many_requests.
@@ -27,12 +40,15 @@ struct service_options {
   /// Calls that the whole service has under way.
   uint32_t in_flight = defaults::service::in_flight;
 
-  /// Activations past which those used longest ago are passivated if they are
-  /// idle. More only if calls keep all of them busy.
-  uint32_t activations = defaults::service::activations;
+  /// What the services of a node share; null: a service's own.
+  std::shared_ptr<activation_budget> budget{};
 
   /// Activations that were idle for so long are passivated.
   std::chrono::nanoseconds idle_time = defaults::service::idle_time;
+
+  /// Whether the node may serve what it owns; null: always. Outlives every
+  /// activation.
+  const node_lease* lease = nullptr;
 };
 
 class service_target final : public call_target {
@@ -90,11 +106,16 @@ public:
   /// No call is under way.
   bool idle() const noexcept { return under_way_.load() == 0; }
 
-  /// How many activations there are.
-  std::atomic<uint32_t> activations{0};
+  activation_table& table() noexcept { return table_; }
 
-  /// A call found its entity's queue full.
-  void count_rejected() noexcept { add(rejected_, 1); }
+  activation_budget& budget() const noexcept { return *options_.budget; }
+
+  /// An activation came, or went.
+  void count_activation(int change) noexcept;
+
+  /// Hands `call` to the activation of its key if there is one, or answers it
+  /// if too many wait there. Else returns false.
+  bool hand_over(ticket_ptr& call, lender& from);
 
   // -- for activations -------------------------------------------------------
 
@@ -102,6 +123,14 @@ public:
 
   /// A method began `ns` ago, and its call is about to be answered.
   void left_method(int64_t ns, bool failed) noexcept;
+
+  /// Code of the service ran for `ns` without a pause: it may run on the threads
+  /// of callers as long as it is quick.
+  void judge(int64_t ns) noexcept;
+
+  bool lease_valid(time_point now) const noexcept {
+    return !options_.lease || options_.lease->valid(now);
+  }
 
   /// A call's deadline passed in the queue.
   void count_late() noexcept { add(late_, 1); }
@@ -117,6 +146,12 @@ private:
 
   std::optional<error> refuse(const invocation& call) const;
 
+  void answer_full(ticket_ptr call, const activation_ref& slot, lender& from);
+
+  /// Has `slot` look through its queue, in which there may be calls that nobody
+  /// waits for any more.
+  void sweep(const activation_ref& slot, time_point now);
+
   std::shared_ptr<const service_definition> definition_;
   state_store& store_;
   const call_environment env_;
@@ -125,6 +160,10 @@ private:
   mutable std::mutex mutex_; // guards host_ and successor_
   caf::actor host_;
   call_target_ptr successor_;
+  activation_table table_;
+  std::atomic<uint32_t> activations_{0};
+  std::atomic<int64_t> swept_{0};
+  std::atomic<int32_t> credit_{0}; // see defaults::lending
   alignas(64) std::atomic<uint32_t> under_way_{0};
   std::atomic<uint32_t> running_{0};
   std::atomic<uint64_t> calls_{0};

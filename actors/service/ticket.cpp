@@ -19,11 +19,6 @@ ticket::~ticket() {
       nullptr);
 }
 
-void ticket::assign(activation_record_ptr record) {
-  record_ = std::move(record);
-  record_->pending.fetch_add(1);
-}
-
 bool ticket::start() noexcept {
   started_ = call_->start();
   return started_;
@@ -47,8 +42,8 @@ invocation_ptr ticket::hand_on() noexcept {
 }
 
 void ticket::leave() noexcept {
-  if (record_)
-    record_->pending.fetch_sub(1);
+  if (slot_)
+    slot_->pending.fetch_sub(1);
   target_->left();
 }
 

@@ -5,37 +5,16 @@
 
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 #include <caf/fwd.hpp>
 #include <caf/intrusive_ptr.hpp>
 #include <caf/ref_counted.hpp>
 
 #include "actors/core/invocation.hpp"
+#include "actors/service/activation_slot.hpp"
 
 namespace troupe {
 
 class service_target;
-struct method_definition;
-
-/// What the host sees of an activation without asking it.
-class activation_record : public caf::ref_counted {
-public:
-  /// Calls that the host sent and nobody answered yet. Only the host adds.
-  std::atomic<uint32_t> pending{0};
-
-  /// The method it is in; null if none.
-  std::atomic<const method_definition*> method{nullptr};
-
-  /// Since when, in ns of the clock.
-  std::atomic<int64_t> running_since{0};
-
-  /// It ended.
-  std::atomic<bool> gone{false};
-};
-
-using activation_record_ptr = caf::intrusive_ptr<activation_record>;
 
 class ticket final : public caf::ref_counted {
 public:
@@ -48,8 +27,9 @@ public:
 
   invocation& call() noexcept { return *call_; }
 
-  /// Waits for the activation of `record` from now on.
-  void assign(activation_record_ptr record);
+  /// Waits for the activation of `slot` from now on, where it was counted as
+  /// pending.
+  void assign(activation_ref slot) noexcept { slot_ = std::move(slot); }
 
   /// The call begins. False if nobody waits for it any more.
   bool start() noexcept;
@@ -67,7 +47,7 @@ private:
   void leave() noexcept;
 
   caf::intrusive_ptr<service_target> target_;
-  activation_record_ptr record_;
+  activation_ref slot_;
   invocation_ptr call_;
   bool started_ = false;
 };

@@ -15,7 +15,7 @@
 
 namespace troupe {
 
-/// Bounded. Thread-safe.
+/// Bounded. Many threads may push, one pops.
 template <class T>
 class batch_queue {
 public:
@@ -24,13 +24,16 @@ public:
 
   /// Takes `x`. False if it is full or closed; then `x` is as it was.
   [[nodiscard]] bool push(T& x) {
+    bool is_first;
     {
       std::lock_guard guard{mutex_};
       if (closed_ || waiting_.size() >= limit_)
         return false;
+      is_first = waiting_.empty();
       waiting_.push_back(std::move(x));
     }
-    wake_.notify_one();
+    if (is_first) // else it is awake, or about to be
+      wake_.notify_one();
     return true;
   }
 

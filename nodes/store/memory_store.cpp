@@ -1,5 +1,7 @@
 #include "nodes/store/memory_store.hpp"
 
+#include <set>
+#include <string_view>
 #include <utility>
 
 namespace troupe {
@@ -29,8 +31,9 @@ commit_outcome memory_store::apply(commit_request request) {
   if (i == entities_.end() || i->second.token != request.token
       || i->second.state.revision != request.base)
     return commit_outcome::refused;
+  std::set<std::string_view> ids;
   for (auto& x : request.outcomes)
-    if (outcomes_.contains({request.entity, x.id}))
+    if (outcomes_.contains({request.entity, x.id}) || !ids.insert(x.id).second)
       return commit_outcome::refused;
   if (request.next.revision != request.base)
     i->second.state = std::move(request.next);
@@ -64,8 +67,9 @@ void memory_store::release(entity_id entity, fencing_token token) {
     entities_.erase(i);
 }
 
-void memory_store::find_outcome(entity_id entity, std::string id,
-                                callback<std::optional<recorded_outcome>> done) {
+void memory_store::find_outcome(
+  entity_id entity, std::string id,
+  callback<std::optional<recorded_outcome>> done) {
   std::optional<recorded_outcome> result;
   {
     std::lock_guard guard{mutex_};

@@ -1,52 +1,39 @@
-// Durable state in one file of this machine. An fsync costs as much as hundreds
-// of rows, so one thread commits whatever waits for it in one transaction: the
-// longer the disk takes, the more share the next fsync, and a lone commit never
-// waits for company.
+// Durable state in one file of this machine: a thread that writes, one that
+// reads, and one that copies the log into the file (sqlite_writer.hpp,
+// sqlite_reader.hpp, sqlite_checkpointer.hpp).
 //
 // A folder holds:
 //   lock      held by the node that has the folder
-//   data.db   entity(service, key, revision, state); WAL, synchronous=FULL
+//   data.db   entities, outcomes, outbox (sqlite_schema.cpp); WAL,
+//             synchronous=FULL
 //
 // A COMMIT that fails may still have reached the disk. The store makes it
 // certain by writing something else over it (the `fence` table): once that is
 // durable the failed transaction cannot come back, not even by a crash. Until
-// then its outcome is `unknown` and loads answer `store_unavailable`.
+// then its outcome is `unknown`, and reads answer `store_unavailable`.
+//
+// An entity that was deleted leaves a row with its revision and token for ever:
+// without it an `If-Match` of long ago could match a new entity of that key.
 
 #pragma once
 
-#include <chrono>
-#include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
 
 #include "actors/core/backends.hpp"
+#include "nodes/store/sqlite_options.hpp"
 #include "nodes/store/store_folder.hpp"
 
 namespace troupe {
 
-struct sqlite_options {
-  /// Commits and loads that wait at most, each; past it they fail at once. As
-  /// many as a few services may have under way.
-  size_t queue = 262'144;
+class sqlite_checkpointer;
+class sqlite_reader;
+class sqlite_writer;
 
-  /// Rows of one transaction at most: a bound on how long one takes.
-  size_t rows_per_commit = 64;
-
-  /// How long to wait for somebody else's lock (a backup, a shell).
-  std::chrono::milliseconds busy_timeout = std::chrono::seconds{5};
-
-  /// Pages of 4 KiB that the file may have; 0: no limit but the disk's.
-  uint32_t pages_max = 0;
-};
-
-/// Threads: one writes, one reads; callbacks come from them.
+/// Callbacks come from its threads.
 class sqlite_store final : public state_store {
 public:
-  /// The version of the tables, kept in `user_version`.
-  static constexpr int schema_version = 1;
-
   /// @throws error_exception `store_unavailable` with the reason
   explicit sqlite_store(const std::filesystem::path& folder,
                         sqlite_options options = {});
@@ -54,19 +41,34 @@ public:
   /// Commits and answers what waits.
   ~sqlite_store() override;
 
-  void load(entity_id entity, load_callback done) override;
+  void claim(entity_id entity, fencing_token token,
+             callback<claimed_state> done) override;
 
   void commit(commit_request request, commit_callback done) override;
+
+  void release(entity_id entity, fencing_token token) override;
+
+  void find_outcome(entity_id entity, std::string id,
+                    callback<std::optional<recorded_outcome>> done) override;
+
+  void load(entity_id entity, callback<stored_state> done) override;
+
+  void list(list_request request,
+            callback<std::vector<listed_entity>> done) override;
+
+  void read_outbox(uint64_t after, size_t limit,
+                   callback<std::vector<outbox_row>> done) override;
 
   std::string describe() const override;
 
 private:
-  class writer;
-  class reader;
+  template <class T, class Query>
+  void ask(callback<T> done, Query query);
 
   store_folder folder_;
-  std::unique_ptr<writer> writer_;
-  std::unique_ptr<reader> reader_;
+  std::unique_ptr<sqlite_checkpointer> checkpointer_;
+  std::unique_ptr<sqlite_writer> writer_;
+  std::unique_ptr<sqlite_reader> reader_;
 };
 
 } // namespace troupe

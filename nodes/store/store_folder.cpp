@@ -58,13 +58,14 @@ std::string_view network_file_system(long magic) noexcept {
   return {};
 }
 
-store_folder::store_folder(const std::filesystem::path& path)
+store_folder::store_folder(const std::filesystem::path& path, folder_use use)
   : path_(std::filesystem::absolute(path).lexically_normal()) {
   if (path_.filename().empty())
     path_ = path_.parent_path(); // "folder/" and "folder" are one
   make();
   check_file_system();
-  lock();
+  if (use == folder_use::alone)
+    lock();
 }
 
 store_folder::~store_folder() {

@@ -5,6 +5,7 @@
 
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string_view>
 
@@ -14,14 +15,23 @@ namespace troupe {
 /// @param magic `f_type` as statfs(2) gives it
 std::string_view network_file_system(long magic) noexcept;
 
+enum class folder_use : uint8_t {
+  /// Nobody else has it.
+  alone,
+  /// Others may have it too; no lock is taken or asked for.
+  shared,
+};
+
 /// A folder that belongs to this object until it dies, or until its process
 /// does: the lock is the kernel's, and no child that is executed inherits it.
 class store_folder {
 public:
   /// Makes the folder if it is missing.
   /// @throws error_exception `store_unavailable` if that fails, if it is on a
-  ///         network file system, or if somebody else has it
-  explicit store_folder(const std::filesystem::path& path);
+  ///         network file system, or if it is to be had alone and somebody else
+  ///         has it
+  explicit store_folder(const std::filesystem::path& path,
+                        folder_use use = folder_use::alone);
 
   store_folder(const store_folder&) = delete;
   store_folder& operator=(const store_folder&) = delete;

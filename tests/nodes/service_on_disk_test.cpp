@@ -92,7 +92,7 @@ public:
     blocking_port waiter;
     call->port = &waiter;
     call->entity = std::make_unique<entity_call>(
-      entity_call{"counter", std::move(key), std::move(method), {}});
+      entity_call{"counter", std::move(key), std::move(method)});
     port.prepare(*call, *target, {});
     lender thread{system_, nullptr, true};
     target->submit(call, thread);

@@ -2,6 +2,7 @@
 // folder, clear words for what it cannot open.
 
 #include <array>
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -16,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "nodes/store/sqlite_schema.hpp"
 #include "nodes/store/sqlite_store.hpp"
 #include "nodes/store/store_url.hpp"
 #include "tests/support/store_calls.hpp"
@@ -26,9 +28,12 @@ namespace {
 
 using ::testing::AllOf;
 using testing::change;
+using testing::claim;
 using testing::commit;
 using ::testing::HasSubstr;
 using testing::load;
+using testing::our_token;
+using testing::put;
 
 /// The message of the error that opening `folder` gives; empty if it opens.
 std::string why_not(const std::filesystem::path& folder) {
@@ -52,11 +57,65 @@ protected:
 TEST_F(sqlite_store_test, has_its_state_again_after_it_was_closed) {
   {
     sqlite_store store{folder.path()};
-    ASSERT_EQ(commit(store, change(cart, 0, "1")), commit_outcome::done);
+    ASSERT_EQ(put(store, cart, "1"), commit_outcome::done);
   }
   sqlite_store store{folder.path()};
-  EXPECT_EQ(load(store, cart).value()->state, "1");
+  EXPECT_EQ(load(store, cart).value().state, "1");
   EXPECT_EQ(commit(store, change(cart, 0, "2")), commit_outcome::refused);
+  EXPECT_EQ(commit(store, change(cart, 1, "2")), commit_outcome::done);
+}
+
+TEST_F(sqlite_store_test, has_its_outcomes_and_outbox_after_it_was_closed) {
+  auto request = change(cart, 0, "1");
+  request.outcomes = {{"id", "print", 1, false, "a/b", "body"}};
+  request.outbox = {{"mail", "a/b", "one"}, {"mail", "a/b", "two"}};
+  {
+    sqlite_store store{folder.path()};
+    claim(store, cart, our_token).value();
+    ASSERT_EQ(commit(store, request), commit_outcome::done);
+  }
+  sqlite_store store{folder.path()};
+  EXPECT_EQ(testing::find_outcome(store, cart, "id").value(),
+            request.outcomes[0]);
+  EXPECT_EQ(testing::read_outbox(store).value(),
+            (std::vector<outbox_row>{{1, cart, request.outbox[0]},
+                                     {2, cart, request.outbox[1]}}));
+}
+
+TEST_F(sqlite_store_test, never_uses_a_number_of_its_outbox_again) {
+  auto request = change(cart, 0, "1");
+  request.outbox = {{"mail", "a/b", "one"}, {"mail", "a/b", "two"}};
+  {
+    sqlite_store store{folder.path()};
+    claim(store, cart, our_token).value();
+    ASSERT_EQ(commit(store, request), commit_outcome::done);
+  }
+  SQLite::Database{database().string(), SQLite::OPEN_READWRITE}.exec(
+    "DELETE FROM outbox");
+  sqlite_store store{folder.path()};
+  request.base = 1;
+  request.next.revision = 2;
+  ASSERT_EQ(commit(store, request), commit_outcome::done);
+  auto rows = testing::read_outbox(store).value();
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].number, 3u);
+  EXPECT_EQ(rows[1].number, 4u);
+}
+
+TEST_F(sqlite_store_test, forgets_at_its_start_what_was_never_committed) {
+  {
+    sqlite_store store{folder.path()};
+    claim(store, cart, our_token).value();
+    ASSERT_EQ(put(store, {"cart", "bob"}, "1"), commit_outcome::done);
+    ASSERT_EQ(put(store, {"cart", "cid"}, "1"), commit_outcome::done);
+    ASSERT_EQ(commit(store, change({"cart", "cid"}, 1, "")),
+              commit_outcome::done);
+  }
+  sqlite_store store{folder.path()};
+  EXPECT_EQ(commit(store, change(cart, 0, "1")), commit_outcome::refused);
+  EXPECT_EQ(claim(store, cart, our_token).value().previous, std::nullopt);
+  EXPECT_EQ(load(store, {"cart", "bob"}).value().state, "1");
+  EXPECT_EQ(load(store, {"cart", "cid"}).value().revision, 2u);
 }
 
 TEST_F(sqlite_store_test, makes_its_folder_and_those_above_it) {
@@ -67,40 +126,44 @@ TEST_F(sqlite_store_test, makes_its_folder_and_those_above_it) {
 
 TEST_F(sqlite_store_test, writes_a_log_and_syncs_it_fully) {
   sqlite_store store{folder.path()};
-  commit(store, change(cart, 0, "1"));
+  put(store, cart, "1");
   SQLite::Database other{database().string()};
   EXPECT_EQ(other.execAndGet("PRAGMA journal_mode").getString(), "wal");
   EXPECT_EQ(other.execAndGet("PRAGMA user_version").getInt(),
-            sqlite_store::schema_version);
+            sqlite_schema_version);
 }
 
 TEST_F(sqlite_store_test, commits_what_waits_before_it_closes) {
   std::vector<std::future<commit_outcome>> answers;
   {
     sqlite_store store{folder.path()};
-    for (int i = 0; i < 1000; ++i)
-      answers.push_back(
-        testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
+    for (int i = 0; i < 1000; ++i) {
+      entity_id entity{"s", std::to_string(i)};
+      (void)testing::begin_claim(store, entity, our_token);
+      answers.push_back(testing::begin_commit(store, change(entity, 0, "x")));
+    }
   }
   for (auto& x : answers)
     EXPECT_EQ(x.get(), commit_outcome::done);
   sqlite_store store{folder.path()};
   for (int i = 0; i < 1000; ++i)
-    EXPECT_TRUE(load(store, {"s", std::to_string(i)}).value());
+    EXPECT_TRUE(load(store, {"s", std::to_string(i)}).value().exists());
 }
 
 TEST_F(sqlite_store_test, fails_a_commit_past_its_queue_and_answers_each) {
   sqlite_options options;
   options.queue = 1;
   sqlite_store store{folder.path(), options};
+  auto entity = [](int i) { return entity_id{"s", std::to_string(i)}; };
+  for (int i = 0; i < 200; ++i)
+    claim(store, entity(i), our_token).value();
   std::vector<std::future<commit_outcome>> answers;
-  for (int i = 0; i < 2000; ++i)
-    answers.push_back(
-      testing::begin_commit(store, change({"s", std::to_string(i)}, 0, "x")));
-  for (int i = 0; i < 2000; ++i) {
+  for (int i = 0; i < 200; ++i)
+    answers.push_back(testing::begin_commit(store, change(entity(i), 0, "x")));
+  for (int i = 0; i < 200; ++i) {
     auto outcome = answers[i].get();
-    auto found = load(store, {"s", std::to_string(i)}).value();
-    EXPECT_EQ(found.has_value(), outcome == commit_outcome::done) << i;
+    auto found = load(store, entity(i)).value();
+    EXPECT_EQ(found.exists(), outcome == commit_outcome::done) << i;
     EXPECT_NE(outcome, commit_outcome::refused);
   }
 }
@@ -110,7 +173,7 @@ TEST_F(sqlite_store_test, refuses_a_folder_that_another_one_has) {
   EXPECT_THAT(why_not(folder.path()),
               AllOf(HasSubstr(folder.path().string()),
                     HasSubstr("in use by another node")));
-  EXPECT_EQ(commit(store, change(cart, 0, "1")), commit_outcome::done);
+  EXPECT_EQ(put(store, cart, "1"), commit_outcome::done);
 }
 
 TEST_F(sqlite_store_test, leaves_its_folder_to_the_next_one) {
@@ -127,7 +190,7 @@ TEST_F(sqlite_store_test, says_so_when_its_file_is_no_database) {
 TEST_F(sqlite_store_test, says_so_when_its_tables_are_damaged) {
   {
     sqlite_store store{folder.path()};
-    commit(store, change(cart, 0, "1"));
+    put(store, cart, "1");
   }
   {
     std::fstream file{database(),
@@ -152,11 +215,11 @@ TEST_F(sqlite_store_test, refuses_a_schema_of_the_future_and_leaves_it_alone) {
   EXPECT_EQ(why_not(folder.path()), "");
   {
     SQLite::Database other{database().string(), SQLite::OPEN_READWRITE};
-    other.exec("PRAGMA user_version=2");
+    other.exec("PRAGMA user_version=1000");
   }
   EXPECT_THAT(why_not(folder.path()), HasSubstr("newer Troupe"));
   SQLite::Database other{database().string()};
-  EXPECT_EQ(other.execAndGet("PRAGMA user_version").getInt(), 2);
+  EXPECT_EQ(other.execAndGet("PRAGMA user_version").getInt(), 1000);
 }
 
 TEST_F(sqlite_store_test, refuses_a_folder_that_is_a_file) {
@@ -175,17 +238,85 @@ TEST(store_folder, knows_network_file_systems_by_their_number) {
   EXPECT_EQ(network_file_system(0x794C7630), ""); // overlayfs
 }
 
-// -- a full disk
-// ---------------------------------------------------------------
+// -- what is old -------------------------------------------------------------
+
+class sqlite_retention_test : public sqlite_store_test {
+protected:
+  /// A store whose wall clock the test moves.
+  sqlite_options options() {
+    sqlite_options result;
+    result.now = [this] { return now.load(); };
+    return result;
+  }
+
+  /// Records outcomes `first` to `last` of the cart, one a commit.
+  void record(state_store& store, int first, int last) {
+    auto claimed = claim(store, cart, our_token).value();
+    auto base = claimed.found.revision;
+    for (int i = first; i <= last; ++i, ++base) {
+      auto request = change(cart, base, "1");
+      request.outcomes = {{std::to_string(i), "", 1, false, "", ""}};
+      ASSERT_EQ(commit(store, request), commit_outcome::done);
+    }
+  }
+
+  bool has(state_store& store, int id) {
+    return testing::find_outcome(store, cart, std::to_string(id))
+      .value()
+      .has_value();
+  }
+
+  std::atomic<std::chrono::system_clock::time_point> now{
+    std::chrono::system_clock::time_point{std::chrono::hours{400'000}}};
+};
+
+TEST_F(sqlite_retention_test, keeps_an_outcome_for_as_long_as_it_says) {
+  sqlite_store store{folder.path(), options()};
+  record(store, 1, 1);
+  now = now.load() + state_store::outcome_retention;
+  record(store, 2, 2);
+  EXPECT_TRUE(has(store, 1));
+  now = now.load() + std::chrono::minutes{2};
+  record(store, 3, 3);
+  EXPECT_FALSE(has(store, 1));
+  EXPECT_TRUE(has(store, 2));
+  EXPECT_TRUE(has(store, 3));
+}
+
+TEST_F(sqlite_retention_test, removes_many_old_outcomes_a_few_at_a_time) {
+  sqlite_store store{folder.path(), options()};
+  record(store, 1, 200);
+  now = now.load() + state_store::outcome_retention + std::chrono::minutes{2};
+  record(store, 201, 201);
+  EXPECT_FALSE(has(store, 1));
+  EXPECT_TRUE(has(store, 200));
+  record(store, 202, 206);
+  EXPECT_FALSE(has(store, 200));
+  EXPECT_TRUE(has(store, 201));
+}
+
+TEST_F(sqlite_retention_test, removes_old_outcomes_when_the_clock_was_wrong) {
+  sqlite_store store{folder.path(), options()};
+  record(store, 1, 1);
+  now = now.load() - std::chrono::hours{100'000};
+  record(store, 2, 2);
+  EXPECT_TRUE(has(store, 1));
+  now = now.load() + std::chrono::hours{200'000};
+  record(store, 3, 3);
+  EXPECT_FALSE(has(store, 1));
+  EXPECT_FALSE(has(store, 2));
+}
+
+// -- a full disk -------------------------------------------------------------
 
 TEST_F(sqlite_store_test, fails_a_group_that_the_file_has_no_room_for) {
   sqlite_options options;
   options.pages_max = 64;
   sqlite_store store{folder.path(), options};
-  ASSERT_EQ(commit(store, change(cart, 0, "1")), commit_outcome::done);
+  ASSERT_EQ(put(store, cart, "1"), commit_outcome::done);
   EXPECT_EQ(commit(store, change(cart, 1, std::string(1'000'000, 'x'))),
             commit_outcome::failed);
-  EXPECT_EQ(load(store, cart).value()->state, "1");
+  EXPECT_EQ(load(store, cart).value().state, "1");
   EXPECT_EQ(commit(store, change(cart, 1, "2")), commit_outcome::done);
 }
 
@@ -206,8 +337,8 @@ TEST_F(sqlite_store_test, acknowledges_nothing_when_its_log_cannot_grow) {
   auto status = in_child([this] {
     std::signal(SIGXFSZ, SIG_IGN);
     sqlite_store store{folder.path()};
-    auto small = change({"s", "small"}, 0, "1");
-    if (commit(store, small) != commit_outcome::done)
+    if (put(store, {"s", "small"}, "1") != commit_outcome::done
+        || !claim(store, {"s", "big"}, our_token))
       _exit(1);
     rlimit limit{1'000'000, 1'000'000};
     setrlimit(RLIMIT_FSIZE, &limit);
@@ -215,23 +346,24 @@ TEST_F(sqlite_store_test, acknowledges_nothing_when_its_log_cannot_grow) {
     if (commit(store, big) != commit_outcome::failed)
       _exit(2);
     auto found = load(store, {"s", "big"});
-    if (!found || *found)
+    if (!found || found->exists())
       _exit(3);
     auto again = change({"s", "small"}, 1, "2");
     _exit(commit(store, again) == commit_outcome::done ? 0 : 4);
   });
   EXPECT_EQ(status, 0) << WEXITSTATUS(status);
   sqlite_store store{folder.path()};
-  EXPECT_EQ(load(store, {"s", "small"}).value()->state, "2");
-  EXPECT_FALSE(load(store, {"s", "big"}).value());
+  EXPECT_EQ(load(store, {"s", "small"}).value().state, "2");
+  EXPECT_FALSE(load(store, {"s", "big"}).value().exists());
 }
 
-// -- kill -9
-// -------------------------------------------------------------------
+// -- kill -9 -----------------------------------------------------------------
 
 /// Commits rising revisions of ten entities and tells each acknowledged one.
 [[noreturn]] void commit_and_tell(const std::filesystem::path& path, int out) {
   sqlite_store store{path};
+  for (uint32_t key = 0; key < 10; ++key)
+    (void)claim(store, {"s", std::to_string(key)}, our_token);
   for (uint64_t base = 0;; ++base)
     for (uint32_t key = 0; key < 10; ++key)
       store.commit(change({"s", std::to_string(key)}, base, "x"),
@@ -266,14 +398,12 @@ TEST_F(sqlite_store_test, has_all_that_it_acknowledged_before_a_kill) {
     sqlite_store store{place.path()};
     for (uint32_t key = 0; key < 10; ++key) {
       auto found = load(store, {"s", std::to_string(key)}).value();
-      ASSERT_TRUE(found);
-      EXPECT_GE(found->revision, acknowledged[key]);
+      EXPECT_GE(found.revision, acknowledged[key]);
     }
   }
 }
 
-// -- URLs
-// ----------------------------------------------------------------------
+// -- URLs --------------------------------------------------------------------
 
 TEST(store_url, reads_each_kind) {
   auto sqlite = parse_store_url("sqlite:/var/lib/troupe");

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "actors/core/backends.hpp"
 
@@ -20,7 +21,7 @@ public:
     normal,
     /// Nothing is written, and it says so.
     failed,
-    /// Somebody else was quicker: their change is there, ours is refused.
+    /// Somebody else has claimed the entity and changed it: ours is refused.
     overtaken,
     /// It is written, but nobody is told.
     unknown_written,
@@ -31,7 +32,7 @@ public:
   /// The fates of the next commits, in their order.
   std::deque<fate> fates;
 
-  /// So many loads fail.
+  /// So many claims and questions for outcomes fail.
   size_t failing_loads = 0;
 
   /// Answers wait for `release`.
@@ -41,8 +42,12 @@ public:
   std::string other_state;
 
   std::map<entity_id, stored_state> entities;
+  std::map<entity_id, fencing_token> tokens;
+  std::map<std::pair<entity_id, std::string>, recorded_outcome> outcomes;
   size_t loads = 0;
   size_t commits = 0;
+  size_t releases = 0;
+  size_t lookups = 0;
 
   void release() {
     held = false;
@@ -50,17 +55,39 @@ public:
       answer();
   }
 
-  void load(entity_id entity, load_callback done) override {
+  /// Lets so many answers go that wait.
+  void release(size_t count) {
+    for (; count > 0 && !waiting_.empty(); --count) {
+      auto answer = std::move(waiting_.front());
+      waiting_.pop_front();
+      answer();
+    }
+  }
+
+  /// Another node claims `entity`, and changes it if `state` says how.
+  void take_over(const entity_id& entity, const std::string& state = {}) {
+    tokens[entity] = {9, ++others_};
+    if (!state.empty())
+      entities[entity] = {entities[entity].revision + 1, state};
+  }
+
+  // -- state_store -----------------------------------------------------------
+
+  void claim(entity_id entity, fencing_token token,
+             callback<claimed_state> done) override {
     ++loads;
-    answer([this, entity = std::move(entity), done = std::move(done)] {
-      if (failing_loads > 0) {
-        --failing_loads;
+    answer([this, entity = std::move(entity), token, done = std::move(done)] {
+      if (fails()) {
         done(error{errc::store_unavailable, "the store is away"});
-      } else if (auto i = entities.find(entity); i != entities.end()) {
-        done(std::optional{i->second});
-      } else {
-        done(std::optional<stored_state>{});
+        return;
       }
+      claimed_state result;
+      if (auto i = entities.find(entity); i != entities.end())
+        result.found = i->second;
+      if (auto i = tokens.find(entity); i != tokens.end())
+        result.previous = i->second;
+      tokens[entity] = token;
+      done(result);
     });
   }
 
@@ -76,6 +103,42 @@ public:
     });
   }
 
+  void release(entity_id entity, fencing_token token) override {
+    ++releases;
+    if (tokens[entity] == token && entities[entity].revision == 0) {
+      tokens.erase(entity);
+      entities.erase(entity);
+    }
+  }
+
+  void find_outcome(entity_id entity, std::string id,
+                    callback<std::optional<recorded_outcome>> done) override {
+    ++lookups;
+    answer([this, key = std::pair{std::move(entity), std::move(id)},
+            done = std::move(done)] {
+      if (fails())
+        done(error{errc::store_unavailable, "the store is away"});
+      else if (auto i = outcomes.find(key); i != outcomes.end())
+        done(std::optional{i->second});
+      else
+        done(std::optional<recorded_outcome>{});
+    });
+  }
+
+  void load(entity_id entity, callback<stored_state> done) override {
+    auto i = entities.find(entity);
+    done(i != entities.end() ? i->second : stored_state{});
+  }
+
+  void list(list_request, callback<std::vector<listed_entity>> done) override {
+    done(error{errc::not_implemented, "this store lists nothing"});
+  }
+
+  void read_outbox(uint64_t, size_t,
+                   callback<std::vector<outbox_row>> done) override {
+    done(error{errc::not_implemented, "this store has no outbox"});
+  }
+
   std::string describe() const override { return "test:"; }
 
 private:
@@ -86,6 +149,13 @@ private:
       f();
   }
 
+  bool fails() {
+    if (failing_loads == 0)
+      return false;
+    --failing_loads;
+    return true;
+  }
+
   commit_outcome apply(fate what, const commit_request& x) {
     switch (what) {
     case fate::failed:
@@ -93,21 +163,33 @@ private:
     case fate::unknown_lost:
       return commit_outcome::unknown;
     case fate::overtaken:
-      entities[x.entity] = {x.base + 1, other_state};
+      take_over(x.entity, other_state);
       return commit_outcome::refused;
     case fate::unknown_written:
-      entities[x.entity] = x.next;
-      return commit_outcome::unknown;
+      return write(x) ? commit_outcome::unknown : commit_outcome::refused;
     case fate::normal:
       break;
     }
-    if (entities[x.entity].revision != x.base)
-      return commit_outcome::refused;
-    entities[x.entity] = x.next;
-    return commit_outcome::done;
+    return write(x) ? commit_outcome::done : commit_outcome::refused;
+  }
+
+  bool write(const commit_request& x) {
+    auto token = tokens.find(x.entity);
+    if (token == tokens.end() || token->second != x.token
+        || entities[x.entity].revision != x.base)
+      return false;
+    for (auto& record : x.outcomes)
+      if (outcomes.contains({x.entity, record.id}))
+        return false;
+    if (x.next.revision != x.base)
+      entities[x.entity] = x.next;
+    for (auto& record : x.outcomes)
+      outcomes[{x.entity, record.id}] = record;
+    return true;
   }
 
   std::deque<std::function<void()>> waiting_;
+  uint64_t others_ = 0;
 };
 
 } // namespace troupe::testing

@@ -1,0 +1,64 @@
+#include "nodes/store/sqlite_connection.hpp"
+
+#include <sqlite3.h>
+
+namespace troupe {
+
+error store_unavailable(std::string why) {
+  return error{errc::store_unavailable, std::move(why)}.retry_after(1);
+}
+
+void refuse_file(const std::filesystem::path& file, const std::string& why) {
+  throw error_exception{
+    error{errc::store_unavailable, "'" + file.string() + "' " + why}};
+}
+
+SQLite::Database open_connection(const std::filesystem::path& file,
+                                 const sqlite_options& options) {
+  const auto flags =
+    SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX;
+  SQLite::Database db{file.string(), flags,
+                      static_cast<int>(options.busy_timeout.count())};
+  db.exec("PRAGMA synchronous=FULL");
+  db.execAndGet("PRAGMA wal_autocheckpoint=0"); // sqlite_checkpointer does it
+  if (options.pages_max > 0)
+    db.execAndGet("PRAGMA max_page_count=" + std::to_string(options.pages_max));
+  return db;
+}
+
+int64_t read_pragma(SQLite::Database& db, const char* name) {
+  return db.execAndGet(std::string{"PRAGMA "} + name).getInt64();
+}
+
+int run(SQLite::Database& db, SQLite::Statement& statement) noexcept {
+  auto code = statement.tryExecuteStep();
+  while (code == SQLITE_ROW)
+    code = statement.tryExecuteStep();
+  if (code != SQLITE_DONE)
+    code = db.getExtendedErrorCode();
+  statement.tryReset();
+  return code;
+}
+
+token_bytes to_bytes(fencing_token token) noexcept {
+  token_bytes result;
+  for (int i = 0; i < 8; ++i) {
+    result[i] = static_cast<unsigned char>(token.high >> (56 - 8 * i));
+    result[8 + i] = static_cast<unsigned char>(token.low >> (56 - 8 * i));
+  }
+  return result;
+}
+
+std::optional<fencing_token> read_token(const SQLite::Column& column) noexcept {
+  auto bytes = static_cast<const unsigned char*>(column.getBlob());
+  if (!bytes || column.getBytes() != sizeof(token_bytes))
+    return std::nullopt;
+  fencing_token result;
+  for (int i = 0; i < 8; ++i) {
+    result.high = result.high << 8 | bytes[i];
+    result.low = result.low << 8 | bytes[8 + i];
+  }
+  return result;
+}
+
+} // namespace troupe

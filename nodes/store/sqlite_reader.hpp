@@ -1,0 +1,70 @@
+// The thread of a SQLite store that reads. Each query is a transaction of its
+// own, so that it sees every commit that was acknowledged before it.
+
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <thread>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "actors/core/backends.hpp"
+#include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_options.hpp"
+
+namespace troupe {
+
+/// What can be asked. Every function may throw SQLite::Exception.
+class sqlite_queries {
+public:
+  sqlite_queries(const std::filesystem::path& file,
+                 const sqlite_options& options);
+
+  stored_state load(const entity_id& entity);
+
+  std::optional<recorded_outcome> find_outcome(const entity_id& entity,
+                                               const std::string& id);
+
+  std::vector<listed_entity> list(const list_request& request);
+
+  std::vector<outbox_row> read_outbox(uint64_t after, size_t limit);
+
+private:
+  SQLite::Database db_;
+  SQLite::Statement load_;
+  SQLite::Statement find_outcome_;
+  SQLite::Statement list_from_;
+  SQLite::Statement list_after_;
+  SQLite::Statement outbox_;
+};
+
+class sqlite_reader {
+public:
+  /// Answers one question, if the store can be read.
+  using job = std::function<void(sqlite_queries&)>;
+
+  /// @throws SQLite::Exception
+  sqlite_reader(const std::filesystem::path& file,
+                const sqlite_options& options);
+
+  sqlite_reader(const sqlite_reader&) = delete;
+  sqlite_reader& operator=(const sqlite_reader&) = delete;
+
+  /// Answers what waits.
+  ~sqlite_reader();
+
+  void start();
+
+  /// False if too many wait; then `x` is as it was. Thread-safe.
+  bool push(job& x) { return queue_.push(x); }
+
+private:
+  void work();
+
+  sqlite_queries queries_;
+  batch_queue<job> queue_;
+  std::thread thread_;
+};
+
+} // namespace troupe

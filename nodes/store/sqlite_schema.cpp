@@ -1,0 +1,115 @@
+#include "nodes/store/sqlite_schema.hpp"
+
+#include <array>
+#include <string>
+
+#include "nodes/store/sqlite_connection.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// An entity is a revision and a state. `fence` is what is written over a
+/// transaction that failed in its COMMIT.
+void make_entities(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE entity (
+  service  TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+CREATE TABLE fence (
+  id    INTEGER PRIMARY KEY CHECK (id = 0),
+  count INTEGER NOT NULL
+);
+INSERT INTO fence VALUES (0, 0);
+)");
+}
+
+/// Entities can be claimed and deleted; outcomes and messages that leave are
+/// kept beside them. The state is the last column, so that what stands before
+/// it can be read without it.
+void add_claims_outcomes_and_outbox(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE entity_2 (
+  service  TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  schema   INTEGER NOT NULL,
+  token    BLOB,
+  state    TEXT,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+INSERT INTO entity_2 (service, key, revision, schema, state)
+  SELECT service, key, revision, 1, state FROM entity;
+DROP TABLE entity;
+ALTER TABLE entity_2 RENAME TO entity;
+CREATE INDEX uncommitted ON entity (service, key) WHERE revision = 0;
+CREATE TABLE outcome (
+  number       INTEGER PRIMARY KEY,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  id           TEXT NOT NULL,
+  recorded_at  INTEGER NOT NULL,
+  fingerprint  BLOB NOT NULL,
+  revision     INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL,
+  UNIQUE (service, key, id)
+);
+CREATE TABLE outbox (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL
+);
+)");
+}
+
+/// The n-th makes version n of n - 1. What is here is never changed again.
+constexpr std::array<void (*)(SQLite::Database&), sqlite_schema_version> steps{
+  make_entities,
+  add_claims_outcomes_and_outbox,
+};
+
+void check_empty(SQLite::Database& db, const std::filesystem::path& file) {
+  if (db.execAndGet("SELECT count(*) FROM sqlite_master").getInt() > 0)
+    refuse_file(file, "is a database of something else than Troupe");
+}
+
+} // namespace
+
+int check_schema(SQLite::Database& db, const std::filesystem::path& file) {
+  auto version = read_pragma(db, "user_version");
+  if (version == 0) {
+    check_empty(db, file);
+    return 0;
+  }
+  if (read_pragma(db, "application_id") != sqlite_application_id)
+    refuse_file(file, "is a database of something else than Troupe");
+  if (version < 0 || version > sqlite_schema_version)
+    refuse_file(file, "was written by a newer Troupe (schema "
+                        + std::to_string(version) + ", this one knows "
+                        + std::to_string(sqlite_schema_version) + ")");
+  return static_cast<int>(version);
+}
+
+void migrate_schema(SQLite::Database& db, const std::filesystem::path& file) {
+  if (check_schema(db, file) == sqlite_schema_version)
+    return;
+  SQLite::Transaction all{db, SQLite::TransactionBehavior::IMMEDIATE};
+  auto version = check_schema(db, file); // nobody else is at it now
+  if (version == 0)
+    db.exec("PRAGMA application_id=" + std::to_string(sqlite_application_id));
+  for (; version < sqlite_schema_version; ++version)
+    steps[static_cast<size_t>(version)](db);
+  db.exec("PRAGMA user_version=" + std::to_string(version));
+  all.commit();
+}
+
+} // namespace troupe

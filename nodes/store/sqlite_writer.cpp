@@ -1,0 +1,347 @@
+#include "nodes/store/sqlite_writer.hpp"
+
+#include <utility>
+
+#include <sqlite3.h>
+
+#include "nodes/store/sqlite_checkpointer.hpp"
+#include "nodes/store/sqlite_connection.hpp"
+#include "nodes/store/sqlite_query.hpp"
+#include "nodes/store/sqlite_schema.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// Outcomes that one transaction removes at most.
+constexpr size_t removed_per_step = 64;
+
+/// How often to look for some.
+constexpr int64_t removal_interval_ms = 60'000;
+
+constexpr int64_t retention_ms =
+  std::chrono::milliseconds{state_store::outcome_retention}.count();
+
+SQLite::Database prepare(const std::filesystem::path& file,
+                         const sqlite_options& options) {
+  auto db = open_connection(file, options);
+  migrate_schema(db, file);
+  auto mode = db.execAndGet("PRAGMA journal_mode=WAL").getString();
+  if (mode != "wal")
+    refuse_file(file, "cannot have a write-ahead log");
+  // What it grew to beyond its limit goes back to the disk.
+  auto bytes = int64_t{options.log_pages_max} * read_pragma(db, "page_size");
+  db.execAndGet("PRAGMA journal_size_limit=" + std::to_string(bytes));
+  return db;
+}
+
+/// Runs a statement that changes something; true if it changed a row.
+bool change(SQLite::Database& db, SQLite::Statement& statement) {
+  if (auto code = run(db, statement); code != SQLITE_DONE)
+    throw SQLite::Exception{db.getHandle(), code};
+  return db.getChanges() > 0;
+}
+
+bool has_an_id_twice(const std::vector<recorded_outcome>& xs) {
+  for (size_t i = 1; i < xs.size(); ++i)
+    for (size_t j = 0; j < i; ++j)
+      if (xs[i].id == xs[j].id)
+        return true;
+  return false;
+}
+
+} // namespace
+
+sqlite_writer::sqlite_writer(const std::filesystem::path& file,
+                             const sqlite_options& options)
+  : db_(prepare(file, options)), begin_(db_, "BEGIN IMMEDIATE"),
+    commit_(db_, "COMMIT"), rollback_(db_, "ROLLBACK"),
+    fence_(db_, "UPDATE fence SET count = count + 1"),
+    find_(db_, "SELECT revision, schema, token, state FROM entity "
+               "WHERE service = ?1 AND key = ?2"),
+    insert_(db_, "INSERT INTO entity (service, key, revision, schema, token) "
+                 "VALUES (?1, ?2, 0, 1, ?3)"),
+    set_token_(db_, "UPDATE entity SET token = ?3 "
+                    "WHERE service = ?1 AND key = ?2"),
+    update_(db_, "UPDATE entity SET revision = ?3, schema = ?4, state = ?5 "
+                 "WHERE service = ?1 AND key = ?2 AND token = ?6 "
+                 "AND revision = ?7"),
+    at_base_(db_, "SELECT 1 FROM entity WHERE service = ?1 AND key = ?2 "
+                  "AND token = ?3 AND revision = ?4"),
+    remove_uncommitted_(db_, "DELETE FROM entity WHERE service = ?1 "
+                             "AND key = ?2 AND token = ?3 AND revision = 0"),
+    find_outcome_(db_, "SELECT 1 FROM outcome "
+                       "WHERE service = ?1 AND key = ?2 AND id = ?3"),
+    add_outcome_(db_, "INSERT INTO outcome (service, key, id, recorded_at, "
+                      "fingerprint, revision, failed, content_type, body) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
+    oldest_outcomes_(db_, "SELECT number, recorded_at FROM outcome "
+                          "ORDER BY number LIMIT ?1"),
+    remove_outcomes_(db_, "DELETE FROM outcome WHERE number <= ?1"),
+    add_outbox_(db_, "INSERT INTO outbox (service, key, target, content_type, "
+                     "body) VALUES (?1, ?2, ?3, ?4, ?5)"),
+    now_(options.now), log_pages_max_(options.log_pages_max),
+    next_bound_pages_(options.log_pages_max),
+    bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
+    requests_per_commit_(options.requests_per_commit) {}
+
+sqlite_writer::~sqlite_writer() {
+  queue_.close();
+  if (thread_.joinable())
+    thread_.join();
+}
+
+void sqlite_writer::forget_uncommitted() {
+  db_.exec("DELETE FROM entity INDEXED BY uncommitted WHERE revision = 0");
+}
+
+void sqlite_writer::start(sqlite_checkpointer& checkpointer) {
+  checkpointer_ = &checkpointer;
+  sqlite3_wal_hook(db_.getHandle(), log_has_grown, this);
+  thread_ = std::thread{[this] { work(); }};
+}
+
+void sqlite_writer::work() {
+  while (queue_.pop(group_, requests_per_commit_)) {
+    answers_.assign(group_.size(), {});
+    left_out_.assign(group_.size(), false);
+    write();
+    answer_all();
+    group_.clear();
+    bound_log();
+  }
+}
+
+// -- a transaction -----------------------------------------------------------
+
+void sqlite_writer::write() {
+  if (is_uncertain() && !settle())
+    return;
+  while (!try_write()) {
+    // one more is left out each time
+  }
+}
+
+bool sqlite_writer::try_write() {
+  if (run(db_, begin_) != SQLITE_DONE)
+    return fail_all(commit_outcome::failed), true;
+  for (size_t i = 0; i < group_.size(); ++i) {
+    if (left_out_[i] || apply(group_[i], answers_[i]))
+      continue;
+    auto is_broken = (db_.getExtendedErrorCode() & 0xFF) == SQLITE_IOERR;
+    run(db_, rollback_); // fails if SQLite did it already
+    answers_[i].outcome = commit_outcome::failed;
+    left_out_[i] = true;
+    if (is_broken)
+      fail_all(commit_outcome::failed);
+    return is_broken;
+  }
+  remove_old_outcomes();
+  if (auto code = run(db_, commit_); code != SQLITE_DONE)
+    fail_all(after_failed_commit(code));
+  return true;
+}
+
+void sqlite_writer::fail_all(commit_outcome outcome) {
+  for (size_t i = 0; i < group_.size(); ++i)
+    if (!left_out_[i])
+      answers_[i].outcome = outcome;
+}
+
+commit_outcome sqlite_writer::after_failed_commit(int code) {
+  run(db_, rollback_);
+  // A write that did not fit: the last page, which makes the transaction
+  // valid, is not whole.
+  if ((code & 0xFF) == SQLITE_FULL || settle())
+    return commit_outcome::failed;
+  return commit_outcome::unknown;
+}
+
+bool sqlite_writer::settle() {
+  is_uncertain_.store(true, std::memory_order_release);
+  auto done = run(db_, begin_) == SQLITE_DONE && run(db_, fence_) == SQLITE_DONE
+              && run(db_, commit_) == SQLITE_DONE;
+  if (done)
+    is_uncertain_.store(false, std::memory_order_release);
+  else
+    run(db_, rollback_);
+  return done;
+}
+
+void sqlite_writer::answer_all() {
+  for (size_t i = 0; i < group_.size(); ++i) {
+    auto& [outcome, found] = answers_[i];
+    if (auto x = std::get_if<committing>(&group_[i]))
+      x->done(outcome);
+    else if (auto y = std::get_if<claiming>(&group_[i]))
+      y->done(outcome == commit_outcome::done
+                ? expected<claimed_state>{std::move(found)}
+                : store_unavailable("the claim could not be written"));
+  }
+}
+
+// -- a request ---------------------------------------------------------------
+
+bool sqlite_writer::apply(job& x, answer& to) {
+  try {
+    std::visit([&](auto& y) { put(y, to); }, x);
+    return true;
+  } catch (const SQLite::Exception&) {
+    return false;
+  }
+}
+
+void sqlite_writer::put(claiming& x, answer& to) {
+  auto is_known = false;
+  to.found = find(x.entity, is_known);
+  auto& statement = is_known ? set_token_ : insert_;
+  auto token = to_bytes(x.token);
+  bind_entity(statement, x.entity);
+  bind_bytes(statement, 3, token);
+  change(db_, statement);
+  to.outcome = commit_outcome::done;
+}
+
+claimed_state sqlite_writer::find(const entity_id& entity, bool& is_known) {
+  bind_entity(find_, entity);
+  sqlite_query found{find_};
+  is_known = found.next();
+  if (!is_known)
+    return {};
+  return {{static_cast<uint64_t>(found.number(0)), found.bytes(3),
+           static_cast<uint32_t>(found.number(1))},
+          read_token(found.column(2))};
+}
+
+void sqlite_writer::put(releasing& x, answer&) {
+  auto token = to_bytes(x.token);
+  bind_entity(remove_uncommitted_, x.entity);
+  bind_bytes(remove_uncommitted_, 3, token);
+  change(db_, remove_uncommitted_);
+}
+
+void sqlite_writer::put(committing& x, answer& to) {
+  auto& request = x.request;
+  // What can refuse comes before what is written.
+  if (has_recorded(request) || !change_entity(request)) {
+    to.outcome = commit_outcome::refused;
+    return;
+  }
+  add_outcomes(request);
+  add_outbox(request);
+  to.outcome = commit_outcome::done;
+}
+
+bool sqlite_writer::has_recorded(const commit_request& x) {
+  if (has_an_id_twice(x.outcomes))
+    return true;
+  for (auto& outcome : x.outcomes) {
+    bind_entity(find_outcome_, x.entity);
+    find_outcome_.bindNoCopy(3, outcome.id);
+    if (sqlite_query{find_outcome_}.next())
+      return true;
+  }
+  return false;
+}
+
+bool sqlite_writer::change_entity(const commit_request& x) {
+  auto token = to_bytes(x.token);
+  if (x.next.revision == x.base) {
+    bind_entity(at_base_, x.entity);
+    bind_bytes(at_base_, 3, token);
+    bind_number(at_base_, 4, x.base);
+    return sqlite_query{at_base_}.next();
+  }
+  bind_entity(update_, x.entity);
+  bind_number(update_, 3, x.next.revision);
+  bind_number(update_, 4, x.next.schema);
+  if (x.next.exists())
+    update_.bindNoCopy(5, x.next.state);
+  else
+    update_.bind(5);
+  bind_bytes(update_, 6, token);
+  bind_number(update_, 7, x.base);
+  return change(db_, update_);
+}
+
+void sqlite_writer::add_outcomes(const commit_request& x) {
+  for (auto& outcome : x.outcomes) {
+    bind_entity(add_outcome_, x.entity);
+    add_outcome_.bindNoCopy(3, outcome.id);
+    add_outcome_.bind(4, now_ms());
+    bind_bytes(add_outcome_, 5, outcome.fingerprint);
+    bind_number(add_outcome_, 6, outcome.revision);
+    add_outcome_.bind(7, static_cast<int>(outcome.failed));
+    add_outcome_.bindNoCopy(8, outcome.content_type);
+    bind_bytes(add_outcome_, 9, outcome.body);
+    change(db_, add_outcome_);
+  }
+}
+
+void sqlite_writer::add_outbox(const commit_request& x) {
+  for (auto& message : x.outbox) {
+    bind_entity(add_outbox_, x.entity);
+    add_outbox_.bindNoCopy(3, message.target);
+    add_outbox_.bindNoCopy(4, message.content_type);
+    bind_bytes(add_outbox_, 5, message.body);
+    change(db_, add_outbox_);
+  }
+}
+
+// -- the log -----------------------------------------------------------------
+
+int sqlite_writer::log_has_grown(void* self, sqlite3*, const char*, int pages) {
+  static_cast<sqlite_writer*>(self)->log_pages_ = static_cast<uint32_t>(pages);
+  return SQLITE_OK;
+}
+
+void sqlite_writer::bound_log() {
+  if (log_pages_ < log_pages_max_) {
+    next_bound_pages_ = log_pages_max_;
+    checkpointer_->log_has(log_pages_);
+    return;
+  }
+  if (log_pages_ < next_bound_pages_)
+    return;
+  checkpointer_->copy_log();
+  // A reader that keeps an old snapshot holds it back: try again after a while.
+  next_bound_pages_ = log_pages_ + bound_step_pages_;
+}
+
+// -- what is old -------------------------------------------------------------
+
+int64_t sqlite_writer::now_ms() const {
+  using std::chrono::duration_cast;
+  return duration_cast<std::chrono::milliseconds>(now_().time_since_epoch())
+    .count();
+}
+
+void sqlite_writer::remove_old_outcomes() {
+  auto now = now_ms();
+  // A clock that was set back does not end it for as long.
+  if (now < next_removal_ms_ && next_removal_ms_ - now <= removal_interval_ms)
+    return;
+  try {
+    auto removed = remove_oldest_outcomes(now - retention_ms);
+    auto is_more = removed == removed_per_step;
+    next_removal_ms_ = is_more ? now : now + removal_interval_ms;
+  } catch (const SQLite::Exception&) {
+    // If it cost the transaction, COMMIT will say so; else there is a next time.
+  }
+}
+
+size_t sqlite_writer::remove_oldest_outcomes(int64_t before_ms) {
+  size_t count = 0;
+  int64_t last = 0;
+  oldest_outcomes_.bind(1, static_cast<int64_t>(removed_per_step));
+  for (sqlite_query oldest{oldest_outcomes_};
+       oldest.next() && oldest.number(1) < before_ms; ++count)
+    last = oldest.number(0);
+  if (count > 0) {
+    remove_outcomes_.bind(1, last);
+    change(db_, remove_outcomes_);
+  }
+  return count;
+}
+
+} // namespace troupe

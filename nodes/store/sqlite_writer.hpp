@@ -1,0 +1,160 @@
+// The one thread of a SQLite store that writes. An fsync costs as much as
+// hundreds of rows, so it commits whatever waits in one transaction: the longer
+// the disk takes, the more requests share the next fsync, and a lone one never
+// waits for company.
+
+#pragma once
+
+#include <atomic>
+#include <filesystem>
+#include <functional>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include "actors/core/backends.hpp"
+#include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_options.hpp"
+
+struct sqlite3;
+
+namespace troupe {
+
+class sqlite_checkpointer;
+
+class sqlite_writer {
+public:
+  /// Only writes over what a failed COMMIT left, if there is something.
+  struct settling {};
+
+  struct claiming {
+    entity_id entity;
+    fencing_token token;
+    state_store::callback<claimed_state> done;
+  };
+
+  struct committing {
+    commit_request request;
+    state_store::commit_callback done;
+  };
+
+  struct releasing {
+    entity_id entity;
+    fencing_token token;
+  };
+
+  using job = std::variant<settling, claiming, committing, releasing>;
+
+  /// Makes the file, or brings it up to date.
+  /// @throws error_exception `store_unavailable`, or SQLite::Exception
+  sqlite_writer(const std::filesystem::path& file,
+                const sqlite_options& options);
+
+  sqlite_writer(const sqlite_writer&) = delete;
+  sqlite_writer& operator=(const sqlite_writer&) = delete;
+
+  /// Writes and answers what waits.
+  ~sqlite_writer();
+
+  /// Forgets the claims that a crash left of entities which were never
+  /// committed. Only for who is alone with the file. Before `start`.
+  void forget_uncommitted();
+
+  /// Pages are given to `checkpointer`, which outlives this.
+  void start(sqlite_checkpointer& checkpointer);
+
+  /// False if too many wait; then `x` is as it was. Thread-safe.
+  bool push(job& x) { return queue_.push(x); }
+
+  /// What the last failed COMMIT left behind is not known. Thread-safe.
+  bool is_uncertain() const noexcept {
+    return is_uncertain_.load(std::memory_order_acquire);
+  }
+
+private:
+  /// What a job is told once its transaction is durable.
+  struct answer {
+    commit_outcome outcome = commit_outcome::failed;
+    claimed_state found;
+  };
+
+  void work();
+
+  /// One transaction. A request that is refused refuses only itself, and one
+  /// that cannot be written fails only itself.
+  void write();
+
+  /// False if one of the requests cannot be written: it is left out from now
+  /// on, and the transaction is undone.
+  bool try_write();
+
+  /// False if it cannot be written.
+  bool apply(job& x, answer& to);
+
+  // These throw SQLite::Exception.
+  void put(settling&, answer&) {}
+  void put(claiming& x, answer& to);
+  void put(committing& x, answer& to);
+  void put(releasing& x, answer& to);
+
+  claimed_state find(const entity_id& entity, bool& is_known);
+  bool has_recorded(const commit_request& x);
+  bool change_entity(const commit_request& x);
+  void add_outcomes(const commit_request& x);
+  void add_outbox(const commit_request& x);
+
+  /// One step of removing what is old; more comes with the next group.
+  void remove_old_outcomes();
+  size_t remove_oldest_outcomes(int64_t before_ms);
+
+  int64_t now_ms() const;
+
+  /// Called by SQLite after each commit.
+  static int log_has_grown(void* self, sqlite3*, const char*, int pages);
+
+  /// Lets the log begin anew before it grows past its limit.
+  void bound_log();
+
+  void fail_all(commit_outcome outcome);
+  commit_outcome after_failed_commit(int code);
+
+  /// Writes over a transaction that failed in its COMMIT.
+  bool settle();
+
+  void answer_all();
+
+  SQLite::Database db_;
+  SQLite::Statement begin_;
+  SQLite::Statement commit_;
+  SQLite::Statement rollback_;
+  SQLite::Statement fence_;
+  SQLite::Statement find_;
+  SQLite::Statement insert_;
+  SQLite::Statement set_token_;
+  SQLite::Statement update_;
+  SQLite::Statement at_base_;
+  SQLite::Statement remove_uncommitted_;
+  SQLite::Statement find_outcome_;
+  SQLite::Statement add_outcome_;
+  SQLite::Statement oldest_outcomes_;
+  SQLite::Statement remove_outcomes_;
+  SQLite::Statement add_outbox_;
+  std::function<std::chrono::system_clock::time_point()> now_;
+  int64_t next_removal_ms_ = 0;
+  uint32_t log_pages_ = 0;
+  uint32_t log_pages_max_;
+  uint32_t next_bound_pages_;
+  uint32_t bound_step_pages_;
+  sqlite_checkpointer* checkpointer_ = nullptr;
+  std::vector<job> group_;
+  std::vector<answer> answers_;
+  std::vector<bool> left_out_;
+  batch_queue<job> queue_;
+  size_t requests_per_commit_;
+  std::atomic<bool> is_uncertain_{false};
+  std::thread thread_;
+};
+
+} // namespace troupe

@@ -1,0 +1,146 @@
+// Files of every earlier version of the tables open, with all that was in them.
+// What a version was is written out here and never changes.
+
+#include <filesystem>
+#include <string>
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nodes/store/sqlite_schema.hpp"
+#include "nodes/store/sqlite_store.hpp"
+#include "tests/support/store_calls.hpp"
+#include "tests/support/temporary_folder.hpp"
+
+namespace troupe {
+namespace {
+
+/// One version of the tables, with content: ann's cart at revision 3, and a
+/// hundred long ones.
+struct schema_version {
+  int number;
+  const char* sql;
+};
+
+constexpr schema_version versions[] = {
+  {1, R"(
+CREATE TABLE entity (
+  service  TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  state    TEXT NOT NULL,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+CREATE TABLE fence (
+  id    INTEGER PRIMARY KEY CHECK (id = 0),
+  count INTEGER NOT NULL
+);
+INSERT INTO fence VALUES (0, 5);
+INSERT INTO entity VALUES ('cart', 'ann', 3, '{"a":1}');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+  INSERT INTO entity SELECT 'long', 'k' || i, i, hex(zeroblob(2000)) FROM n;
+PRAGMA application_id=1416786021;
+PRAGMA user_version=1;
+)"},
+};
+
+class sqlite_schema_test : public ::testing::TestWithParam<schema_version> {
+protected:
+  sqlite_schema_test() {
+    SQLite::Database db{file().string(),
+                        SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
+    db.exec("PRAGMA journal_mode=WAL");
+    db.exec(GetParam().sql);
+  }
+
+  std::filesystem::path file() const { return folder.path() / "data.db"; }
+
+  /// The file's tables and content, as text.
+  std::string dump() const {
+    SQLite::Database db{file().string()};
+    std::string result =
+      db.execAndGet("PRAGMA user_version").getString() + "\n";
+    SQLite::Statement tables{db, "SELECT type || name || coalesce(sql, '') "
+                                 "FROM sqlite_master ORDER BY type, name"};
+    while (tables.executeStep())
+      result += tables.getColumn(0).getString() + "\n";
+    SQLite::Statement rows{db, "SELECT service, key, revision, state "
+                               "FROM entity ORDER BY service, key"};
+    while (rows.executeStep())
+      for (int i = 0; i < 4; ++i)
+        result += rows.getColumn(i).getString() + "\n";
+    return result;
+  }
+
+  testing::temporary_folder folder;
+};
+
+INSTANTIATE_TEST_SUITE_P(every_earlier_version, sqlite_schema_test,
+                         ::testing::ValuesIn(versions), [](auto& info) {
+                           return std::to_string(info.param.number);
+                         });
+
+TEST(sqlite_schema, every_earlier_version_is_here) {
+  ASSERT_EQ(std::size(versions), sqlite_schema_version - 1);
+  for (int i = 0; i < sqlite_schema_version - 1; ++i)
+    EXPECT_EQ(versions[i].number, i + 1);
+}
+
+TEST_P(sqlite_schema_test, opens_with_all_that_was_in_it) {
+  sqlite_store store{folder.path()};
+  EXPECT_EQ(testing::load(store, {"cart", "ann"}).value(),
+            (stored_state{3, R"({"a":1})", 1}));
+  auto all = testing::list(store, {"long", "", "", 1000, true}).value();
+  ASSERT_EQ(all.size(), 100u);
+  for (auto& x : all) {
+    EXPECT_EQ(x.key, "k" + std::to_string(x.state.revision));
+    EXPECT_EQ(x.state.state, std::string(4000, '0'));
+  }
+}
+
+TEST_P(sqlite_schema_test, takes_claims_and_commits_afterwards) {
+  sqlite_store store{folder.path()};
+  auto claimed = testing::claim(store, {"cart", "ann"}, testing::our_token);
+  EXPECT_EQ(claimed.value().previous, std::nullopt);
+  auto request = testing::change({"cart", "ann"}, 3, "4");
+  request.outcomes = {{"id", "", 4, false, "", ""}};
+  request.outbox = {{"mail", "", ""}};
+  EXPECT_EQ(testing::commit(store, request), commit_outcome::done);
+  EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().revision, 4u);
+}
+
+TEST_P(sqlite_schema_test, has_the_tables_of_a_new_file_afterwards) {
+  auto tables = [](const std::filesystem::path& folder) {
+    sqlite_store{folder};
+    SQLite::Database db{(folder / "data.db").string()};
+    std::string result = db.execAndGet("PRAGMA user_version").getString();
+    SQLite::Statement all{db, "SELECT type || name || coalesce(sql, '') "
+                              "FROM sqlite_master ORDER BY type, name"};
+    while (all.executeStep())
+      result += all.getColumn(0).getString();
+    return result;
+  };
+  testing::temporary_folder fresh;
+  EXPECT_EQ(tables(folder.path()), tables(fresh.path()));
+}
+
+TEST_P(sqlite_schema_test, stays_as_it_was_when_the_migration_fails_midway) {
+  auto before = dump();
+  // Too few pages for a second copy of the long ones.
+  sqlite_options options;
+  options.pages_max = 150;
+  try {
+    sqlite_store store{folder.path(), options};
+    FAIL() << "there was room";
+  } catch (const error_exception& e) {
+    EXPECT_EQ(e.reason().code(), errc::store_unavailable);
+    EXPECT_THAT(e.reason().message(), ::testing::HasSubstr("full"));
+  }
+  EXPECT_EQ(dump(), before);
+  sqlite_store store{folder.path()};
+  EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().revision, 3u);
+}
+
+} // namespace
+} // namespace troupe
