@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/store/node_presence.hpp"
 #include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_reader.hpp"
@@ -39,6 +40,8 @@ sqlite_store::sqlite_store(const std::filesystem::path& folder,
   } catch (const SQLite::Exception& e) {
     refuse_file(file, std::string{"cannot be used: "} + e.what());
   }
+  if (options.use == folder_use::alone)
+    presence_ = std::make_unique<node_presence>(folder_.path());
   folder_.sync();
   checkpointer_->start();
   writer_->start(*checkpointer_);
@@ -49,6 +52,7 @@ sqlite_store::~sqlite_store() {
   reader_.reset(); // its last questions may still ask the writer
   writer_.reset();
   checkpointer_.reset();
+  presence_.reset(); // its end was clean
 }
 
 // -- what is written ---------------------------------------------------------

@@ -25,7 +25,7 @@ constexpr int64_t retention_ms =
 SQLite::Database prepare(const std::filesystem::path& file,
                          const sqlite_options& options) {
   auto db = open_connection(file, options);
-  migrate_schema(db, file);
+  migrate_schema(db, file, data_schema());
   auto mode = db.execAndGet("PRAGMA journal_mode=WAL").getString();
   if (mode != "wal")
     refuse_file(file, "cannot have a write-ahead log");
