@@ -9,10 +9,12 @@
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
 //
-// A COMMIT that fails may still have reached the disk. The store makes it
-// certain by writing something else over it (the `fence` table): once that is
-// durable the failed transaction cannot come back, not even by a crash. Until
-// then its outcome is `unknown`, and reads answer `store_unavailable`.
+// A COMMIT that fails may still have reached the disk, also one that fails for a
+// full disk (the log is reused, and what lies in it can be what did not fit). The
+// store makes it certain by writing something else over it (the `fence` table):
+// once that is durable the failed transaction cannot come back, not even by a
+// crash. Until then its outcome is `unknown`, claims and commits fail, and reads
+// go on without it.
 //
 // An entity that was deleted leaves a row with its revision and token for ever:
 // without it an `If-Match` of long ago could match a new entity of that key.

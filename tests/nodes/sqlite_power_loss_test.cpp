@@ -142,7 +142,7 @@ public:
     testing::temporary_folder folder;
     sqlite_store store{folder.path(), options};
     load_ = std::make_unique<load>(store, disk_, seed);
-    load_->run(160);
+    load_->run(250);
   }
 
   testing::recorded_disk& disk() { return disk_; }
@@ -165,6 +165,15 @@ public:
     } catch (const error_exception& e) {
       return e.what();
     }
+  }
+
+  /// How often the log began anew.
+  int logs() const {
+    auto result = 0;
+    for (size_t i = 0; i < disk_.size(); ++i)
+      result += disk_[i].file == "data.db-wal" && disk_[i].offset == 0
+                && disk_[i].what == testing::file_operation::kind::write;
+    return result;
   }
 
   /// Operations after which something was acknowledged or synced.
@@ -244,6 +253,7 @@ TEST(sqlite_power_loss, leaves_all_that_was_acknowledged_at_any_moment) {
   auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   recorded_run run{seed};
+  ASSERT_GT(run.logs(), 2) << "the load is too small to see checkpoints";
   auto milestones = run.milestones();
   auto check = [&](size_t count, size_t fate) {
     ASSERT_EQ(run.check(count, fates[fate]), "")
