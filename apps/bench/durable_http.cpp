@@ -74,15 +74,20 @@ void against_redis(const settings& how, durable_node& node,
                          std::move(rounds)));
 }
 
+void beside_redis(const settings& how, durable_node& node) {
+  redis_server redis{two_cores().server};
+  against_redis(how, node, redis, 1);
+  against_redis(how, node, redis, 1000);
+}
+
 } // namespace
 
 void durable_http(const settings& how) {
   durable_node node{how};
   against_echo(how, node, 1, at_least(0.65));
   against_echo(how, node, 1000, at_least(0.4));
-  redis_server redis{two_cores().server};
-  against_redis(how, node, redis, 1);
-  against_redis(how, node, redis, 1000);
+  if (redis_server::is_installed())
+    beside_redis(how, node);
 }
 
 } // namespace troupe::bench

@@ -33,6 +33,13 @@ uint16_t free_port() {
 
 } // namespace
 
+bool redis_server::is_installed() {
+  for (auto name : {"redis-server", "redis-benchmark"})
+    if (::access((std::string{"/usr/bin/"} + name).c_str(), X_OK) != 0)
+      return false;
+  return true;
+}
+
 redis_server::redis_server(int core) : port_(free_port()) {
   process_.emplace(
     std::vector<std::string>{"redis-server", "--bind", "127.0.0.1", "--port",
@@ -44,8 +51,7 @@ redis_server::redis_server(int core) : port_(free_port()) {
   while (process_->read_line(line))
     if (line.find("eady to accept connections") != line.npos)
       return;
-  throw cannot_measure{"redis-server does not start; install it with: apt-get "
-                       "install redis-server"};
+  throw cannot_measure{"redis-server does not start"};
 }
 
 double redis_server::increment(unsigned keys, unsigned requests,

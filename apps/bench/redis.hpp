@@ -13,7 +13,10 @@ namespace troupe::bench {
 /// `redis-server` with `appendfsync always`, in a folder that goes with it.
 class redis_server {
 public:
-  /// @throws cannot_measure if it is not installed, or does not start
+  /// The programs are there.
+  static bool is_installed();
+
+  /// @throws cannot_measure if it does not start
   explicit redis_server(int core);
 
   /// INCR of `keys` keys, at random, by 64 clients on `core`.

@@ -32,7 +32,9 @@ protected:
   void check_due() {
     while (!due_.empty() && due_.begin()->first + deadlines.tick() < now()) {
       auto& x = due_.begin()->second;
-      ASSERT_EQ(x.call->answers, 1) << "no answer by the deadline";
+      ASSERT_EQ(x.call->answers, 1)
+        << "no answer " << (now() - due_.begin()->first).count() / 1000
+        << " us after the deadline";
       count(x);
       due_.erase(due_.begin());
     }
