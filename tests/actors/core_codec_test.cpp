@@ -257,13 +257,13 @@ TEST(codec_of_classes, refuses_a_number_that_would_be_cut_and_says_where) {
 /// Reads itself, and does not take everything.
 struct even {
   int value = 0;
-};
 
-[[maybe_unused]] void from_json(const json& from, even& to) {
-  to.value = from.get<int>();
-  if (to.value % 2 != 0)
-    throw std::domain_error("this is odd");
-}
+  friend void from_json(const json& from, even& to) {
+    to.value = from.get<int>();
+    if (to.value % 2 != 0)
+      throw std::domain_error("this is odd");
+  }
+};
 
 // It was answered as an exception of the handler's, which never ran.
 TEST(codec_of_classes, refuses_what_a_classs_own_conversion_refuses) {
