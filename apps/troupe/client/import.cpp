@@ -1,10 +1,17 @@
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -30,8 +37,9 @@ Reads entities from FILE or stdin, as `troupe export` writes them, and makes eac
 state the entity's, whatever it was before; its revision is the entity's next
 one. A line needs "key" and "state"; without "schema" the state is of the newest.
 
-It ends at the first line that is not good, and says which one that is; what came
-before it is imported. The same file can be imported again.
+It ends at the first line that is not good, and says which one that is. What came
+before it is imported; since several are sent at a time, so may be a few behind
+it. The same file can be imported again.
 
   troupe export counter > counters.jsonl
   troupe import counter counters.jsonl
@@ -43,8 +51,14 @@ constexpr size_t line_bytes_max = size_t{64} << 20;
 /// A state is one level deep in a line.
 constexpr size_t line_depth_max = defaults::service::state_depth_max + 1;
 
+/// A line that is not sent.
+class bad_line : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
 [[noreturn]] void refuse(const std::string& why) {
-  throw error_exception{error{errc::bad_request, why}};
+  throw bad_line{why};
 }
 
 /// The lines of a file or stdin.
@@ -127,9 +141,17 @@ void check_members(const json& x) {
     refuse("\"key\" must be 1 to 512 bytes of UTF-8");
 }
 
+json parse(const std::string& line) {
+  try {
+    return parse_json(line, line_depth_max);
+  } catch (const error_exception& e) {
+    refuse(e.what());
+  }
+}
+
 /// The request that imports one line.
 http_request to_request(const std::string& service, const std::string& line) {
-  auto x = parse_json(line, line_depth_max);
+  auto x = parse(line);
   if (!x.is_object())
     refuse("it is no JSON object");
   check_members(x);
@@ -152,25 +174,102 @@ error retold(const error& reason, std::string text) {
   return {reason.code(), reason.what_happened(), std::move(text)};
 }
 
-/// @returns how many were imported
-size_t import_lines(http_client& node, const std::string& service,
-                    line_reader& lines) {
-  size_t count = 0;
-  size_t number = 1;
-  progress shown;
-  try {
-    for (auto line = lines.next(); line; ++number, line = lines.next()) {
-      if (line->find_first_not_of(" \t\r") == line->npos)
-        continue;
-      node.send_checked(to_request(service, *line));
-      shown.show(++count);
-    }
-  } catch (const error_exception& e) {
-    throw error_exception{retold(
-      e.reason(), "line " + std::to_string(number) + ": " + e.reason().message()
-                    + "; imported before it: " + std::to_string(count))};
+/// Sends requests, several at a time: the node commits what comes together with
+/// one fsync.
+class sender {
+public:
+  explicit sender(const endpoint& node) {
+    for (size_t i = 0; i < lanes; ++i)
+      clients_.push_back(std::make_unique<http_client>(node));
   }
-  return count;
+
+  size_t count() const { return count_; }
+
+  /// Takes the request of the line `number`. One key's lines keep their order.
+  void add(size_t number, http_request x) {
+    if (batch_.size() == batch_max || !targets_.insert(x.target).second) {
+      flush();
+      targets_.insert(x.target);
+    }
+    batch_.push_back({number, std::move(x), std::nullopt});
+  }
+
+  /// Sends what it has taken. After a failure no further one is begun; the first
+  /// is thrown.
+  void flush() {
+    next_ = 0;
+    std::vector<std::future<void>> running;
+    for (size_t i = 0; i < std::min(lanes, batch_.size()); ++i)
+      running.push_back(
+        std::async(std::launch::async, [&, i] { run(*clients_[i]); }));
+    for (auto& x : running)
+      x.get();
+    targets_.clear();
+    for (auto& x : std::exchange(batch_, {}))
+      if (x.failure)
+        refuse_line(x.number, *x.failure);
+    shown_.show(count_);
+  }
+
+  [[noreturn]] void refuse_line(size_t number, const error& reason) {
+    throw error_exception{
+      retold(reason, "line " + std::to_string(number) + ": " + reason.message()
+                       + "; imported: " + std::to_string(count_))};
+  }
+
+private:
+  struct entry {
+    size_t number;
+    http_request request;
+    std::optional<error> failure;
+  };
+
+  static constexpr size_t lanes = 32;
+  static constexpr size_t batch_max = 256;
+
+  /// Sends one entry after the other, each of which no other lane has begun.
+  void run(http_client& node) {
+    for (auto i = next_++; i < batch_.size(); i = next_++) {
+      try {
+        node.send_checked(batch_[i].request);
+        ++count_;
+      } catch (const error_exception& e) {
+        batch_[i].failure = e.reason();
+        next_ = batch_max;
+      }
+    }
+  }
+
+  std::vector<std::unique_ptr<http_client>> clients_;
+  std::vector<entry> batch_;
+  std::set<std::string> targets_;
+  std::atomic<size_t> next_{0};
+  std::atomic<size_t> count_{0};
+  progress shown_;
+};
+
+/// @returns how many were imported
+size_t import_lines(const endpoint& node, const std::string& service,
+                    line_reader& lines) {
+  sender to{node};
+  for (size_t number = 1;; ++number) {
+    std::optional<error> reason;
+    try {
+      auto line = lines.next();
+      if (!line)
+        break;
+      if (line->find_first_not_of(" \t\r") != line->npos)
+        to.add(number, to_request(service, *line));
+    } catch (const bad_line& e) {
+      reason = error{errc::bad_request, e.what()};
+    }
+    if (reason) {
+      to.flush();
+      to.refuse_line(number, *reason);
+    }
+  }
+  to.flush();
+  return to.count();
 }
 
 } // namespace
@@ -180,7 +279,7 @@ void import_entities(const arguments& args) {
   if (!line.parse(args))
     return;
   auto service = line.name("SERVICE");
-  http_client node{line.node()};
+  auto node = line.node();
   line_reader lines{line.optional_argument("FILE").value_or("-")};
   auto count = import_lines(node, service, lines);
   write_stdout("imported " + std::to_string(count) + "\n");

@@ -355,10 +355,22 @@ TEST(stored_entities, an_import_ends_at_the_first_line_that_is_not_good) {
     EXPECT_THAT(imported.err, StartsWith("error: "));
     EXPECT_THAT(imported.err, HasSubstr("line 4: "));
     EXPECT_THAT(imported.err, HasSubstr(x.complaint));
-    EXPECT_THAT(imported.err, HasSubstr("imported before it: 2"));
+    EXPECT_THAT(imported.err, HasSubstr("imported: 2"));
   }
   EXPECT_EQ(json::parse(cli(node, {"keys", "counter", "--json"}).out).size(),
             1u);
+}
+
+TEST(stored_entities, an_import_keeps_the_order_of_one_keys_lines) {
+  example_node node;
+  std::string lines;
+  for (int i = 1; i <= 200; ++i)
+    lines += R"({"key":"k)" + std::to_string(i % 3) + R"(","state":{"value":)"
+             + std::to_string(i) + "}}\n";
+  EXPECT_EQ(cli(node, {"import", "counter"}, lines).out, "imported 200\n");
+  EXPECT_EQ(cli(node, {"state", "counter", "k0"}).out, "{\"value\":198}\n");
+  EXPECT_EQ(cli(node, {"state", "counter", "k1"}).out, "{\"value\":199}\n");
+  EXPECT_EQ(cli(node, {"state", "counter", "k2"}).out, "{\"value\":200}\n");
 }
 
 TEST(stored_entities, are_listed_read_and_deleted_from_the_command_line) {
