@@ -43,6 +43,12 @@ public:
 
   std::chrono::nanoseconds tick() const noexcept { return tick_; }
 
+  /// When to call `expire` next, from `now`: called so, nothing ends later than
+  /// a tick after its deadline.
+  std::chrono::nanoseconds until_next_tick(time_point now) const noexcept {
+    return shards_[0].wheel.until_next_tick(now);
+  }
+
 private:
   static constexpr size_t shard_count = 8;
 

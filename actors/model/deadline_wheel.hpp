@@ -74,6 +74,11 @@ public:
 
   clock::duration tick() const noexcept { return tick_; }
 
+  /// From `now` to the end of its tick, when the next `expire` is worth while.
+  clock::duration until_next_tick(time_point now) const noexcept {
+    return start_ + static_cast<int64_t>(tick_of(now) + 1) * tick_ - now;
+  }
+
 private:
   uint64_t tick_of(time_point t) const noexcept;
   void collect(time_point now, wheel_hook& due) noexcept;

@@ -20,8 +20,9 @@ public:
   caf::behavior make_behavior() override {
     return {
       [this](atom::tick) {
-        if (keeper_.expire(home_system().clock().now(), context()))
-          delayed_send(this, keeper_.tick(), atom::tick::value);
+        auto now = home_system().clock().now();
+        if (keeper_.expire(now, context()))
+          delayed_send(this, keeper_.until_next_tick(now), atom::tick::value);
       },
     };
   }

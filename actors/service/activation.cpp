@@ -48,9 +48,9 @@ activation::~activation() = default;
 caf::behavior activation::make_behavior() {
   return {
     [this](entity_message& msg) { receive(std::move(msg.call)); },
-    [this](commit_answer& msg) { committed(msg.outcome); },
-    [this](claim_answer& msg) { claimed(msg); },
-    [this](outcome_answer& msg) { looked_up(msg); },
+    [this](commit_answer& msg) { take(msg); },
+    [this](claim_answer& msg) { take(msg); },
+    [this](outcome_answer& msg) { take(msg); },
     [this](atom::resume, uint64_t wait) { go_on(wait); },
     [this](atom::tick) { claim(phase::settling); },
     [this](atom::wake) { sweep(); },
@@ -73,13 +73,41 @@ bool activation::run_here(ticket_ptr& call, lender& thread) {
     return false;
   context(&thread);
   receive(std::move(call));
+  let_go_of(thread);
+  return true;
+}
+
+template <class Answer>
+void activation::hear(Answer answer) {
+  auto& sys = home_system();
+  lender thread{sys, nullptr, target_->environment().lend};
+  if (!thread.may_run() || !mailbox().try_unblock()) {
+    enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                      std::move(answer)),
+            nullptr);
+    return;
+  }
+  context(&thread);
+  if (may_go_on_here())
+    take(answer);
+  else
+    enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                      std::move(answer)),
+            &thread);
+  let_go_of(thread);
+}
+
+bool activation::may_go_on_here() const noexcept {
+  return !work_ || work_->waiting.empty() || target_->is_quick();
+}
+
+void activation::let_go_of(lender& thread) {
   // From here on another thread may run this actor, and end it.
   context(nullptr);
   if (!mailbox().try_block()) {
     intrusive_ptr_add_ref(ctrl());
     thread.exec_later(this);
   }
-  return true;
 }
 
 // -- the queue ---------------------------------------------------------------
@@ -156,7 +184,7 @@ void activation::claim(phase why) {
     });
 }
 
-void activation::claimed(claim_answer& answer) {
+void activation::take(claim_answer& answer) {
   if (phase_ == phase::settling) {
     settle(answer);
     pump();
@@ -242,7 +270,7 @@ uint64_t activation::look_up(const std::string& id) {
   return lookup;
 }
 
-void activation::looked_up(outcome_answer& answer) {
+void activation::take(outcome_answer& answer) {
   if (!work_)
     return;
   auto& current = work_->current;
@@ -507,15 +535,14 @@ void activation::commit() {
   else
     request.next = state_.snapshot(definition());
   request.outcomes = work_->outcomes.take_new();
-  target_->store().commit(
-    std::move(request), [self = self()](commit_outcome outcome) {
-      self->enqueue(nullptr, caf::make_message_id(),
-                    caf::make_message(commit_answer{outcome}), nullptr);
-    });
+  target_->store().commit(std::move(request),
+                          [this, self = self()](commit_outcome outcome) {
+                            hear(commit_answer{outcome});
+                          });
 }
 
-void activation::committed(commit_outcome outcome) {
-  switch (outcome) {
+void activation::take(commit_answer& answer) {
+  switch (answer.outcome) {
   case commit_outcome::done:
     release();
     break;
@@ -622,26 +649,26 @@ void activation::lose(const stored_state& there) {
 
 void activation::settle_later(const error& reason) {
   auto delay = defaults::service::settle_delay;
-  auto& gate = work_->gate;
-  auto position = gate.commit_position();
   auto next_look = now() + delay;
+  auto& gate = work_->gate;
+  // Also what came after the commit: if that was done, it will be committed.
   gate.drop_if(
     [&](const gated_output& x) {
       return x.answer && x.answer->call().deadline <= next_look;
     },
     [&](gated_output x) {
-      if (x.saw <= position)
-        fail(x, {errc::outcome_unknown,
-                 "whether the state was committed could not be found out: "
-                   + reason.message()});
-      else
-        fail(x, not_committed());
+      fail(x, {errc::outcome_unknown,
+               "whether the state was committed could not be found out: "
+                 + reason.message()});
       x.answer->finish(context());
     });
-  if (gate.empty() && !work_->current)
-    invalidate(not_committed());
-  else
+  auto& current = work_->current;
+  auto somebody_waits =
+    gate.holds_answers() || (current && current->call().deadline > next_look);
+  if (somebody_waits)
     delayed_send(this, delay, atom::tick::value);
+  else
+    invalidate(not_committed());
 }
 
 // -- call_host ---------------------------------------------------------------

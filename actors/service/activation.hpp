@@ -125,6 +125,19 @@ private:
     uint64_t lookup = 0;
   };
 
+  // -- the store's answers ---------------------------------------------------
+
+  /// The store has an answer. It is taken on the thread of the store, which has
+  /// nothing better to do, if no other thread runs this actor now and no slow
+  /// handler may follow; else it is sent as a message.
+  template <class Answer>
+  void hear(Answer answer);
+
+  bool may_go_on_here() const noexcept;
+
+  /// `thread` ran this actor, and does not any more.
+  void let_go_of(lender& thread);
+
   // -- the queue -------------------------------------------------------------
 
   work& at_work();
@@ -147,7 +160,7 @@ private:
 
   void claim(phase why);
 
-  void claimed(claim_answer& answer);
+  void take(claim_answer& answer);
 
   void load(const stored_state& found);
 
@@ -169,7 +182,7 @@ private:
   /// this question.
   uint64_t look_up(const std::string& id);
 
-  void looked_up(outcome_answer& answer);
+  void take(outcome_answer& answer);
 
   void know_if_repeat(const expected<std::optional<recorded_outcome>>& found);
 
@@ -208,7 +221,7 @@ private:
 
   void commit();
 
-  void committed(commit_outcome outcome);
+  void take(commit_answer& answer);
 
   void release();
 

@@ -6,6 +6,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -75,6 +76,12 @@ public:
   // -- outputs ---------------------------------------------------------------
 
   bool empty() const noexcept { return held_.empty(); }
+
+  bool holds_answers() const noexcept {
+    return std::any_of(held_.begin(), held_.end(), [](const gated_output& x) {
+      return x.answer != nullptr;
+    });
+  }
 
   void hold(gated_output x) { held_.push_back(std::move(x)); }
 

@@ -128,6 +128,12 @@ public:
   /// of callers as long as it is quick.
   void judge(int64_t ns) noexcept;
 
+  /// Its methods may run on a thread that waits for something else.
+  bool is_quick() const noexcept {
+    return credit_.load(std::memory_order_relaxed)
+           >= defaults::lending::credit_needed;
+  }
+
   bool lease_valid(time_point now) const noexcept {
     return !options_.lease || options_.lease->valid(now);
   }

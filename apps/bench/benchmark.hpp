@@ -62,5 +62,9 @@ void http_large_bodies(const settings& how);
 void idle_memory(const settings& how);
 void isolation(const settings& how);
 void overload(const settings& how);
+void durable_http(const settings& how);
+void durable_latency(const settings& how);
+void durable_in_process(const settings& how);
+void idle_entities(const settings& how);
 
 } // namespace troupe::bench

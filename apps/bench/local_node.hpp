@@ -18,7 +18,14 @@ public:
   /// @throws cannot_measure if the plugin cannot be loaded
   local_node();
 
+  local_node(assembly_options options, std::unique_ptr<state_store> store);
+
   add_handle add() { return {assembly_.port(), "add"}; }
+
+  call_port port() { return assembly_.port(); }
+
+  /// Of the service `counter`.
+  uint32_t activations() const;
 
   /// Baselines run in the same system: same threads, same throughput.
   caf::actor_system& system() noexcept { return assembly_.system(); }

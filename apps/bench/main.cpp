@@ -29,6 +29,14 @@ constexpr benchmark all_benchmarks[] = {
   {"memory", "PSS of an idle node", idle_memory},
   {"isolation", "p99 of a function beside one that fails", isolation},
   {"overload", "ten times more calls than can be served", overload},
+  {"durable", "durable calls over HTTP, against the node's echo and Redis",
+   durable_http},
+  {"commit", "durable calls of one key in-process, against SQLite alone",
+   durable_in_process},
+  {"durability", "p99 at half load, and the first call of a new entity",
+   durable_latency},
+  {"entities", "a million idle entities, against as many CAF actors",
+   idle_entities},
 };
 
 constexpr auto intro = R"(usage: troupe_bench [options]

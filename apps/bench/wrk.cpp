@@ -13,19 +13,41 @@ namespace troupe::bench {
 
 namespace {
 
-/// wrk prints rounded figures; its script sees them exact.
+/// wrk prints rounded figures; its script sees them exact. The requests are made
+/// before the run; keys come in a stride that visits each of them.
 constexpr auto script_text = R"lua(
 wrk.method = "POST"
-wrk.body = string.rep("x", 128)
-wrk.headers["Content-Type"] = "application/octet-stream"
+wrk.headers["Content-Type"] = content_type
+wrk.body = body
+
+local requests = {}
+local last = 0
+
+function init(args)
+  for i = 0, keys - 1 do
+    local path = string.gsub(target, "*", i * 7919 % keys)
+    requests[i] = wrk.format("POST", path)
+  end
+end
+
+function request()
+  last = (last + 1) % keys
+  return requests[last]
+end
 
 function done(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format("bench %d %d %g %d\n", summary.requests,
-    summary.duration, latency:percentile(50),
+  io.write(string.format("bench %d %d %g %g %d\n", summary.requests,
+    summary.duration, latency:percentile(50), latency:percentile(99),
     e.connect + e.read + e.write + e.status + e.timeout))
 end
 )lua";
+
+std::string script_for(const wrk_load& load) {
+  return "target = \"" + load.target + "\"\nbody = [[" + load.body
+         + "]]\ncontent_type = \"" + load.content_type
+         + "\"\nkeys = " + std::to_string(load.keys) + "\n" + script_text;
+}
 
 /// wrk takes whole seconds only, so a shorter run is one of a second.
 std::string seconds(std::chrono::milliseconds time) {
@@ -51,21 +73,21 @@ std::string output_of(const std::vector<std::string>& command, int core) {
 wrk_result run_wrk(const wrk_load& load) {
   temporary_folder folder;
   auto script = folder.path() / "load.lua";
-  std::ofstream{script} << script_text;
-  auto output = output_of(
-    {"wrk", "-t", "1", "-c", std::to_string(load.connections), "-d",
-     seconds(load.time), "-s", script,
-     "http://127.0.0.1:" + std::to_string(load.port) + "/invoke/echo"},
-    load.core);
+  std::ofstream{script} << script_for(load);
+  auto output =
+    output_of({"wrk", "-t", "1", "-c", std::to_string(load.connections), "-d",
+               seconds(load.time), "-s", script,
+               "http://127.0.0.1:" + std::to_string(load.port) + "/"},
+              load.core);
   auto line = output.find("bench ");
   unsigned long requests = 0;
   unsigned long micros = 0;
   unsigned long errors = 0;
   wrk_result result;
   if (line == output.npos
-      || std::sscanf(&output[line], "bench %lu %lu %lf %lu", &requests, &micros,
-                     &result.p50_us, &errors)
-           != 4
+      || std::sscanf(&output[line], "bench %lu %lu %lf %lf %lu", &requests,
+                     &micros, &result.p50_us, &result.p99_us, &errors)
+           != 5
       || micros == 0)
     throw cannot_measure{"wrk says something else than expected"};
   if (errors > 0)

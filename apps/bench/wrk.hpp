@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace troupe::bench {
 
@@ -14,15 +15,22 @@ struct wrk_load {
 
   /// Where wrk runs, with one thread.
   int core = 0;
+
+  /// What is POSTed to; a `*` is a number below `keys`, another one each time.
+  std::string target = "/invoke/echo";
+  std::string body = std::string(128, 'x');
+  std::string content_type = "application/octet-stream";
+  unsigned keys = 1;
 };
 
 struct wrk_result {
   double requests = 0;
   double requests_per_second = 0;
   double p50_us = 0;
+  double p99_us = 0;
 };
 
-/// POSTs 128 bytes to /invoke/echo.
+/// Calls as fast as it is answered.
 /// @throws cannot_measure if wrk is missing, or if any answer was no 200
 wrk_result run_wrk(const wrk_load& load);
 

@@ -1,5 +1,5 @@
-// `troupe`: one binary, a file a subcommand. `node` is linked in; the others
-// talk to a node over HTTP and live in libtroupe_client.so, opened on demand
+// `troupe`: one binary, a file a subcommand. `node` and `store` are linked in; the
+// others talk to a node over HTTP and live in libtroupe_client.so, opened on demand
 // (see CMakeLists.txt for the reason).
 
 #include <cstdio>
@@ -13,6 +13,7 @@
 #include "apps/troupe/client/client.hpp"
 #include "apps/troupe/exit_status.hpp"
 #include "apps/troupe/node.hpp"
+#include "apps/troupe/store.hpp"
 
 namespace {
 
@@ -23,6 +24,7 @@ constexpr const char* help_text = R"(Usage: troupe COMMAND [options]
 Functions and services as actors.
 
   troupe node                          run a node
+  troupe store check|backup|restore    look after the data of a node
 
   troupe invoke NAME                   call a function
   troupe call SERVICE KEY METHOD       call a service
@@ -92,6 +94,8 @@ int run(int argc, char** argv) {
   }
   if (command == "node")
     return run_node_command({argv + 2, argv + argc});
+  if (command == "store")
+    return run_store_command({argv + 2, argv + argc});
   return run_client(argc, argv);
 }
 

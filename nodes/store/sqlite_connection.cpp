@@ -18,7 +18,8 @@ SQLite::Database open_connection(const std::filesystem::path& file,
   const auto flags =
     SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX;
   SQLite::Database db{file.string(), flags,
-                      static_cast<int>(options.busy_timeout.count())};
+                      static_cast<int>(options.busy_timeout.count()),
+                      options.vfs};
   db.exec("PRAGMA synchronous=FULL");
   db.execAndGet("PRAGMA wal_autocheckpoint=0"); // sqlite_checkpointer does it
   if (options.pages_max > 0)

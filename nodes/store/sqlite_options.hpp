@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "nodes/store/store_folder.hpp"
 
@@ -38,6 +39,10 @@ struct sqlite_options {
   /// Pages of the log past which commits wait until all of it is in the file,
   /// so that it begins anew; under a constant load it never would otherwise.
   uint32_t log_pages_max = 8'000;
+
+  /// The VFS of SQLite that data.db is reached through; empty: its default.
+  /// Tests give one that fails, or that records.
+  std::string vfs;
 
   /// The wall clock, which tells when an outcome is old enough to go.
   std::function<std::chrono::system_clock::time_point()> now =

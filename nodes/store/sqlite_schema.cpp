@@ -1,6 +1,5 @@
 #include "nodes/store/sqlite_schema.hpp"
 
-#include <array>
 #include <string>
 
 #include "nodes/store/sqlite_connection.hpp"
@@ -71,11 +70,28 @@ CREATE TABLE outbox (
 )");
 }
 
-/// The n-th makes version n of n - 1. What is here is never changed again.
-constexpr std::array<void (*)(SQLite::Database&), sqlite_schema_version> steps{
+constexpr sqlite_schema::step data_steps[]{
   make_entities,
   add_claims_outcomes_and_outbox,
 };
+
+void make_nodes(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE node (
+  incarnation TEXT PRIMARY KEY,
+  pid         INTEGER NOT NULL,
+  started_at  INTEGER NOT NULL,
+  version     TEXT NOT NULL
+) WITHOUT ROWID;
+)");
+}
+
+constexpr sqlite_schema::step cluster_steps[]{
+  make_nodes,
+};
+
+constexpr sqlite_schema data{0x54727065, data_steps};       // "Trpe"
+constexpr sqlite_schema cluster{0x54727063, cluster_steps}; // "Trpc"
 
 void check_empty(SQLite::Database& db, const std::filesystem::path& file) {
   if (db.execAndGet("SELECT count(*) FROM sqlite_master").getInt() > 0)
@@ -84,30 +100,40 @@ void check_empty(SQLite::Database& db, const std::filesystem::path& file) {
 
 } // namespace
 
-int check_schema(SQLite::Database& db, const std::filesystem::path& file) {
+const sqlite_schema& data_schema() noexcept {
+  return data;
+}
+
+const sqlite_schema& cluster_schema() noexcept {
+  return cluster;
+}
+
+int check_schema(SQLite::Database& db, const std::filesystem::path& file,
+                 const sqlite_schema& schema) {
   auto version = read_pragma(db, "user_version");
   if (version == 0) {
     check_empty(db, file);
     return 0;
   }
-  if (read_pragma(db, "application_id") != sqlite_application_id)
+  if (read_pragma(db, "application_id") != schema.application_id)
     refuse_file(file, "is a database of something else than Troupe");
-  if (version < 0 || version > sqlite_schema_version)
+  if (version < 0 || version > schema.version())
     refuse_file(file, "was written by a newer Troupe (schema "
                         + std::to_string(version) + ", this one knows "
-                        + std::to_string(sqlite_schema_version) + ")");
+                        + std::to_string(schema.version()) + ")");
   return static_cast<int>(version);
 }
 
-void migrate_schema(SQLite::Database& db, const std::filesystem::path& file) {
-  if (check_schema(db, file) == sqlite_schema_version)
+void migrate_schema(SQLite::Database& db, const std::filesystem::path& file,
+                    const sqlite_schema& schema) {
+  if (check_schema(db, file, schema) == schema.version())
     return;
   SQLite::Transaction all{db, SQLite::TransactionBehavior::IMMEDIATE};
-  auto version = check_schema(db, file); // nobody else is at it now
+  auto version = check_schema(db, file, schema); // nobody else is at it now
   if (version == 0)
-    db.exec("PRAGMA application_id=" + std::to_string(sqlite_application_id));
-  for (; version < sqlite_schema_version; ++version)
-    steps[static_cast<size_t>(version)](db);
+    db.exec("PRAGMA application_id=" + std::to_string(schema.application_id));
+  for (; version < schema.version(); ++version)
+    schema.steps[static_cast<size_t>(version)](db);
   db.exec("PRAGMA user_version=" + std::to_string(version));
   all.commit();
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/store/node_presence.hpp"
 #include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_reader.hpp"
@@ -39,6 +40,8 @@ sqlite_store::sqlite_store(const std::filesystem::path& folder,
   } catch (const SQLite::Exception& e) {
     refuse_file(file, std::string{"cannot be used: "} + e.what());
   }
+  if (options.use == folder_use::alone)
+    presence_ = std::make_unique<node_presence>(folder_.path());
   folder_.sync();
   checkpointer_->start();
   writer_->start(*checkpointer_);
@@ -46,9 +49,10 @@ sqlite_store::sqlite_store(const std::filesystem::path& folder,
 }
 
 sqlite_store::~sqlite_store() {
-  reader_.reset(); // its last questions may still ask the writer
+  reader_.reset();
   writer_.reset();
   checkpointer_.reset();
+  presence_.reset(); // its end was clean
 }
 
 // -- what is written ---------------------------------------------------------
@@ -79,13 +83,7 @@ void sqlite_store::release(entity_id entity, fencing_token token) {
 
 template <class T, class Query>
 void sqlite_store::ask(callback<T> done, Query query) {
-  sqlite_reader::job x = [this, done, query](sqlite_queries& queries) {
-    if (writer_->is_uncertain()) {
-      sqlite_writer::job settle;
-      (void)writer_->push(settle);
-      return done(
-        store_unavailable("the store recovers from a commit that failed"));
-    }
+  sqlite_reader::job x = [done, query](sqlite_queries& queries) {
     try {
       done(query(queries));
     } catch (const SQLite::Exception& e) {

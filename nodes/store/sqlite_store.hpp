@@ -3,14 +3,18 @@
 // sqlite_reader.hpp, sqlite_checkpointer.hpp).
 //
 // A folder holds:
-//   lock      held by the node that has the folder
-//   data.db   entities, outcomes, outbox (sqlite_schema.cpp); WAL,
-//             synchronous=FULL
+//   lock        held by the node that has the folder
+//   data.db     entities, outcomes, outbox (sqlite_schema.cpp); WAL,
+//               synchronous=FULL
+//   cluster.db  the node that has the folder; a file of its own, so that what a
+//               cluster renews in it never waits for commits
 //
-// A COMMIT that fails may still have reached the disk. The store makes it
-// certain by writing something else over it (the `fence` table): once that is
-// durable the failed transaction cannot come back, not even by a crash. Until
-// then its outcome is `unknown`, and reads answer `store_unavailable`.
+// A COMMIT that fails may still have reached the disk, also one that fails for a
+// full disk (the log is reused, and what lies in it can be what did not fit). The
+// store makes it certain by writing something else over it (the `fence` table):
+// once that is durable the failed transaction cannot come back, not even by a
+// crash. Until then its outcome is `unknown`, claims and commits fail, and reads
+// go on without it.
 //
 // An entity that was deleted leaves a row with its revision and token for ever:
 // without it an `If-Match` of long ago could match a new entity of that key.
@@ -27,6 +31,7 @@
 
 namespace troupe {
 
+class node_presence;
 class sqlite_checkpointer;
 class sqlite_reader;
 class sqlite_writer;
@@ -66,6 +71,7 @@ private:
   void ask(callback<T> done, Query query);
 
   store_folder folder_;
+  std::unique_ptr<node_presence> presence_;
   std::unique_ptr<sqlite_checkpointer> checkpointer_;
   std::unique_ptr<sqlite_writer> writer_;
   std::unique_ptr<sqlite_reader> reader_;

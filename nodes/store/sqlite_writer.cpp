@@ -25,7 +25,7 @@ constexpr int64_t retention_ms =
 SQLite::Database prepare(const std::filesystem::path& file,
                          const sqlite_options& options) {
   auto db = open_connection(file, options);
-  migrate_schema(db, file);
+  migrate_schema(db, file, data_schema());
   auto mode = db.execAndGet("PRAGMA journal_mode=WAL").getString();
   if (mode != "wal")
     refuse_file(file, "cannot have a write-ahead log");
@@ -115,7 +115,7 @@ void sqlite_writer::work() {
 // -- a transaction -----------------------------------------------------------
 
 void sqlite_writer::write() {
-  if (is_uncertain() && !settle())
+  if (is_uncertain_ && !settle())
     return;
   while (!try_write()) {
     // one more is left out each time
@@ -137,8 +137,10 @@ bool sqlite_writer::try_write() {
     return is_broken;
   }
   remove_old_outcomes();
-  if (auto code = run(db_, commit_); code != SQLITE_DONE)
-    fail_all(after_failed_commit(code));
+  if (run(db_, commit_) != SQLITE_DONE) {
+    run(db_, rollback_);
+    fail_all(settle() ? commit_outcome::failed : commit_outcome::unknown);
+  }
   return true;
 }
 
@@ -148,22 +150,20 @@ void sqlite_writer::fail_all(commit_outcome outcome) {
       answers_[i].outcome = outcome;
 }
 
-commit_outcome sqlite_writer::after_failed_commit(int code) {
-  run(db_, rollback_);
-  // A write that did not fit: the last page, which makes the transaction
-  // valid, is not whole.
-  if ((code & 0xFF) == SQLITE_FULL || settle())
-    return commit_outcome::failed;
-  return commit_outcome::unknown;
+bool sqlite_writer::settle() {
+  is_uncertain_ = !write_fence();
+  if (!is_uncertain_)
+    return true;
+  // On a full disk there may be no room behind the log, but there is in it.
+  checkpointer_->copy_log();
+  is_uncertain_ = !write_fence();
+  return !is_uncertain_;
 }
 
-bool sqlite_writer::settle() {
-  is_uncertain_.store(true, std::memory_order_release);
+bool sqlite_writer::write_fence() {
   auto done = run(db_, begin_) == SQLITE_DONE && run(db_, fence_) == SQLITE_DONE
               && run(db_, commit_) == SQLITE_DONE;
-  if (done)
-    is_uncertain_.store(false, std::memory_order_release);
-  else
+  if (!done)
     run(db_, rollback_);
   return done;
 }

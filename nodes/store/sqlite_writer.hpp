@@ -5,7 +5,6 @@
 
 #pragma once
 
-#include <atomic>
 #include <filesystem>
 #include <functional>
 #include <thread>
@@ -26,9 +25,6 @@ class sqlite_checkpointer;
 
 class sqlite_writer {
 public:
-  /// Only writes over what a failed COMMIT left, if there is something.
-  struct settling {};
-
   struct claiming {
     entity_id entity;
     fencing_token token;
@@ -45,7 +41,7 @@ public:
     fencing_token token;
   };
 
-  using job = std::variant<settling, claiming, committing, releasing>;
+  using job = std::variant<claiming, committing, releasing>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception
@@ -68,11 +64,6 @@ public:
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
 
-  /// What the last failed COMMIT left behind is not known. Thread-safe.
-  bool is_uncertain() const noexcept {
-    return is_uncertain_.load(std::memory_order_acquire);
-  }
-
 private:
   /// What a job is told once its transaction is durable.
   struct answer {
@@ -94,7 +85,6 @@ private:
   bool apply(job& x, answer& to);
 
   // These throw SQLite::Exception.
-  void put(settling&, answer&) {}
   void put(claiming& x, answer& to);
   void put(committing& x, answer& to);
   void put(releasing& x, answer& to);
@@ -118,10 +108,12 @@ private:
   void bound_log();
 
   void fail_all(commit_outcome outcome);
-  commit_outcome after_failed_commit(int code);
 
-  /// Writes over a transaction that failed in its COMMIT.
+  /// A COMMIT that failed may have reached the disk all the same, and would come
+  /// back with the next start. Writes something else over it; false if that
+  /// fails too, so that nobody knows.
   bool settle();
+  bool write_fence();
 
   void answer_all();
 
@@ -153,7 +145,7 @@ private:
   std::vector<bool> left_out_;
   batch_queue<job> queue_;
   size_t requests_per_commit_;
-  std::atomic<bool> is_uncertain_{false};
+  bool is_uncertain_ = false;
   std::thread thread_;
 };
 

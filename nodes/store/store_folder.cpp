@@ -23,16 +23,6 @@ namespace {
                               "the folder '" + path.string() + "' " + why}};
 }
 
-void sync_directory(const std::filesystem::path& path) {
-  auto fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  auto done = fd >= 0 && fsync(fd) == 0;
-  auto reason = errno;
-  if (fd >= 0)
-    close(fd);
-  if (!done)
-    refuse(path, std::string{"cannot be synced: "} + std::strerror(reason));
-}
-
 } // namespace
 
 std::string_view network_file_system(long magic) noexcept {
@@ -58,6 +48,26 @@ std::string_view network_file_system(long magic) noexcept {
   return {};
 }
 
+void sync_folder(const std::filesystem::path& path) {
+  auto fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  auto done = fd >= 0 && fsync(fd) == 0;
+  auto reason = errno;
+  if (fd >= 0)
+    close(fd);
+  if (!done)
+    refuse(path, std::string{"cannot be synced: "} + std::strerror(reason));
+}
+
+bool is_folder_in_use(const std::filesystem::path& path) noexcept {
+  auto fd = open((path / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  auto is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+  auto in_use = !is_free && errno == EWOULDBLOCK;
+  close(fd); // and with it our lock
+  return in_use;
+}
+
 store_folder::store_folder(const std::filesystem::path& path, folder_use use)
   : path_(std::filesystem::absolute(path).lexically_normal()) {
   if (path_.filename().empty())
@@ -74,7 +84,7 @@ store_folder::~store_folder() {
 }
 
 void store_folder::sync() const {
-  sync_directory(path_);
+  sync_folder(path_);
 }
 
 void store_folder::make() const {
@@ -89,7 +99,7 @@ void store_folder::make() const {
   if (!std::filesystem::is_directory(path_))
     refuse(path_, "is no folder");
   for (auto x = path_; x != there; x = x.parent_path())
-    sync_directory(x.parent_path());
+    sync_folder(x.parent_path());
 }
 
 void store_folder::check_file_system() const {

@@ -15,6 +15,13 @@ namespace troupe {
 /// @param magic `f_type` as statfs(2) gives it
 std::string_view network_file_system(long magic) noexcept;
 
+/// Makes the names of the files in a folder durable.
+/// @throws error_exception `store_unavailable`
+void sync_folder(const std::filesystem::path& path);
+
+/// Whether somebody has the folder alone at this moment.
+bool is_folder_in_use(const std::filesystem::path& path) noexcept;
+
 enum class folder_use : uint8_t {
   /// Nobody else has it.
   alone,

@@ -73,6 +73,13 @@ TEST(deadline_wheel, lets_the_callback_add_and_remove_others) {
   EXPECT_EQ(wheel.expire(start + 10ms, [](wheel_hook&) {}), 1u);
 }
 
+TEST(deadline_wheel, says_how_long_the_tick_lasts) {
+  deadline_wheel wheel{start, 5ms, 8};
+  EXPECT_EQ(wheel.until_next_tick(start), 5ms);
+  EXPECT_EQ(wheel.until_next_tick(start + 3ms), 2ms);
+  EXPECT_EQ(wheel.until_next_tick(start + 5ms), 5ms);
+}
+
 struct entry : wheel_hook {
   time_point deadline;
   time_point due; // the deadline, or when it was added if that was later

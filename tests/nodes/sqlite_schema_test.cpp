@@ -82,8 +82,8 @@ INSTANTIATE_TEST_SUITE_P(every_earlier_version, sqlite_schema_test,
                          });
 
 TEST(sqlite_schema, every_earlier_version_is_here) {
-  ASSERT_EQ(std::size(versions), sqlite_schema_version - 1);
-  for (int i = 0; i < sqlite_schema_version - 1; ++i)
+  ASSERT_EQ(std::ssize(versions), data_schema().version() - 1);
+  for (int i = 0; i < std::ssize(versions); ++i)
     EXPECT_EQ(versions[i].number, i + 1);
 }
 

@@ -130,7 +130,7 @@ TEST_F(sqlite_store_test, writes_a_log_and_syncs_it_fully) {
   SQLite::Database other{database().string()};
   EXPECT_EQ(other.execAndGet("PRAGMA journal_mode").getString(), "wal");
   EXPECT_EQ(other.execAndGet("PRAGMA user_version").getInt(),
-            sqlite_schema_version);
+            data_schema().version());
 }
 
 TEST_F(sqlite_store_test, commits_what_waits_before_it_closes) {

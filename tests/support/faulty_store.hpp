@@ -77,8 +77,8 @@ public:
                                            const stored_state&)>
     on_other;
 
-  /// The node has been told of the first `n` changes of somebody else: it has
-  /// claimed the entity again.
+  /// The node has been told of the first `n` changes of somebody else: it was
+  /// refused, or has claimed the entity again.
   std::function<void(const entity_id&, size_t n)> on_other_seen;
 
   /// Lets one request, at random, go on; false if none can at that time.
@@ -131,8 +131,7 @@ public:
           fail(entity, done);
         else
           answer(entity, [=, this, n = entities_[entity].others] {
-            if (on_other_seen)
-              on_other_seen(entity, n);
+            tell(entity, n);
             done(found);
           });
       });
@@ -143,7 +142,11 @@ public:
     request(x.entity, [=, this] {
       settle_late(entities_[x.entity]);
       auto outcome = decide(x);
-      answer(x.entity, [=] { done(outcome); });
+      answer(x.entity, [=, this, n = entities_[x.entity].others] {
+        if (outcome == commit_outcome::refused)
+          tell(x.entity, n);
+        done(outcome);
+      });
     });
   }
 
@@ -273,6 +276,11 @@ private:
   }
 
   // -- somebody else ---------------------------------------------------------
+
+  void tell(const entity_id& id, size_t n) {
+    if (on_other_seen)
+      on_other_seen(id, n);
+  }
 
   void let_other_claim(const entity_id& id) {
     fencing_token token{random_(), random_()};

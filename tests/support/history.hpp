@@ -31,7 +31,7 @@ struct history_counts {
   size_t completed = 0;
   size_t failed = 0;
 
-  /// Not one is taken out of it when its fate is settled.
+  /// Answered so, or not answered.
   size_t unknown = 0;
 
   double unknown_percent() const {
