@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <typeindex>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "actors/core/service_definition.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/blocking_port.hpp"
+#include "nodes/call_options.hpp"
 
 namespace troupe {
 
@@ -31,27 +33,78 @@ public:
   /// durable. Errors: actors/core/errors.hpp.
   template <class Pointer, class... Us>
   auto call(Pointer method, Us&&... xs) {
+    return call(call_options{}, method, std::forward<Us>(xs)...);
+  }
+
+  /// `entity.call({.idempotency_key = "k1"}, &counter::increment, 2)`.
+  template <class Pointer, class... Us>
+  auto call(const call_options& options, Pointer method, Us&&... xs) {
     detail::check_method_call<S, Pointer, Us...>();
     using type = typename detail::call_traits<Pointer>::type;
-    return call_as(static_cast<type*>(nullptr), method,
+    return call_as(static_cast<type*>(nullptr), options, method,
                    std::forward<Us>(xs)...);
   }
 
+  /// Makes `state` the entity's, whatever it was before.
+  expected<void> replace(const S& state, const call_options& options = {}) {
+    auto service = find_service();
+    if (!service)
+      return service.error();
+    entity_call to{(*service)->name, key_};
+    to.operation = entity_operation::replace;
+    return run(caf::make_counted<typed_invocation<void(json)>>(json(state)),
+               std::move(to), options);
+  }
+
+  /// Deletes the entity; `not_found` if it has no state.
+  expected<void> erase(const call_options& options = {}) {
+    auto service = find_service();
+    if (!service)
+      return service.error();
+    entity_call to{(*service)->name, key_};
+    to.operation = entity_operation::erase;
+    return run(caf::make_counted<typed_invocation<void()>>(), std::move(to),
+               options);
+  }
+
+  /// The revision of the state that the last answer saw; nothing if it was an
+  /// error that saw none.
+  std::optional<uint64_t> revision() const noexcept { return revision_; }
+
 private:
-  template <class R, class... As, class Pointer, class... Us>
-  expected<R> call_as(R (*)(As...), Pointer method, Us&&... xs) {
+  expected<const service_definition*> find_service() {
     auto& classes = port_.routes().classes;
     auto i = classes.find(std::type_index{typeid(S)});
-    auto entry = i != classes.end() ? i->second->find_pointer(method) : nullptr;
+    if (i == classes.end())
+      return error{errc::not_found, "no service has this class"};
+    return i->second.get();
+  }
+
+  template <class R, class... As, class Pointer, class... Us>
+  expected<R> call_as(R (*)(As...), const call_options& options, Pointer method,
+                      Us&&... xs) {
+    auto service = find_service();
+    if (!service)
+      return service.error();
+    auto entry = (*service)->find_pointer(method);
     if (!entry)
-      return error{errc::not_found, "no service has this class and method"};
-    auto target = port_.service(i->second->name);
+      return error{errc::not_found, "the service has no such method"};
+    return run(
+      caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...),
+      {(*service)->name, key_, entry->name}, options);
+  }
+
+  template <class R, class... As>
+  expected<R> run(caf::intrusive_ptr<typed_invocation<R(As...)>> call,
+                  entity_call to, const call_options& options) {
+    revision_.reset();
+    auto target = port_.service(to.service);
     if (!target)
       return target.error();
-    auto call =
-      caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
-    call->entity = std::make_unique<entity_call>(
-      entity_call{i->second->name, key_, entry->name});
+    auto entity = make_entity_call(std::move(to), options);
+    if (!entity)
+      return entity.error();
+    call->entity = std::move(*entity);
     blocking_port waiter;
     call->port = &waiter;
     port_.prepare(*call, **target, timeout_);
@@ -59,6 +112,7 @@ private:
     (*target)->submit(call, thread);
     if (auto late = waiter.wait(*call))
       return *std::move(late);
+    revision_ = call->revision;
     if (auto reason = call->failure())
       return *reason;
     if constexpr (std::is_void_v<R>)
@@ -70,6 +124,7 @@ private:
   call_port port_;
   std::string key_;
   std::optional<std::chrono::milliseconds> timeout_;
+  std::optional<uint64_t> revision_;
 };
 
 } // namespace troupe

@@ -124,6 +124,7 @@ expected<void> node::open() {
   host_.metrics = [this] { return metrics_text(); };
   host_.tree = [this](auto done) { ask_tree(std::move(done)); };
   host_.ready = [this] { return ready_.load(); };
+  host_.store = &assembly_->store();
   return {};
 }
 
@@ -225,7 +226,9 @@ std::string node::cluster_json() const {
     auto methods = json::array();
     for (auto& method : route.definition->methods)
       methods.push_back(method.name);
-    services.push_back({{"name", name}, {"methods", std::move(methods)}});
+    services.push_back({{"name", name},
+                        {"methods", std::move(methods)},
+                        {"schema", route.definition->schema()}});
   }
   auto by_name = [](const json& x, const json& y) {
     return x["name"] < y["name"];

@@ -71,6 +71,69 @@ runtime::runtime(node_options options, const module& content, bool http)
 
 runtime::~runtime() = default;
 
+// -- stored entities ---------------------------------------------------------
+
+expected<entity_page> runtime::keys(const std::string& service,
+                                    key_query query) {
+  auto target = port().service(service);
+  if (!target)
+    return target.error();
+  return read_page(node_->actors().store(), service, std::move(query),
+                   (*target)->timeout());
+}
+
+expected<stored_state> runtime::state(const std::string& service,
+                                      const std::string& key) {
+  auto target = port().service(service);
+  if (!target)
+    return target.error();
+  return read_state(node_->actors().store(), {service, key},
+                    (*target)->timeout());
+}
+
+expected<void> runtime::replace(const std::string& service,
+                                const std::string& key,
+                                const stored_state& state,
+                                const call_options& options) {
+  entity_call to{service, key};
+  to.operation = entity_operation::replace;
+  to.schema = state.schema;
+  return change(std::move(to), state.state, options);
+}
+
+expected<void> runtime::erase(const std::string& service,
+                              const std::string& key,
+                              const call_options& options) {
+  entity_call to{service, key};
+  to.operation = entity_operation::erase;
+  return change(std::move(to), {}, options);
+}
+
+expected<void> runtime::change(entity_call to, std::string body,
+                               const call_options& options) {
+  auto from = port();
+  auto target = from.service(to.service);
+  if (!target)
+    return target.error();
+  auto entity = make_entity_call(std::move(to), options);
+  if (!entity)
+    return entity.error();
+  auto call = caf::make_counted<raw_invocation>(payload{std::move(body), {}});
+  call->entity = std::move(*entity);
+  blocking_port waiter;
+  call->port = &waiter;
+  from.prepare(*call, **target, std::nullopt);
+  lender thread{system(), nullptr, from.environment().lend};
+  (*target)->submit(call, thread);
+  if (auto late = waiter.wait(*call))
+    return *std::move(late);
+  if (auto reason = call->failure())
+    return *reason;
+  return {};
+}
+
+// -- what is under it --------------------------------------------------------
+
 caf::actor runtime::actor(const std::string& name) {
   auto target = port().function(name);
   if (!target || (*target)->kind() != "exposed")

@@ -22,6 +22,7 @@
 #include "nodes/entity_handle.hpp"
 #include "nodes/function_handle.hpp"
 #include "nodes/options.hpp"
+#include "nodes/stored_entities.hpp"
 
 namespace troupe {
 
@@ -62,6 +63,28 @@ public:
     return {port(), std::move(key)};
   }
 
+  // -- stored entities -------------------------------------------------------
+
+  /// One page of a service's keys: `rt.keys("counter", {.prefix = "user/"})`;
+  /// the next one is `{.after = *page.next}`.
+  expected<entity_page> keys(const std::string& service, key_query query = {});
+
+  /// What is stored of an entity; `not_found` if nothing is.
+  expected<stored_state> state(const std::string& service,
+                               const std::string& key);
+
+  /// Makes `state` (JSON, of its `schema`; 0: the newest) the entity's, whatever
+  /// it was before. Its revision is the entity's next one.
+  expected<void> replace(const std::string& service, const std::string& key,
+                         const stored_state& state,
+                         const call_options& options = {});
+
+  /// Deletes an entity; `not_found` if it has no state.
+  expected<void> erase(const std::string& service, const std::string& key,
+                       const call_options& options = {});
+
+  // -- what is under it ------------------------------------------------------
+
   /// The CAF actor that is exposed as `name` now; null if there is none. It is
   /// another one after a restart.
   caf::actor actor(const std::string& name);
@@ -77,6 +100,9 @@ public:
 
 private:
   call_port port();
+
+  expected<void> change(entity_call to, std::string body,
+                        const call_options& options);
 
   std::unique_ptr<node> node_;
 };

@@ -25,6 +25,9 @@ namespace troupe::testing {
 
 namespace {
 
+/// The store of a bench answers before it returns.
+constexpr std::chrono::milliseconds at_once{0};
+
 using coordinator = caf::scheduler::test_coordinator;
 
 coordinator& scheduler_of(caf::actor_system& sys) {
@@ -128,6 +131,54 @@ const service_definition* bench::find_class(const std::type_info& type) {
   auto i = classes.find(std::type_index{type});
   return i != classes.end() ? i->second.get() : nullptr;
 }
+
+// -- stored entities ---------------------------------------------------------
+
+expected<entity_page> bench::keys(const std::string& service, key_query query) {
+  if (auto target = port_->service(service); !target)
+    return target.error();
+  return read_page(*store_, service, std::move(query), at_once);
+}
+
+expected<stored_state> bench::state(const std::string& service,
+                                    const std::string& key) {
+  if (auto target = port_->service(service); !target)
+    return target.error();
+  return read_state(*store_, {service, key}, at_once);
+}
+
+expected<void> bench::replace(const std::string& service,
+                              const std::string& key, const stored_state& state,
+                              const call_options& options) {
+  entity_call to{service, key};
+  to.operation = entity_operation::replace;
+  to.schema = state.schema;
+  return change(std::move(to), state.state, options);
+}
+
+expected<void> bench::erase(const std::string& service, const std::string& key,
+                            const call_options& options) {
+  entity_call to{service, key};
+  to.operation = entity_operation::erase;
+  return change(std::move(to), {}, options);
+}
+
+expected<void> bench::change(entity_call to, std::string body,
+                             const call_options& options) {
+  auto service = to.service;
+  auto entity = make_entity_call(std::move(to), options);
+  if (!entity)
+    return entity.error();
+  auto call = caf::make_counted<raw_invocation>(payload{std::move(body), {}});
+  call->entity = std::move(*entity);
+  if (auto done = run(call, service); !done)
+    return done;
+  if (auto reason = call->failure())
+    return *reason;
+  return {};
+}
+
+// -- time --------------------------------------------------------------------
 
 void bench::advance(std::chrono::nanoseconds time) {
   auto& scheduler = scheduler_of(system());

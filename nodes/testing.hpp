@@ -23,6 +23,8 @@
 #include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/routing/call_port.hpp"
+#include "nodes/call_options.hpp"
+#include "nodes/stored_entities.hpp"
 
 namespace troupe {
 
@@ -70,12 +72,38 @@ public:
   /// Calls a method of an entity: `t.call_entity(&counter::get, "k")`.
   template <class Pointer, class... Us>
   auto call_entity(Pointer method, std::string key, Us&&... xs) {
+    return call_entity(call_options{}, method, std::move(key),
+                       std::forward<Us>(xs)...);
+  }
+
+  /// `t.call_entity({.idempotency_key = "1"}, &counter::increment, "k", 2)`.
+  template <class Pointer, class... Us>
+  auto call_entity(const call_options& options, Pointer method, std::string key,
+                   Us&&... xs) {
     using type = typename detail::call_traits<Pointer>::type;
     using object = typename detail::call_traits<Pointer>::object;
     detail::check_method_call<object, Pointer, Us...>();
-    return call_entity_as(static_cast<type*>(nullptr), typeid(object), method,
-                          std::move(key), std::forward<Us>(xs)...);
+    return call_entity_as(static_cast<type*>(nullptr), typeid(object), options,
+                          method, std::move(key), std::forward<Us>(xs)...);
   }
+
+  // -- stored entities -------------------------------------------------------
+
+  /// As `runtime::keys`.
+  expected<entity_page> keys(const std::string& service, key_query query = {});
+
+  /// As `runtime::state`.
+  expected<stored_state> state(const std::string& service,
+                               const std::string& key);
+
+  /// As `runtime::replace`: what an older build has left, say.
+  expected<void> replace(const std::string& service, const std::string& key,
+                         const stored_state& state,
+                         const call_options& options = {});
+
+  /// As `runtime::erase`.
+  expected<void> erase(const std::string& service, const std::string& key,
+                       const call_options& options = {});
 
   // -- time ------------------------------------------------------------------
 
@@ -113,6 +141,9 @@ private:
 
   expected<void> drive(const invocation_ptr& call, call_target& target);
 
+  expected<void> change(entity_call to, std::string body,
+                        const call_options& options);
+
   const service_definition* find_class(const std::type_info& type);
 
   template <class R, class Call>
@@ -129,15 +160,19 @@ private:
 
   template <class R, class... As, class Pointer, class... Us>
   expected<R> call_entity_as(R (*)(As...), const std::type_info& type,
-                             Pointer method, std::string key, Us&&... xs) {
+                             const call_options& options, Pointer method,
+                             std::string key, Us&&... xs) {
     auto service = find_class(type);
     auto entry = service ? service->find_pointer(method) : nullptr;
     if (!entry)
       return error{errc::not_found, "no service has this class and method"};
     auto call =
       caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
-    call->entity = std::make_unique<entity_call>(
-      entity_call{service->name, std::move(key), entry->name});
+    auto entity =
+      make_entity_call({service->name, std::move(key), entry->name}, options);
+    if (!entity)
+      return entity.error();
+    call->entity = std::move(*entity);
     return outcome<R>(*call, run(call, service->name));
   }
 

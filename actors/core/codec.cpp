@@ -1,5 +1,7 @@
 #include "actors/core/codec.hpp"
 
+#include <cstdlib>
+
 namespace troupe {
 
 namespace {
@@ -67,6 +69,47 @@ std::optional<std::string> find_cut(const json& sent, const json& kept) {
   return std::nullopt;
 }
 
+/// What came, short enough for a message.
+std::string describe(const json& x) {
+  switch (x.type()) {
+  case json::value_t::null:
+    return "null";
+  case json::value_t::boolean:
+    return x.get<bool>() ? "true" : "false";
+  case json::value_t::number_integer:
+  case json::value_t::number_unsigned:
+  case json::value_t::number_float:
+    return "the number " + x.dump();
+  case json::value_t::string:
+    return "a string";
+  case json::value_t::array:
+    return "an array";
+  case json::value_t::object:
+    return "an object";
+  case json::value_t::binary:
+  case json::value_t::discarded:
+    break;
+  }
+  return "something that is no JSON";
+}
+
+std::string count(size_t arguments) {
+  return arguments == 1 ? "1 argument"
+                        : std::to_string(arguments) + " arguments";
+}
+
+[[noreturn]] void throw_wrong_count(size_t wanted, const std::string& got) {
+  detail::throw_bad_argument("takes " + count(wanted) + ", got " + got);
+}
+
+/// The library's text without the number of its exception.
+std::string_view plain_text(const json::exception& e) noexcept {
+  std::string_view text = e.what();
+  auto end = text.find("] ");
+  return text.starts_with('[') && end != text.npos ? text.substr(end + 2)
+                                                   : text;
+}
+
 } // namespace
 
 void detail::check_nothing_was_cut(const json& sent, const json& kept) {
@@ -82,7 +125,8 @@ json parse_json(std::string_view text, size_t depth_max) {
   try {
     return json::parse(text);
   } catch (const json::exception& e) {
-    detail::throw_bad_argument(e.what());
+    detail::throw_bad_argument("this is no JSON: "
+                               + std::string{plain_text(e)});
   }
 }
 
@@ -92,6 +136,62 @@ std::string dump_json(const json& value) {
 
 void detail::throw_bad_argument(const std::string& why) {
   throw error_exception{error{errc::bad_request, why}};
+}
+
+void detail::throw_not(const char* what, const json& got) {
+  throw_bad_argument(std::string{"expected "} + what + ", got "
+                     + describe(got));
+}
+
+void detail::throw_out_of_range(const json& got, int64_t least, uint64_t most) {
+  auto what =
+    "an integer from " + std::to_string(least) + " to " + std::to_string(most);
+  throw_not(what.c_str(), got);
+}
+
+void detail::rethrow_bad_argument(size_t position) {
+  auto refuse = [position](std::string_view why) {
+    auto which =
+      position > 0 ? "argument " + std::to_string(position) + ": " : "";
+    throw_bad_argument(which.append(why));
+  };
+  try {
+    throw;
+  } catch (const error_exception& e) {
+    if (e.reason() != errc::bad_request)
+      throw;
+    refuse(e.reason().message());
+  } catch (const json::exception& e) {
+    refuse(plain_text(e));
+  } catch (const std::exception& e) {
+    refuse(e.what());
+  }
+  std::abort(); // `refuse` throws
+}
+
+json detail::parse_arguments(std::string_view body, size_t arity) {
+  if (body.empty())
+    throw_wrong_count(arity, "none");
+  auto result = parse_json(body);
+  if (!result.is_array())
+    throw_bad_argument("takes " + count(arity) + " as an array, got "
+                       + describe(result));
+  if (result.size() != arity)
+    throw_wrong_count(arity, std::to_string(result.size()));
+  return result;
+}
+
+json detail::parse_argument(std::string_view body) {
+  if (body.empty())
+    throw_wrong_count(1, "none");
+  return parse_json(body);
+}
+
+void detail::check_no_argument(std::string_view body) {
+  if (body.empty())
+    return;
+  if (auto value = parse_json(body); !value.is_null())
+    throw_bad_argument("takes no argument, got " + describe(value));
 }
 
 } // namespace troupe

@@ -50,6 +50,24 @@ namespace detail {
 
 [[noreturn]] void throw_bad_argument(const std::string& why);
 
+/// "expected `what`, got a string".
+[[noreturn]] void throw_not(const char* what, const json& got);
+
+[[noreturn]] void throw_out_of_range(const json& got, int64_t least,
+                                     uint64_t most);
+
+/// Throws the exception that is handled now as a `bad_request` of the argument
+/// at `position`, counted from 1; 0: of a value that is no argument.
+[[noreturn]] void rethrow_bad_argument(size_t position);
+
+/// The array of `arity` arguments, at least two, in `body`.
+json parse_arguments(std::string_view body, size_t arity);
+
+/// The only argument in `body`.
+json parse_argument(std::string_view body);
+
+void check_no_argument(std::string_view body);
+
 /// @throws error_exception `bad_request` if a number or an array of `sent` is
 ///         not what it was any more in `kept`, which was made from it
 void check_nothing_was_cut(const json& sent, const json& kept);
@@ -69,7 +87,7 @@ template <>
 struct from_json_impl<bool> {
   static bool apply(const json& x) {
     if (!x.is_boolean())
-      throw_bad_argument("expected true or false");
+      throw_not("true or false", x);
     return x.get<bool>();
   }
 };
@@ -78,11 +96,12 @@ template <std::integral T>
 requires(!std::same_as<T, bool>) struct from_json_impl<T> {
   static T apply(const json& x) {
     if (!x.is_number_integer())
-      throw_bad_argument("expected an integer");
+      throw_not("an integer", x);
     auto fits = x.is_number_unsigned() ? std::in_range<T>(x.get<uint64_t>())
                                        : std::in_range<T>(x.get<int64_t>());
     if (!fits)
-      throw_bad_argument("the integer " + x.dump() + " is out of range");
+      throw_out_of_range(x, std::numeric_limits<T>::min(),
+                         std::numeric_limits<T>::max());
     return x.get<T>();
   }
 };
@@ -91,12 +110,12 @@ template <std::floating_point T>
 struct from_json_impl<T> {
   static T apply(const json& x) {
     if (!x.is_number())
-      throw_bad_argument("expected a number");
+      throw_not("a number", x);
     // Only a narrower type than JSON's double can be left.
     auto value = x.get<double>();
     if (value > std::numeric_limits<T>::max()
         || value < std::numeric_limits<T>::lowest())
-      throw_bad_argument("the number " + x.dump() + " is out of range");
+      throw_not("a number that fits into a float", x);
     return x.get<T>();
   }
 };
@@ -105,7 +124,7 @@ template <>
 struct from_json_impl<std::string> {
   static std::string apply(const json& x) {
     if (!x.is_string())
-      throw_bad_argument("expected a string");
+      throw_not("a string", x);
     return x.get<std::string>();
   }
 };
@@ -135,7 +154,7 @@ template <class T>
 struct from_json_impl<std::vector<T>> {
   static std::vector<T> apply(const json& x) {
     if (!x.is_array())
-      throw_bad_argument("expected an array");
+      throw_not("an array", x);
     std::vector<T> result;
     result.reserve(x.size());
     for (auto& y : x)
@@ -148,7 +167,7 @@ template <class Map>
 struct map_from_json {
   static Map apply(const json& x) {
     if (!x.is_object())
-      throw_bad_argument("expected an object");
+      throw_not("an object", x);
     Map result;
     for (auto& [key, value] : x.items())
       result.emplace(key,
@@ -200,13 +219,14 @@ json to_json_value(const T& x) {
 } // namespace detail
 
 /// `x` as a `T`.
+/// @param position which argument it is, from 1, for the error; 0: it is none
 /// @throws error_exception `bad_request` if it does not fit
 template <class T>
-T from_json(const json& x) {
+T from_json(const json& x, size_t position = 0) {
   try {
     return detail::from_json_impl<T>::apply(x);
-  } catch (const json::exception& e) {
-    detail::throw_bad_argument(e.what());
+  } catch (...) {
+    detail::rethrow_bad_argument(position);
   }
 }
 
@@ -216,8 +236,7 @@ template <class Tuple>
 Tuple decode_arguments(payload body) {
   constexpr auto arity = std::tuple_size_v<Tuple>;
   if constexpr (arity == 0) {
-    if (!body.bytes.empty() && !parse_json(body.bytes).is_null())
-      detail::throw_bad_argument("expected no argument");
+    detail::check_no_argument(body.bytes);
     return {};
   } else if constexpr (arity == 1) {
     using T = std::tuple_element_t<0, Tuple>;
@@ -226,20 +245,18 @@ Tuple decode_arguments(payload body) {
     } else if constexpr (std::is_same_v<T, payload>) {
       return Tuple{std::move(body)};
     } else if constexpr (std::is_same_v<T, json>) {
-      return Tuple{parse_json(body.bytes)};
+      return Tuple{detail::parse_argument(body.bytes)};
     } else {
       if constexpr (detail::is_optional<T>::value)
         if (body.bytes.empty())
           return Tuple{};
-      return Tuple{from_json<T>(parse_json(body.bytes))};
+      return Tuple{from_json<T>(detail::parse_argument(body.bytes), 1)};
     }
   } else {
-    auto all = parse_json(body.bytes);
-    if (!all.is_array() || all.size() != arity)
-      detail::throw_bad_argument("expected an array of " + std::to_string(arity)
-                                 + " arguments");
+    auto all = detail::parse_arguments(body.bytes, arity);
     return [&]<size_t... Is>(std::index_sequence<Is...>) {
-      return Tuple{from_json<std::tuple_element_t<Is, Tuple>>(all[Is])...};
+      return Tuple{
+        from_json<std::tuple_element_t<Is, Tuple>>(all[Is], Is + 1)...};
     }
     (std::make_index_sequence<arity>{});
   }

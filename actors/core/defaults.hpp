@@ -125,6 +125,10 @@ inline constexpr size_t name_length_max = 64;
 /// Keys of entities: bytes of UTF-8.
 inline constexpr size_t key_length_max = 512;
 
+/// Bytes of an error's message: it goes through logs and headers of others, and
+/// a handler may put a whole payload into it.
+inline constexpr size_t error_message_max = 1024;
+
 /// How long a node may take to answer a control message about itself.
 inline constexpr std::chrono::milliseconds control_timeout = 1s;
 

@@ -8,6 +8,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/core/defaults.hpp"
+
 namespace troupe {
 
 std::string_view to_string(errc code) noexcept {
@@ -145,11 +147,35 @@ errc errc_from_string(std::string_view name) noexcept {
   return errc::handler_failed;
 }
 
+namespace {
+
+/// Shortens `text` to `most` bytes with "..." at its end, between two
+/// characters of UTF-8.
+void cut(std::string& text, size_t most) {
+  constexpr std::string_view mark = "...";
+  if (text.size() <= most)
+    return;
+  auto is_inside = [&](size_t i) {
+    return (static_cast<unsigned char>(text[i]) & 0xC0) == 0x80;
+  };
+  auto end = most - mark.size();
+  // Bytes that are no UTF-8 are cut anywhere.
+  for (auto least = end - 3; end > least && is_inside(end);)
+    --end;
+  text.resize(end);
+  text += mark;
+  text.shrink_to_fit();
+}
+
+} // namespace
+
 error::error(errc code, std::string message)
   : error(code, default_effect(code), std::move(message)) {}
 
 error::error(errc code, effect what, std::string message)
-  : code_(code), effect_(what), message_(std::move(message)) {}
+  : code_(code), effect_(what), message_(std::move(message)) {
+  cut(message_, defaults::error_message_max);
+}
 
 error error::from_handler(std::string type, std::string message) {
   error result{errc::handler_failed, std::move(message)};

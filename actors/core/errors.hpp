@@ -90,7 +90,8 @@ int http_status(errc code) noexcept;
 /// The code whose name is `name`; `handler_failed` for any other.
 errc errc_from_string(std::string_view name) noexcept;
 
-/// What a caller gets in place of a result.
+/// What a caller gets in place of a result. A message that is longer than
+/// `defaults::error_message_max` is cut.
 class error {
 public:
   error(errc code, std::string message);

@@ -28,6 +28,12 @@ Functions and services as actors.
 
   troupe invoke NAME                   call a function
   troupe call SERVICE KEY METHOD       call a service
+  troupe keys SERVICE                  list the entities of a service
+  troupe state SERVICE KEY             print the state of an entity
+  troupe delete SERVICE KEY            delete an entity
+  troupe export SERVICE                write its entities as JSON lines
+  troupe import SERVICE [FILE]         read what export has written
+
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
   troupe nodes                         list the nodes of the cluster

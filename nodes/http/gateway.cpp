@@ -1,67 +1,22 @@
 #include "nodes/http/gateway.hpp"
 
-#include <array>
-#include <atomic>
-#include <charconv>
 #include <thread>
 #include <utility>
 
 #include <caf/actor_system.hpp>
 
+#include "actors/core/defaults.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
+#include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/uri.hpp"
 
 namespace troupe {
 
 namespace {
 
-constexpr auto json_type = "application/json";
-
 /// How long a call may wait for its start once its client sends no more.
 constexpr std::chrono::milliseconds half_close_grace{250};
-
-[[noreturn]] void refuse(errc code, std::string why) {
-  throw error_exception{error{code, std::move(why)}};
-}
-
-void add_retry_after(http::response& to, const error& reason) {
-  // DESIGN §3: these come with a time to retry.
-  auto seconds = reason.retry_after_s();
-  if (seconds == 0
-      && (reason == errc::too_many_requests || reason == errc::quarantined
-          || reason == errc::store_unavailable
-          || reason == errc::shutting_down))
-    seconds = 1;
-  if (seconds > 0)
-    to.add("Retry-After", std::to_string(seconds));
-}
-
-http::response error_answer(const error& reason) {
-  http::response result{static_cast<unsigned>(http_status(reason.code()))};
-  result.add("Content-Type", json_type);
-  add_retry_after(result, reason);
-  result.body = reason.to_json();
-  return result;
-}
-
-http::response json_answer(std::string body) {
-  http::response result{200};
-  result.add("Content-Type", json_type);
-  result.body = std::move(body);
-  return result;
-}
-
-/// A method that the path does not take.
-struct wrong_method {
-  /// The value of `Allow`.
-  const char* allowed;
-};
-
-void check_get(const http::request& x, const char* allowed = "GET, HEAD") {
-  if (x.method() != http::method::get && x.method() != http::method::head)
-    throw wrong_method{allowed};
-}
 
 void check_post(const http::request& x) {
   if (x.method() != http::method::post)
@@ -77,46 +32,6 @@ http::response wrong_method_answer(const http::request& x,
   return result;
 }
 
-/// The fixed surface that later versions fill: never quietly something else.
-[[noreturn]] void not_built(std::string_view what) {
-  refuse(errc::not_implemented, std::string{what} + " is not built yet");
-}
-
-void check_name(std::string_view name, const char* what) {
-  if (!is_valid_name(name))
-    refuse(errc::bad_request, "'" + std::string{name.substr(0, 100)}
-                                + "' is no name of a " + what
-                                + ": [A-Za-z0-9_-]{1,64}");
-}
-
-std::string decode(std::string_view segment) {
-  auto text = http::percent_decode(segment);
-  if (!text)
-    refuse(errc::bad_request, "the path has a bad percent-encoding");
-  return *std::move(text);
-}
-
-/// The value of a field that may be there once.
-std::optional<std::string_view> single(const http::request& x,
-                                       std::string_view name) {
-  auto result = x.field(name);
-  if (result && x.count(name) > 1)
-    refuse(errc::bad_request, std::string{name} + " is there more than once");
-  return result;
-}
-
-/// The values of all fields of a name: several lines are one list (RFC 9110).
-std::optional<std::string> joined(const http::request& x,
-                                  std::string_view name) {
-  std::optional<std::string> result;
-  if (!x.field(name))
-    return result;
-  for (size_t i = 0; i < x.field_count(); ++i)
-    if (auto field = x.field_at(i); http::same_name(field.name, name))
-      (result ? result->append(", ") : result.emplace()).append(field.value);
-  return result;
-}
-
 /// 2015-03-31 and the like: the AWS Lambda API.
 bool is_date(std::string_view x) noexcept {
   if (x.size() != 10 || x[4] != '-' || x[7] != '-')
@@ -128,51 +43,6 @@ bool is_date(std::string_view x) noexcept {
 }
 
 } // namespace
-
-// -- a call that came over HTTP ----------------------------------------------
-
-class gateway::http_call final : public raw_invocation {
-public:
-  http_call(payload arguments, http::exchange& x)
-    : raw_invocation(std::move(arguments)), exchange(&x) {}
-
-  // All of it belongs to the I/O thread.
-
-  /// Null once it is answered.
-  http::exchange* exchange;
-
-  /// The exchange holds a reference.
-  bool held = false;
-
-  // -- from any thread -------------------------------------------------------
-
-  /// Whoever answered it is done with the gateway.
-  std::atomic<bool> posted{false};
-};
-
-struct gateway::path_view {
-  static constexpr size_t segments_max = 8;
-
-  explicit path_view(std::string_view path) {
-    while (!path.empty() && path.front() == '/') {
-      path.remove_prefix(1);
-      auto end = std::min(path.find('/'), path.size());
-      if (count == segments_max) {
-        ++count;
-        return;
-      }
-      segments[count++] = path.substr(0, end);
-      path.remove_prefix(end);
-    }
-  }
-
-  std::string_view operator[](size_t i) const {
-    return i < count && i < segments_max ? segments[i] : std::string_view{};
-  }
-
-  std::array<std::string_view, segments_max> segments;
-  size_t count = 0;
-};
 
 // -- setup -------------------------------------------------------------------
 
@@ -289,49 +159,6 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   submit(x, std::move(call), **target);
 }
 
-void gateway::services(http::exchange& x, const path_view& path) {
-  auto& request = x.request();
-  if (path.count < 2 || path.count > 4)
-    refuse(errc::not_found, "the path is /services/{service}/{key}/{method}");
-  auto name = decode(path[1]);
-  check_name(name, "service");
-  auto entity = std::make_unique<entity_call>();
-  entity->service = name;
-  if (path.count > 2) {
-    entity->key = decode(path[2]);
-    if (!is_valid_key(entity->key))
-      refuse(errc::bad_request, "a key is 1 to 512 bytes of UTF-8");
-  }
-  auto target = port_.service(name);
-  if (!target)
-    throw error_exception{target.error()};
-  if (path.count < 4) {
-    if (path.count == 2)
-      check_get(request);
-    else if (request.method() != http::method::delete_)
-      check_get(request, "GET, HEAD, DELETE");
-    not_built("reading stored entities");
-  }
-  check_post(request);
-  entity->method = decode(path[3]);
-  check_name(entity->method, "method");
-  auto call = caf::make_counted<http_call>(payload{}, x);
-  auto timeout = read_call_headers(request, *call);
-  if (request.field("Idempotency-Key"))
-    not_built("Idempotency-Key");
-  if (auto condition = joined(request, "If-Match")) {
-    if (condition->empty())
-      refuse(errc::bad_request, "If-Match names no revision");
-    entity->if_match = *std::move(condition);
-  }
-  call->entity = std::move(entity);
-  auto type = request.field("Content-Type");
-  call->arguments({std::move(request.body()),
-                   std::string{type.value_or("application/octet-stream")}});
-  port_.prepare(*call, **target, timeout);
-  submit(x, std::move(call), **target);
-}
-
 void gateway::cluster(http::exchange& x, const path_view& path) {
   check_get(x.request());
   if (path.count == 1)
@@ -370,13 +197,9 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
   auto text = single(from, "Troupe-Timeout-Ms");
   if (!text)
     return std::nullopt;
-  int64_t ms = 0;
-  auto end = text->data() + text->size();
-  auto [rest, failed] = std::from_chars(text->data(), end, ms);
-  if (failed != std::errc{} || rest != end || ms < 1
-      || ms > defaults::function::timeout_max.count())
-    refuse(errc::bad_request, "Troupe-Timeout-Ms is 1 to 900000");
-  return std::chrono::milliseconds{ms};
+  constexpr auto longest = defaults::function::timeout_max.count();
+  auto ms = read_number(*text, "Troupe-Timeout-Ms", uint64_t{longest});
+  return std::chrono::milliseconds{static_cast<int64_t>(ms)};
 }
 
 void gateway::submit(http::exchange& x, caf::intrusive_ptr<http_call> call,
@@ -392,10 +215,14 @@ void gateway::submit(http::exchange& x, caf::intrusive_ptr<http_call> call,
     respond(*call);
     return;
   }
-  x.tag = reinterpret_cast<uintptr_t>(call.get());
-  wheel_.add(*call, call->deadline);
-  call->held = true;
-  call->ref();
+  hold(x, *call);
+}
+
+void gateway::hold(http::exchange& x, http_call& call) {
+  x.tag = reinterpret_cast<uintptr_t>(&call);
+  wheel_.add(call, call.deadline);
+  call.held = true;
+  call.ref();
   arm_wheel();
 }
 
@@ -416,13 +243,16 @@ void gateway::respond(http_call& call) {
   if (auto reason = call.failure()) {
     answer = error_answer(*reason);
   } else {
-    auto& result = call.result();
-    answer.add("Content-Type", result.content_type.empty()
-                                 ? std::string_view{json_type}
-                                 : std::string_view{result.content_type});
+    answer = std::move(call.answer);
     if (call.revision)
       answer.add("ETag", "\"" + std::to_string(*call.revision) + "\"");
-    answer.body = std::move(result.bytes);
+    if (answer.status != status_no_content) {
+      auto& result = call.result();
+      answer.add("Content-Type", result.content_type.empty()
+                                   ? std::string_view{json_type}
+                                   : std::string_view{result.content_type});
+      answer.body = std::move(result.bytes);
+    }
   }
   finish(call, std::move(answer));
 }

@@ -8,7 +8,9 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
+#include "actors/core/backends.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/model/deadline_wheel.hpp"
@@ -16,6 +18,8 @@
 #include "nodes/http/handler.hpp"
 
 namespace troupe {
+
+class page_reader;
 
 /// What the gateway cannot know by itself. Called on I/O threads: must not
 /// block.
@@ -32,6 +36,9 @@ struct gateway_host {
 
   /// The node takes new work.
   std::function<bool()> ready;
+
+  /// Where the states of entities are read; outlives the server.
+  state_store* store = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -56,9 +63,43 @@ private:
   // -- the paths of DESIGN §10 -----------------------------------------------
 
   void invoke(http::exchange& x, const path_view& path);
-  void services(http::exchange& x, const path_view& path);
   void cluster(http::exchange& x, const path_view& path);
   void tree(http::exchange& x);
+
+  // -- /services (gateway_services.cpp) --------------------------------------
+
+  void services(http::exchange& x, const path_view& path);
+
+  /// Calls an entity, or changes it in another way.
+  void call_entity(http::exchange& x, call_target& service,
+                   std::unique_ptr<entity_call> to);
+
+  /// Answers with what is stored of an entity.
+  void read_entity(http::exchange& x, call_target& service, entity_id which);
+
+  /// Answers with a page of a service's keys.
+  void list_entities(http::exchange& x, call_target& service, std::string name);
+
+  /// A call of no target: the gateway answers it itself, by its deadline.
+  caf::intrusive_ptr<http_call> begin_read(http::exchange& x,
+                                           call_target& service);
+
+  /// Asks the store for the next part of a page.
+  void read_page(http_call& call, std::shared_ptr<page_reader> page);
+
+  void take_state(http_call& call, expected<stored_state> found,
+                  const entity_id& which);
+
+  void take_page(http_call& call, expected<std::vector<listed_entity>> found,
+                 std::shared_ptr<page_reader> page);
+
+  /// A callback for the store: does `then` with the answer on this thread, if
+  /// somebody still waits for it.
+  template <class T, class F>
+  state_store::callback<T> come_back(http_call& call, F then);
+
+  /// Answers a call of no target.
+  void conclude(http_call& call, expected<payload> result);
 
   // -- calls -----------------------------------------------------------------
 
@@ -68,6 +109,9 @@ private:
 
   void submit(http::exchange& x, caf::intrusive_ptr<http_call> call,
               call_target& target);
+
+  /// The call is answered later, at its deadline if not before.
+  void hold(http::exchange& x, http_call& call);
 
   /// Answers the exchange of a call that is answered.
   void respond(http_call& call);

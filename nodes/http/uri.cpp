@@ -46,6 +46,25 @@ std::optional<std::string> percent_decode(std::string_view text) {
   return result;
 }
 
+std::optional<std::vector<parameter>> parse_query(std::string_view query) {
+  std::vector<parameter> result;
+  while (!query.empty()) {
+    auto end = std::min(query.find('&'), query.size());
+    auto entry = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    if (entry.empty())
+      continue;
+    auto equals = std::min(entry.find('='), entry.size());
+    auto name = percent_decode(entry.substr(0, equals));
+    auto value =
+      percent_decode(entry.substr(std::min(equals + 1, entry.size())));
+    if (!name || !value)
+      return std::nullopt;
+    result.push_back({*std::move(name), *std::move(value)});
+  }
+  return result;
+}
+
 bool has_preference(std::string_view value, std::string_view name) {
   while (!value.empty()) {
     auto end = std::min(value.find(','), value.size());

@@ -4,6 +4,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -24,6 +25,18 @@ std::string refused(const std::string& body) {
     return std::string{e.reason().type()};
   }
   return "taken";
+}
+
+/// What is said of `body` as arguments `Ts`.
+template <class... Ts>
+std::string complaint(const std::string& body) {
+  try {
+    (void)decode_arguments<std::tuple<Ts...>>({body, {}});
+  } catch (const error_exception& e) {
+    EXPECT_EQ(e.reason(), errc::bad_request);
+    return e.reason().message();
+  }
+  return "";
 }
 
 template <class... Ts>
@@ -92,6 +105,51 @@ TEST(codec, never_takes_one_kind_for_another) {
   EXPECT_EQ((refused<std::map<std::string, int>>("[]")), "bad_request");
   EXPECT_EQ((refused<std::map<std::string, int>>(R"({"a": "b"})")),
             "bad_request");
+}
+
+TEST(codec, says_which_argument_does_not_fit_and_what_came) {
+  EXPECT_EQ((complaint<int, int>(R"([2,"3"])")),
+            "argument 2: expected an integer, got a string");
+  EXPECT_EQ((complaint<int, int>("[2.5,3]")),
+            "argument 1: expected an integer, got the number 2.5");
+  EXPECT_EQ((complaint<int, std::vector<int>>("[2,[1,null]]")),
+            "argument 2: expected an integer, got null");
+  EXPECT_EQ((complaint<int8_t, int>("[128,3]")),
+            "argument 1: expected an integer from -128 to 127, got the number "
+            "128");
+  EXPECT_EQ(complaint<uint32_t>("-1"),
+            "argument 1: expected an integer from 0 to 4294967295, got the "
+            "number -1");
+  EXPECT_EQ(complaint<bool>("{}"),
+            "argument 1: expected true or false, got an object");
+  EXPECT_EQ(complaint<double>("true"),
+            "argument 1: expected a number, got true");
+  EXPECT_EQ(complaint<text>("[]"),
+            "argument 1: expected a string, got an array");
+  EXPECT_EQ(complaint<float>("1e39"),
+            "argument 1: expected a number that fits into a float, got the "
+            "number 1e+39");
+}
+
+TEST(codec, says_how_many_arguments_it_takes_and_how_many_came) {
+  EXPECT_EQ((complaint<int, int>("[2]")), "takes 2 arguments, got 1");
+  EXPECT_EQ((complaint<int, int>("[2,3,4]")), "takes 2 arguments, got 3");
+  EXPECT_EQ((complaint<int, int>("")), "takes 2 arguments, got none");
+  EXPECT_EQ((complaint<int, int>("7")),
+            "takes 2 arguments as an array, got the number 7");
+  EXPECT_EQ((complaint<int, int>(R"({"a":1})")),
+            "takes 2 arguments as an array, got an object");
+  EXPECT_EQ(complaint<int>(""), "takes 1 argument, got none");
+  EXPECT_EQ(complaint<json>(""), "takes 1 argument, got none");
+  EXPECT_EQ(complaint<>("[]"), "takes no argument, got an array");
+}
+
+TEST(codec, says_what_is_wrong_with_json_without_a_librarys_numbers) {
+  for (auto body : {"[2,", "{", "nul", "[1,2] 3"}) {
+    auto text = complaint<int, int>(body);
+    EXPECT_TRUE(text.starts_with("this is no JSON: ")) << text;
+    EXPECT_EQ(text.find("json.exception"), text.npos) << text;
+  }
 }
 
 TEST(codec, counts_levels_of_json_outside_of_strings) {
@@ -194,6 +252,34 @@ TEST(codec_of_classes, refuses_a_number_that_would_be_cut_and_says_where) {
     }
   }
   EXPECT_THROW(parse_shelf(R"({"authors":[{"books":-1}]})"), error_exception);
+}
+
+/// Reads itself, and does not take everything.
+struct even {
+  int value = 0;
+
+  friend void from_json(const json& from, even& to) {
+    to.value = from.get<int>();
+    if (to.value % 2 != 0)
+      throw std::domain_error("this is odd");
+  }
+};
+
+// It was answered as an exception of the handler's, which never ran.
+TEST(codec_of_classes, refuses_what_a_classs_own_conversion_refuses) {
+  auto complaint = [](const char* body) {
+    try {
+      (void)decode_arguments<std::tuple<int, even>>({body, {}});
+    } catch (const error_exception& e) {
+      EXPECT_EQ(e.reason(), errc::bad_request);
+      return e.reason().message();
+    }
+    return std::string{};
+  };
+  EXPECT_EQ(complaint("[1,2]"), "");
+  EXPECT_EQ(complaint("[1,3]"), "argument 2: this is odd");
+  EXPECT_EQ(complaint(R"([1,"x"])"),
+            "argument 2: type must be number, but is string");
 }
 
 TEST(codec_of_classes, refuses_arrays_of_another_length) {

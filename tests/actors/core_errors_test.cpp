@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "actors/core/caf_error.hpp"
+#include "actors/core/defaults.hpp"
 #include "actors/core/errors.hpp"
 #include "actors/core/expected.hpp"
 
@@ -139,6 +140,30 @@ TEST(errors, survive_a_caf_error) {
     EXPECT_EQ(back.retry_after_s(), 7u);
     EXPECT_EQ(back.message(), "why");
   }
+}
+
+TEST(errors, cut_a_message_that_is_too_long_between_two_characters) {
+  constexpr auto most = defaults::error_message_max;
+  auto kept = [](std::string text) {
+    return error::from_handler("type", std::move(text)).message();
+  };
+  EXPECT_EQ(kept(std::string(most, 'x')), std::string(most, 'x'));
+  EXPECT_EQ(kept(std::string(most + 1, 'x')),
+            std::string(most - 3, 'x') + "...");
+  // Three bytes each, beginning at each offset.
+  std::string euros;
+  for (size_t i = 0; i < most; ++i)
+    euros += "\u20ac";
+  for (auto before : {"", "x", "xx"}) {
+    auto text = kept(before + euros);
+    EXPECT_LE(text.size(), most);
+    EXPECT_GT(text.size(), most - 3);
+    auto characters = text.size() - std::string_view{before}.size() - 3;
+    EXPECT_EQ(characters % 3, 0u) << text;
+    EXPECT_EQ(text, before + euros.substr(0, characters) + "...");
+  }
+  // No UTF-8 at all.
+  EXPECT_EQ(kept(std::string(5 * most, '\x80')).size(), most - 3);
 }
 
 TEST(expected, holds_a_value_or_an_error) {

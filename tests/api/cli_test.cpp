@@ -128,7 +128,8 @@ TEST(cli, tells_its_version) {
 
 TEST(cli, explains_every_command) {
   for (auto name :
-       {"node", "invoke", "call", "functions", "services", "nodes", "tree"}) {
+       {"node", "invoke", "call", "keys", "state", "delete", "export", "import",
+        "functions", "services", "nodes", "tree"}) {
     auto x = troupe_cli({name, "--help"});
     EXPECT_EQ(x.status, 0) << name;
     EXPECT_THAT(x.out, StartsWith("Usage: troupe " + std::string{name}));
@@ -368,6 +369,18 @@ TEST(call, sends_the_revisions_it_may_meet) {
                        "--if-match");
 }
 
+TEST(call, sends_a_key_by_which_a_repeat_is_known) {
+  auto node = answering(200, json_type, "1");
+  auto x = troupe_cli({"call", "s", "k", "m", "--idempotency-key", "a\"1"},
+                      node.url());
+  EXPECT_EQ(x.status, 0) << x.err;
+  EXPECT_EQ(node.requests().at(0).field("Idempotency-Key"), "a\"1");
+  for (auto& bad : words{"", "a b", "\u00e4", "a\nb", std::string(256, 'k')})
+    expect_usage_error(
+      troupe_cli({"call", "s", "k", "m", "--idempotency-key", bad}),
+      "--idempotency-key");
+}
+
 TEST(call, names_what_is_wrong_with_the_command_line) {
   expect_usage_error(troupe_cli({"call"}), "SERVICE is missing");
   expect_usage_error(troupe_cli({"call", "s"}), "KEY is missing");
@@ -382,6 +395,139 @@ TEST(call, names_what_is_wrong_with_the_command_line) {
                  "no_node");
 }
 
+// -- stored entities ----------------------------------------------------------
+
+namespace {
+
+/// Three keys in two pages.
+std::string two_pages(const received_request& x) {
+  return http_answer(200, json_type,
+                     x.line().find("after=") == std::string::npos
+                       ? R"({"keys":[{"key":"a\u001b","revision":1,"schema":1,)"
+                         R"("state":{"z":1,"a":1.50}},{"key":"b",)"
+                         R"("revision":20,"schema":3,"state":[]}],"next":"b"})"
+                       : R"({"keys":[{"key":"c/d","revision":3,"schema":1,)"
+                         R"("state":null}],"next":null})");
+}
+
+} // namespace
+
+TEST(keys, come_from_all_pages) {
+  canned_node node{two_pages};
+  auto x = troupe_cli({"keys", "s", "--prefix", "p/ &"}, node.url());
+  EXPECT_EQ(x.status, 0) << x.err;
+  EXPECT_EQ(x.out, "KEY  REVISION\na    1\nb    20\nc/d  3\n");
+  EXPECT_EQ(node.requests().at(0).line(),
+            "GET /services/s?limit=1000&prefix=p%2F%20%26");
+  EXPECT_EQ(node.requests().at(1).line(),
+            "GET /services/s?limit=1000&prefix=p%2F%20%26&after=b");
+}
+
+TEST(keys, are_so_many_at_most) {
+  canned_node node{two_pages};
+  auto x = troupe_cli({"keys", "s", "--limit", "2", "--json"}, node.url());
+  EXPECT_EQ(nlohmann::json::parse(x.out).size(), 2u);
+  ASSERT_EQ(node.requests().size(), 1u);
+  EXPECT_EQ(node.requests().at(0).line(), "GET /services/s?limit=2");
+  for (auto bad : {"0", "-1", "x", "", "1.5", "99999999999999999999"})
+    expect_usage_error(troupe_cli({"keys", "s", "--limit", bad}), "--limit");
+}
+
+TEST(keys, say_what_is_wrong_with_the_command_line) {
+  expect_usage_error(troupe_cli({"keys"}), "SERVICE is missing");
+  expect_usage_error(troupe_cli({"keys", "a/b"}), "SERVICE");
+  expect_usage_error(troupe_cli({"keys", "s", "x"}), "'x'");
+  expect_usage_error(troupe_cli({"keys", "s", "--prefix", "\xff"}), "--prefix");
+  expect_usage_error(troupe_cli({"keys", "s", "--after", "\xff"}), "--after");
+  expect_usage_error(troupe_cli({"state", "s"}), "KEY is missing");
+  expect_usage_error(troupe_cli({"delete", "s", ""}), "key");
+  expect_usage_error(troupe_cli({"delete", "s", "k", "--if-match", "x"}),
+                     "--if-match");
+  expect_usage_error(troupe_cli({"import", "s", "f", "g"}), "'g'");
+  expect_usage_error(troupe_cli({"import"}), "SERVICE is missing");
+  expect_usage_error(troupe_cli({"import", "s", "/no/such/file"}),
+                     "/no/such/file");
+}
+
+TEST(keys, refuse_pages_that_no_node_gives) {
+  for (auto body :
+       {"", "[]", "{}", R"({"keys":[]})", R"({"keys":{},"next":null})",
+        R"({"keys":[1],"next":null})", R"({"keys":[{"key":"a"}],"next":null})",
+        R"({"keys":[{"key":1,"revision":1}],"next":null})",
+        R"({"keys":[],"next":5})", R"({"keys":[],"next":""})"}) {
+    auto node = answering(200, json_type, body);
+    expect_failure(troupe_cli({"keys", "s"}, node.url()), "internal_error");
+  }
+  // The same page again and again.
+  auto node = answering(200, json_type,
+                        R"({"keys":[{"key":"a","revision":1}],"next":"a"})");
+  expect_failure(troupe_cli({"keys", "s"}, node.url()), "internal_error");
+  EXPECT_EQ(node.requests().size(), 2u);
+}
+
+TEST(export_, writes_a_line_for_each_entity) {
+  canned_node node{two_pages};
+  auto x = troupe_cli({"export", "s"}, node.url());
+  EXPECT_EQ(x.status, 0) << x.err;
+  EXPECT_EQ(x.out, R"({"key":"a\u001b","revision":1,"schema":1,)"
+                   R"("state":{"a":1.5,"z":1}})"
+                   "\n"
+                   R"({"key":"b","revision":20,"schema":3,"state":[]})"
+                   "\n"
+                   R"({"key":"c/d","revision":3,"schema":1,"state":null})"
+                   "\n");
+  EXPECT_EQ(node.requests().at(0).line(),
+            "GET /services/s?limit=1000&states=true");
+}
+
+TEST(export_, fails_if_a_page_does_not_come) {
+  canned_node node{[](const received_request& x) {
+    return x.line().find("after=") == std::string::npos ? two_pages(x) : "";
+  }};
+  auto x = troupe_cli({"export", "s"}, node.url());
+  EXPECT_EQ(x.status, 1);
+  EXPECT_THAT(x.err, HasSubstr("outcome_unknown"));
+}
+
+TEST(import_, puts_each_line) {
+  auto node = answering(204, json_type, "");
+  auto x = troupe_cli({"import", "s"}, node.url(),
+                      "{\"key\":\"a/b\",\"revision\":7,\"schema\":3,"
+                      "\"state\":{\"v\":1}}\r\n  \n"
+                      "{\"state\":[],\"key\":\"c\"}");
+  EXPECT_EQ(x.status, 0) << x.err;
+  EXPECT_EQ(x.out, "imported 2\n");
+  auto sent = node.requests();
+  ASSERT_EQ(sent.size(), 2u);
+  // Several are under way at a time.
+  if (sent[0].line() == "PUT /services/s/c")
+    std::swap(sent[0], sent[1]);
+  auto& first = sent[0];
+  EXPECT_EQ(first.line(), "PUT /services/s/a%2Fb");
+  EXPECT_EQ(first.field("Troupe-Schema"), "3");
+  EXPECT_EQ(first.field("Content-Type"), json_type);
+  EXPECT_EQ(first.body, R"({"v":1})");
+  auto& second = sent[1];
+  EXPECT_EQ(second.line(), "PUT /services/s/c");
+  EXPECT_EQ(second.field("Troupe-Schema"), "");
+  EXPECT_EQ(second.body, "[]");
+}
+
+TEST(import_, of_nothing_is_done) {
+  EXPECT_EQ(troupe_cli({"import", "s"}).out, "imported 0\n");
+}
+
+TEST(import_, tells_the_error_of_the_node_and_the_line) {
+  auto node = answering(502, json_type,
+                        R"({"errorType":"my::error","errorMessage":"no",)"
+                        R"("effect":"ran"})");
+  auto x =
+    troupe_cli({"import", "s"}, node.url(), "\n{\"key\":\"a\",\"state\":1}\n");
+  EXPECT_EQ(x.status, 1);
+  EXPECT_EQ(x.err, "error: my::error: line 2: no; imported: 0 "
+                   "(effect: ran)\n");
+}
+
 // -- listings -----------------------------------------------------------------
 
 namespace {
@@ -392,8 +538,11 @@ constexpr const char* cluster = R"({
             {"id": "a-longer-name", "endpoint": "http://127.0.0.1:8701",
              "state": "draining", "incarnation": "y", "zone": "z",
              "shards": 0}],
-  "functions": [{"name": "add"}, {"name": "echo"}],
-  "services": [{"name": "counter"}]})";
+  "functions": [{"name": "add", "kind": "function", "versions": [1, 12]},
+                {"name": "echo"}],
+  "services": [{"name": "counter", "schema": 2,
+                "methods": ["get", "increment"]},
+               {"name": "bare", "methods": []}]})";
 
 constexpr const char* actors = R"([
   {"kind": "supervisor", "name": "root", "state": "running", "restarts": 0,
@@ -408,8 +557,14 @@ constexpr const char* actors = R"([
 
 TEST(listings, align_what_they_show) {
   auto node = answering(200, json_type, cluster);
-  EXPECT_EQ(troupe_cli({"functions"}, node.url()).out, "FUNCTION\nadd\necho\n");
-  EXPECT_EQ(troupe_cli({"services"}, node.url()).out, "SERVICE\ncounter\n");
+  EXPECT_EQ(troupe_cli({"functions"}, node.url()).out,
+            "FUNCTION  KIND      VERSIONS\n"
+            "add       function  1, 12\n"
+            "echo      -         -\n");
+  EXPECT_EQ(troupe_cli({"services"}, node.url()).out,
+            "SERVICE  SCHEMA  METHODS\n"
+            "counter  2       get, increment\n"
+            "bare     -       -\n");
   EXPECT_EQ(troupe_cli({"nodes"}, node.url()).out,
             "NODE           STATE     SHARDS  ZONE  ENDPOINT\n"
             "box            up        1024    -     http://127.0.0.1:8700\n"
@@ -480,6 +635,10 @@ TEST(listings, survive_an_answer_of_endless_depth) {
 TEST(listings, fail_without_a_node) {
   for (auto name : {"functions", "services", "nodes", "tree"})
     expect_failure(troupe_cli({name}), "no_node");
+  for (auto name : {"keys", "export"})
+    expect_failure(troupe_cli({name, "s"}), "no_node");
+  for (auto name : {"state", "delete"})
+    expect_failure(troupe_cli({name, "s", "k"}), "no_node");
 }
 
 // -- the rest -----------------------------------------------------------------

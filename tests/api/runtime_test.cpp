@@ -222,6 +222,86 @@ TEST(runtime, keeps_the_state_of_entities) {
   EXPECT_EQ(rt.entity<counter>("others").call(&counter::get), 0);
 }
 
+TEST(runtime, gives_a_repeat_the_first_answer) {
+  troupe::runtime rt{shop()};
+  auto visits = rt.entity<counter>("visits");
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(visits.call({.idempotency_key = "k1"}, &counter::increment, 2),
+              2);
+  EXPECT_EQ(visits.call(&counter::get), 2);
+  EXPECT_EQ(
+    visits.call({.idempotency_key = "k1"}, &counter::increment, 3).error(),
+    errc::idempotency_conflict);
+  for (auto& bad : {std::string{"a b"}, std::string(256, 'k')})
+    EXPECT_EQ(
+      visits.call({.idempotency_key = bad}, &counter::increment, 1).error(),
+      errc::bad_request);
+  EXPECT_EQ(visits.call(&counter::get), 2);
+}
+
+TEST(runtime, calls_an_entity_at_the_revision_that_it_has_seen) {
+  troupe::runtime rt{shop()};
+  auto visits = rt.entity<counter>("visits");
+  EXPECT_EQ(visits.revision(), std::nullopt);
+  EXPECT_EQ(visits.call(&counter::increment, 2), 2);
+  ASSERT_EQ(visits.revision(), 1u);
+  auto seen = troupe::revision_tag(*visits.revision());
+  EXPECT_EQ(visits.call({.if_match = seen}, &counter::increment, 2), 4);
+  EXPECT_EQ(visits.call({.if_match = seen}, &counter::increment, 2).error(),
+            errc::revision_mismatch);
+  EXPECT_EQ(visits.call(&counter::get), 4);
+}
+
+TEST(runtime, lists_reads_replaces_and_deletes_what_is_stored) {
+  troupe::runtime rt{shop()};
+  for (auto key : {"a", "user/1", "user/2", "user/3"})
+    EXPECT_EQ(rt.entity<counter>(key).call(&counter::increment, 7), 7);
+  auto page = rt.keys("counter", {.prefix = "user/", .limit = 2});
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->entities.size(), 2u);
+  EXPECT_EQ(page->entities[1].key, "user/2");
+  ASSERT_EQ(page->next, "user/2");
+  page = rt.keys("counter", {.prefix = "user/", .after = *page->next});
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->entities.size(), 1u);
+  EXPECT_EQ(page->next, std::nullopt);
+
+  auto state = rt.state("counter", "a");
+  ASSERT_TRUE(state);
+  EXPECT_EQ(state->state, R"({"value":7})");
+  EXPECT_EQ(state->revision, 1u);
+  ASSERT_TRUE(rt.replace("counter", "b", *state));
+  EXPECT_EQ(rt.entity<counter>("b").call(&counter::get), 7);
+  EXPECT_EQ(rt.replace("counter", "b", {0, "{}", 1}).error(),
+            errc::bad_request);
+  EXPECT_EQ(rt.replace("counter", "b", *state, {.if_match = "\"9\""}).error(),
+            errc::revision_mismatch);
+
+  ASSERT_TRUE(rt.erase("counter", "a"));
+  EXPECT_EQ(rt.state("counter", "a").error(), errc::not_found);
+  EXPECT_EQ(rt.erase("counter", "a").error(), errc::not_found);
+  EXPECT_EQ(rt.entity<counter>("a").call(&counter::get), 0);
+
+  EXPECT_EQ(rt.keys("nobody").error(), errc::not_found);
+  EXPECT_EQ(rt.state("nobody", "a").error(), errc::not_found);
+  EXPECT_EQ(rt.erase("nobody", "a").error(), errc::not_found);
+  EXPECT_EQ(rt.erase("counter", "").error(), errc::bad_request);
+  EXPECT_EQ(rt.keys("counter", {.limit = 0}).error(), errc::bad_request);
+}
+
+TEST(runtime, replaces_and_deletes_an_entity_by_its_handle) {
+  troupe::runtime rt{shop()};
+  auto visits = rt.entity<counter>("visits");
+  EXPECT_EQ(visits.erase().error(), errc::not_found);
+  ASSERT_TRUE(visits.replace(counter{5}));
+  EXPECT_EQ(visits.call(&counter::increment, 1), 6);
+  EXPECT_EQ(visits.erase({.if_match = "\"1\""}).error(),
+            errc::revision_mismatch);
+  ASSERT_TRUE(visits.erase());
+  EXPECT_EQ(visits.revision(), 3u);
+  EXPECT_EQ(visits.call(&counter::get), 0);
+}
+
 TEST(runtime, serves_many_threads_at_once) {
   troupe::runtime rt{shop()};
   std::atomic<int> wrong{0};

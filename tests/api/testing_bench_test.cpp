@@ -89,6 +89,46 @@ TEST(testing_bench, finds_out_what_became_of_a_lost_commit) {
   EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
 }
 
+TEST(testing_bench, shows_what_is_stored) {
+  troupe::testing::bench t{shop()};
+  EXPECT_EQ(t.call_entity(&counter::increment, "a", 2), 2);
+  EXPECT_EQ(t.call_entity(&counter::get, "b"), 0);
+  auto page = t.keys("counter");
+  ASSERT_TRUE(page);
+  ASSERT_EQ(page->entities.size(), 1u);
+  EXPECT_EQ(page->entities[0].key, "a");
+  EXPECT_EQ(t.state("counter", "a")->state, R"({"value":2})");
+  EXPECT_EQ(t.state("counter", "b").error(), errc::not_found);
+  EXPECT_EQ(t.state("nobody", "b").error(), errc::not_found);
+}
+
+TEST(testing_bench, begins_with_the_state_that_a_test_gives_it) {
+  troupe::testing::bench t{shop()};
+  ASSERT_TRUE(t.replace("counter", "a", {0, R"({"value":40})", 1}));
+  EXPECT_EQ(t.call_entity(&counter::increment, "a", 2), 42);
+  ASSERT_TRUE(t.erase("counter", "a"));
+  EXPECT_EQ(t.call_entity(&counter::get, "a"), 0);
+  t.fail_next_commit();
+  EXPECT_EQ(t.replace("counter", "a", {0, R"({"value":1})", 1}).error(),
+            errc::store_unavailable);
+}
+
+TEST(testing_bench, repeats_a_call_whose_outcome_was_lost) {
+  troupe::testing::bench t{shop()};
+  for (int i = 0; i < 2; ++i) {
+    t.fail_next_commit();
+    EXPECT_EQ(
+      t.call_entity({.idempotency_key = "1"}, &counter::increment, "a", 2)
+        .error(),
+      errc::store_unavailable);
+  }
+  for (int i = 0; i < 2; ++i)
+    EXPECT_EQ(
+      t.call_entity({.idempotency_key = "1"}, &counter::increment, "a", 2), 2);
+  EXPECT_EQ(t.call_entity({.if_match = "\"9\""}, &counter::get, "a").error(),
+            errc::revision_mismatch);
+}
+
 TEST(testing_bench, says_that_a_name_is_unknown) {
   troupe::testing::bench t{shop()};
   EXPECT_EQ(t.call<int>("nobody").error(), errc::not_found);

@@ -1,5 +1,4 @@
-#include <algorithm>
-
+#include "actors/core/idempotency_key.hpp"
 #include "apps/troupe/client/calling.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
@@ -21,29 +20,14 @@ is JSON: one argument is the value itself, several are an array.
 command_line make_line() {
   command_line line{usage, {"SERVICE", "KEY", "METHOD"}};
   add_call_options(line);
-  line.option("if-match", "R",
-              "Call only if the state's revision is R (a number, several with "
-              "commas, or * for any); else revision_mismatch.");
+  line
+    .option("if-match", "R",
+            "Call only if the state's revision is R (a number, several with "
+            "commas, or * for any); else revision_mismatch.")
+    .option("idempotency-key", "K",
+            "A repeat with the same K is not executed: it gets the answer of "
+            "the first call, for at least 24 hours.");
   return line;
-}
-
-/// 4,5 as HTTP writes it: "4", "5".
-std::string to_entity_tags(const std::string& text) {
-  if (text == "*")
-    return text;
-  std::string result;
-  for (size_t begin = 0; begin <= text.size();) {
-    auto end = std::min(text.find(',', begin), text.size());
-    auto number = text.substr(begin, end - begin);
-    if (number.empty() || number.size() > 20
-        || number.find_first_not_of("0123456789") != number.npos)
-      throw usage_error{"--if-match must be a revision (a number), several "
-                        "with commas, or *, is '"
-                        + text + "'"};
-    result += (result.empty() ? "\"" : ", \"") + number + "\"";
-    begin = end + 1;
-  }
-  return result;
 }
 
 } // namespace
@@ -58,11 +42,18 @@ void call(const arguments& args) {
                 + "/" + line.name("METHOD");
   std::string revisions;
   if (auto text = line.value("if-match"))
-    revisions = to_entity_tags(*text);
+    revisions = to_entity_tags(*text, "--if-match");
+  auto repeat = line.value("idempotency-key");
+  if (repeat && !is_valid_idempotency_key(*repeat))
+    throw usage_error{"--idempotency-key must be 1 to 255 bytes of visible "
+                      "ASCII, is '"
+                      + *repeat + "'"};
   auto node = line.node();
   auto request = make_call(line, target);
   if (!revisions.empty())
     request.fields.push_back("If-Match: " + revisions);
+  if (repeat)
+    request.fields.push_back("Idempotency-Key: " + *repeat);
   if (!request.body.empty())
     request.content_type = "application/json";
   write_answer(send_checked(node, request));

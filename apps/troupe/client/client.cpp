@@ -22,8 +22,17 @@ struct command {
 };
 
 constexpr command commands[] = {
-  {"invoke", invoke},     {"call", call},   {"functions", functions},
-  {"services", services}, {"nodes", nodes}, {"tree", tree},
+  {"invoke", invoke},
+  {"call", call},
+  {"keys", keys},
+  {"state", state},
+  {"delete", delete_entity},
+  {"export", export_entities},
+  {"import", import_entities},
+  {"functions", functions},
+  {"services", services},
+  {"nodes", nodes},
+  {"tree", tree},
 };
 
 /// Part of the fixed command line, for a later day.

@@ -1,6 +1,7 @@
 #include "apps/troupe/client/command_line.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <sstream>
@@ -71,7 +72,8 @@ void command_line::store(const arguments& args) {
 }
 
 void command_line::check_positional() const {
-  if (given_.size() < positional_.size())
+  if (given_.size() < positional_.size()
+      && !positional_[given_.size()].starts_with('['))
     throw usage_error{positional_[given_.size()] + " is missing"};
   if (given_.size() > positional_.size())
     throw usage_error{"the argument '" + given_[positional_.size()]
@@ -91,6 +93,29 @@ std::optional<std::string> command_line::value(const char* name) const {
 const std::string& command_line::argument(const char* name) const {
   auto i = std::find(positional_.begin(), positional_.end(), name);
   return given_.at(static_cast<size_t>(i - positional_.begin()));
+}
+
+std::optional<std::string>
+command_line::optional_argument(const char* name) const {
+  auto i = std::find(positional_.begin(), positional_.end(),
+                     "[" + std::string{name} + "]");
+  auto index = static_cast<size_t>(i - positional_.begin());
+  if (index >= given_.size())
+    return std::nullopt;
+  return given_[index];
+}
+
+std::optional<uint64_t> command_line::number(const char* name) const {
+  auto text = value(name);
+  if (!text)
+    return std::nullopt;
+  uint64_t result = 0;
+  auto end = text->data() + text->size();
+  auto [rest, failed] = std::from_chars(text->data(), end, result);
+  if (failed != std::errc{} || rest != end || result == 0)
+    throw usage_error{std::string{"--"} + name
+                      + " must be a whole number from 1, is '" + *text + "'"};
+  return result;
 }
 
 const std::string& command_line::name(const char* name) const {
@@ -118,6 +143,25 @@ void check_key(const std::string& text) {
     throw usage_error{"a key must be 1 to "
                       + std::to_string(defaults::key_length_max)
                       + " bytes of UTF-8, is '" + text + "'"};
+}
+
+std::string to_entity_tags(const std::string& text, const std::string& option) {
+  if (text == "*")
+    return text;
+  std::string result;
+  for (size_t begin = 0; begin <= text.size();) {
+    auto end = std::min(text.find(',', begin), text.size());
+    auto number = text.substr(begin, end - begin);
+    if (number.empty() || number.size() > 20
+        || number.find_first_not_of("0123456789") != number.npos)
+      throw usage_error{option
+                        + " must be a revision (a number), several "
+                          "with commas, or *, is '"
+                        + text + "'"};
+    result += (result.empty() ? "\"" : ", \"") + number + "\"";
+    begin = end + 1;
+  }
+  return result;
 }
 
 } // namespace troupe::cli

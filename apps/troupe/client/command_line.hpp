@@ -3,7 +3,7 @@
 
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ namespace troupe::cli {
 class command_line {
 public:
   /// `usage` is what --help prints above the options; `positional` names the
-  /// arguments, all of which are needed.
+  /// arguments. All are needed but those in brackets, which come last: "[FILE]".
   command_line(std::string usage, std::vector<std::string> positional);
 
   /// Adds a flag. `name` may be "long" or "long,s".
@@ -38,8 +38,15 @@ public:
   /// The option's value, or nothing.
   std::optional<std::string> value(const char* name) const;
 
-  /// The argument of that name.
+  /// The option's value as a number from 1, or nothing.
+  /// @throws usage_error
+  std::optional<uint64_t> number(const char* name) const;
+
+  /// The argument of that name. @pre it is needed
   const std::string& argument(const char* name) const;
+
+  /// The argument in brackets of that name, or nothing.
+  std::optional<std::string> optional_argument(const char* name) const;
 
   /// The argument of that name, which must be a name of Troupe's.
   /// @throws usage_error
@@ -65,5 +72,9 @@ void check_name(const std::string& text, const std::string& what);
 
 /// @throws usage_error unless `text` can be a key
 void check_key(const std::string& text);
+
+/// 4,5 as HTTP writes it: "4", "5". `option` is what gave it.
+/// @throws usage_error
+std::string to_entity_tags(const std::string& text, const std::string& option);
 
 } // namespace troupe::cli

@@ -25,6 +25,21 @@ void invoke(const arguments& args);
 /// Calls a method of a service.
 void call(const arguments& args);
 
+/// Lists the keys of a service.
+void keys(const arguments& args);
+
+/// Prints the state of an entity.
+void state(const arguments& args);
+
+/// Deletes an entity.
+void delete_entity(const arguments& args);
+
+/// Writes the entities of a service as JSON lines.
+void export_entities(const arguments& args);
+
+/// Reads what `export` has written.
+void import_entities(const arguments& args);
+
 /// Lists functions.
 void functions(const arguments& args);
 

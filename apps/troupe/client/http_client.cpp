@@ -3,6 +3,7 @@
 #include <memory>
 #include <new>
 #include <string_view>
+#include <utility>
 
 #include <curl/curl.h>
 
@@ -106,17 +107,18 @@ void set_request(const easy_handle& handle, const http_request& request) {
       static_cast<curl_off_t>(request.body.size()));
 }
 
-/// Whether bytes of the request may have reached the node.
-bool was_connected(const easy_handle& handle) {
+/// Whether bytes of the request may have reached the node. A connection that is
+/// used again takes no time to come about.
+bool was_connected(const easy_handle& handle, CURLcode code, bool used_before) {
   curl_off_t connected_us = 0;
   curl_easy_getinfo(handle.get(), CURLINFO_CONNECT_TIME_T, &connected_us);
-  return connected_us > 0;
+  return connected_us > 0 || (used_before && code != CURLE_COULDNT_CONNECT);
 }
 
-error no_answer(const endpoint& node, const easy_handle& handle, CURLcode code,
+error no_answer(const endpoint& node, CURLcode code, bool connected,
                 const char* detail) {
   std::string why = *detail ? detail : curl_easy_strerror(code);
-  if (!was_connected(handle))
+  if (!connected)
     return error::from_handler("no_node",
                                "no node answers at " + node.url() + ": " + why)
       .with_effect(effect::none);
@@ -190,13 +192,25 @@ endpoint::endpoint(const std::string& url) : url_(url) {
                       + "' is no address of a node; write http://HOST:PORT"};
 }
 
-http_answer send(const endpoint& node, const http_request& request) {
-  curl_session session;
+struct http_client::session {
+  curl_session process;
   easy_handle handle{curl_easy_init()};
-  if (!handle)
+  bool used = false;
+};
+
+http_client::http_client(endpoint node)
+  : node_(std::move(node)), session_(std::make_unique<session>()) {
+  if (!session_->handle)
     throw std::bad_alloc{};
+}
+
+http_client::~http_client() = default;
+
+http_answer http_client::send(const http_request& request) {
+  auto& handle = session_->handle;
+  curl_easy_reset(handle.get()); // its connection stays
   auto fields = make_fields(request);
-  auto url = node.url() + request.target;
+  auto url = node_.url() + request.target;
   std::string body;
   char detail[CURL_ERROR_SIZE] = "";
   set_connection(handle, request.timeout);
@@ -207,16 +221,22 @@ http_answer send(const endpoint& node, const http_request& request) {
   set(handle, CURLOPT_WRITEFUNCTION, append_body);
   set(handle, CURLOPT_WRITEDATA, &body);
   auto code = curl_easy_perform(handle.get());
+  auto used_before = std::exchange(session_->used, true);
   if (code != CURLE_OK)
-    throw error_exception{no_answer(node, handle, code, detail)};
+    throw error_exception{
+      no_answer(node_, code, was_connected(handle, code, used_before), detail)};
   return read_answer(handle, std::move(body));
 }
 
-http_answer send_checked(const endpoint& node, const http_request& request) {
-  auto result = send(node, request);
+http_answer http_client::send_checked(const http_request& request) {
+  auto result = send(request);
   if (result.status < 200 || result.status > 299)
-    throw error_exception{to_error(node, result)};
+    throw error_exception{to_error(node_, result)};
   return result;
+}
+
+http_answer send_checked(const endpoint& node, const http_request& request) {
+  return http_client{node}.send_checked(request);
 }
 
 std::string percent_encode(const std::string& text) {

@@ -4,13 +4,14 @@
 #pragma once
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace troupe::cli {
 
 struct http_request {
-  /// "GET" or "POST".
+  /// "GET", "POST", "PUT" or "DELETE".
   std::string method = "GET";
 
   /// Path and query, percent-encoded.
@@ -50,14 +51,33 @@ private:
   std::string url_;
 };
 
-/// Sends `request`. Straight to the node: proxies of the environment are not
-/// asked.
-/// @throws error_exception without an answer. Its effect is `none` if no
-///         connection came about, else `unknown`.
-http_answer send(const endpoint& node, const http_request& request);
+/// Talks to one node, over one connection as long as that stays open. Straight
+/// to the node: proxies of the environment are not asked.
+class http_client {
+public:
+  explicit http_client(endpoint node);
 
-/// As `send`, but an answer with a status other than 2xx is thrown as the error
-/// that it carries.
+  ~http_client();
+
+  const endpoint& node() const { return node_; }
+
+  /// Sends `request`.
+  /// @throws error_exception without an answer. Its effect is `none` if no
+  ///         connection came about, else `unknown`.
+  http_answer send(const http_request& request);
+
+  /// As `send`, but an answer with a status other than 2xx is thrown as the
+  /// error that it carries.
+  http_answer send_checked(const http_request& request);
+
+private:
+  struct session;
+
+  endpoint node_;
+  std::unique_ptr<session> session_;
+};
+
+/// One request alone, as `http_client::send_checked`.
 http_answer send_checked(const endpoint& node, const http_request& request);
 
 /// `text` as one segment of a path: all but letters, digits and "-_.~" as %XX.

@@ -6,15 +6,11 @@
 
 namespace troupe::cli {
 
-namespace {
-
-[[noreturn]] void refuse_answer(const endpoint& node, const std::string& path) {
+void refuse_answer(const endpoint& node, const std::string& path) {
   throw error_exception{
     error{errc::internal_error, effect::none,
           node.url() + path + " answers with something else than a node does"}};
 }
-
-} // namespace
 
 void add_listing_options(command_line& line) {
   line.flag("json", "Print JSON, for programs.");
@@ -61,19 +57,15 @@ std::string cell(const nlohmann::json& object, const char* member) {
   return text.empty() ? "-" : text;
 }
 
-void list_names(const arguments& args, const char* usage, const char* member,
-                const char* heading) {
-  command_line line{usage, {}};
-  add_listing_options(line);
-  if (!line.parse(args))
-    return;
-  auto list = fetch_list(line, member);
-  if (printed_json(line, list))
-    return;
-  table result{{heading}};
-  for (const auto& x : list)
-    result.add({cell(x, "name")});
-  write_stdout(result.to_string());
+std::string list_cell(const nlohmann::json& object, const char* member) {
+  auto i = object.find(member);
+  if (i == object.end() || !i->is_array() || i->empty())
+    return "-";
+  std::string result;
+  for (const auto& x : *i)
+    result += (result.empty() ? "" : ", ")
+              + (x.is_string() ? x.get<std::string>() : dump_json(x));
+  return result;
 }
 
 } // namespace troupe::cli

@@ -12,6 +12,9 @@ namespace troupe::cli {
 /// Adds --json.
 void add_listing_options(command_line& line);
 
+/// What is said of an answer that no node gives.
+[[noreturn]] void refuse_answer(const endpoint& node, const std::string& path);
+
 /// The JSON at `path` of the node.
 /// @throws error_exception if there is none
 nlohmann::json fetch(const command_line& line, const std::string& path);
@@ -27,8 +30,7 @@ bool printed_json(const command_line& line, const nlohmann::json& value);
 /// not there.
 std::string cell(const nlohmann::json& object, const char* member);
 
-/// Lists the names in `/cluster`'s `member`.
-void list_names(const arguments& args, const char* usage, const char* member,
-                const char* heading);
+/// A member that is a list, with commas between its elements.
+std::string list_cell(const nlohmann::json& object, const char* member);
 
 } // namespace troupe::cli

@@ -292,6 +292,38 @@ TEST(surface, what_is_not_there_is_not_found) {
                "not_found");
 }
 
+// -- arguments ---------------------------------------------------------------
+
+TEST(surface, an_argument_that_does_not_fit_is_named) {
+  example_node node;
+  auto complaint = [&](const char* path, const char* body) {
+    auto x = post(node, path, body);
+    expect_error(x, 400, "bad_request");
+    return json::parse(x.body)["errorMessage"].get<std::string>();
+  };
+  EXPECT_EQ(complaint("/invoke/add", R"([2,"3"])"),
+            "argument 2: expected an integer, got a string");
+  EXPECT_EQ(complaint("/invoke/add", "[2]"), "takes 2 arguments, got 1");
+  EXPECT_EQ(complaint("/invoke/add", "2"),
+            "takes 2 arguments as an array, got the number 2");
+  EXPECT_EQ(complaint("/services/counter/k/increment", "[1]"),
+            "argument 1: expected an integer, got an array");
+  EXPECT_EQ(complaint("/services/counter/k/get", "1"),
+            "takes no argument, got the number 1");
+}
+
+TEST(surface, a_long_message_of_a_handler_is_cut_between_two_characters) {
+  example_node node;
+  std::string euros;
+  for (int i = 0; i < 100'000; ++i)
+    euros += "\u20ac";
+  auto x = post(node, "/invoke/fail", euros);
+  expect_error(x, 502, "std::runtime_error", "ran");
+  auto text = json::parse(x.body)["errorMessage"].get<std::string>();
+  EXPECT_LE(text.size(), 1024u);
+  EXPECT_EQ(text, euros.substr(0, text.size() - 3) + "...");
+}
+
 // -- what is not built yet ---------------------------------------------------
 
 TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
@@ -307,12 +339,10 @@ TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
     {"POST", "/invoke/add", {"Prefer: wait=5", "Prefer: respond-async"}},
     {"POST", "/invoke/add", {"prefer: respond-async;x=y"}},
     {"POST", "/services/counter/k/increment", {"Prefer: respond-async"}},
-    {"POST", "/services/counter/k/increment", {"Idempotency-Key: a"}},
     {"POST", "/services/counter/k/increment", {"Troupe-Lock: a=b"}},
-    {"GET", "/services/counter", {}},
-    {"GET", "/services/counter?prefix=a&limit=5&after=b", {}},
-    {"GET", "/services/counter/k", {}},
-    {"DELETE", "/services/counter/k", {}},
+    {"PUT", "/services/counter/k", {"Prefer: respond-async"}},
+    {"DELETE", "/services/counter/k", {"Prefer: respond-async"}},
+    {"DELETE", "/services/counter/k", {"Troupe-Lock: a=b"}},
     {"GET", "/url/add/", {}},
     {"PUT", "/url/add/more/and/more", {}},
     {"GET", "/2015-03-31/functions", {}},
@@ -369,8 +399,8 @@ TEST(surface, a_wrong_method_is_told_which_are_right) {
     {"/cluster", "GET, HEAD", {"POST"}},
     {"/cluster/tree", "GET, HEAD", {"POST"}},
     {"/invocations/1", "GET, HEAD", {"POST"}},
-    {"/services/counter", "GET, HEAD", {"POST", "DELETE"}},
-    {"/services/counter/k", "GET, HEAD, DELETE", {"POST", "PUT"}}};
+    {"/services/counter", "GET, HEAD", {"POST", "PUT", "DELETE"}},
+    {"/services/counter/k", "GET, HEAD, PUT, DELETE", {"POST", "PATCH"}}};
   for (auto& x : rows)
     for (auto& method : x.wrong) {
       SCOPED_TRACE(method + " " + x.path);
@@ -573,6 +603,10 @@ TEST(surface, cluster_lists_nodes_functions_and_services) {
   for (auto& s : body["services"])
     names.push_back(s["name"]);
   EXPECT_THAT(names, ::testing::ElementsAre("counter", "data_service"));
+  EXPECT_EQ(body["functions"][0]["kind"], "function");
+  EXPECT_EQ(body["functions"][0]["versions"], json::array({1}));
+  EXPECT_EQ(body["services"][0]["methods"], json({"increment", "get"}));
+  EXPECT_EQ(body["services"][0]["schema"], 1);
 }
 
 TEST(surface, two_nodes_have_two_incarnations) {

@@ -213,12 +213,16 @@ TEST(command_line, shows_the_errors_of_a_real_node) {
 
 TEST(command_line, lists_what_a_real_node_serves) {
   example_node node{{"--node.id", "first"}};
-  EXPECT_THAT(cli(node, {"functions"}).out,
-              AllOf(HasSubstr("add\n"), HasSubstr("data_function\n"),
-                    HasSubstr("echo\n"), HasSubstr("fail\n"),
-                    HasSubstr("sleep\n")));
-  EXPECT_THAT(cli(node, {"services"}).out,
-              AllOf(HasSubstr("counter\n"), HasSubstr("data_service\n")));
+  EXPECT_EQ(cli(node, {"functions"}).out, "FUNCTION       KIND      VERSIONS\n"
+                                          "add            function  1\n"
+                                          "data_function  function  1\n"
+                                          "echo           function  1\n"
+                                          "fail           function  1\n"
+                                          "sleep          function  1\n");
+  EXPECT_EQ(cli(node, {"services"}).out,
+            "SERVICE       SCHEMA  METHODS\n"
+            "counter       1       increment, get\n"
+            "data_service  1       set_data, get_data\n");
   EXPECT_THAT(
     cli(node, {"nodes"}).out,
     AllOf(HasSubstr("first"), HasSubstr("up"), HasSubstr(node->url())));

@@ -1,0 +1,21 @@
+// What a caller names a call by, so that a repeat of it is not a second one. It
+// travels as an HTTP field, hence its characters.
+
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string_view>
+
+namespace troupe {
+
+inline constexpr size_t idempotency_key_length_max = 255;
+
+/// 1 to 255 bytes of visible ASCII.
+inline bool is_valid_idempotency_key(std::string_view key) noexcept {
+  auto is_visible = [](char c) { return c > ' ' && c <= '~'; };
+  return !key.empty() && key.size() <= idempotency_key_length_max
+         && std::all_of(key.begin(), key.end(), is_visible);
+}
+
+} // namespace troupe

@@ -1,0 +1,102 @@
+#include "nodes/http/gateway_parts.hpp"
+
+#include <charconv>
+
+#include "actors/core/module.hpp"
+#include "nodes/http/uri.hpp"
+
+namespace troupe {
+
+namespace {
+
+void add_retry_after(http::response& to, const error& reason) {
+  // DESIGN §3: these come with a time to retry.
+  auto seconds = reason.retry_after_s();
+  if (seconds == 0
+      && (reason == errc::too_many_requests || reason == errc::quarantined
+          || reason == errc::store_unavailable
+          || reason == errc::shutting_down))
+    seconds = 1;
+  if (seconds > 0)
+    to.add("Retry-After", std::to_string(seconds));
+}
+
+} // namespace
+
+// -- reading -----------------------------------------------------------------
+
+void refuse(errc code, std::string why) {
+  throw error_exception{error{code, std::move(why)}};
+}
+
+void not_built(std::string_view what) {
+  refuse(errc::not_implemented, std::string{what} + " is not built yet");
+}
+
+void check_get(const http::request& x, const char* allowed) {
+  if (x.method() != http::method::get && x.method() != http::method::head)
+    throw wrong_method{allowed};
+}
+
+void check_name(std::string_view name, const char* what) {
+  if (!is_valid_name(name))
+    refuse(errc::bad_request, "'" + std::string{name.substr(0, 100)}
+                                + "' is no name of a " + what
+                                + ": [A-Za-z0-9_-]{1,64}");
+}
+
+std::string decode(std::string_view segment) {
+  auto text = http::percent_decode(segment);
+  if (!text)
+    refuse(errc::bad_request, "the path has a bad percent-encoding");
+  return *std::move(text);
+}
+
+uint64_t read_number(std::string_view text, std::string_view what,
+                     uint64_t most) {
+  uint64_t result = 0;
+  auto end = text.data() + text.size();
+  auto [rest, failed] = std::from_chars(text.data(), end, result);
+  if (failed != std::errc{} || rest != end || result < 1 || result > most)
+    refuse(errc::bad_request,
+           std::string{what} + " is 1 to " + std::to_string(most));
+  return result;
+}
+
+std::optional<std::string_view> single(const http::request& x,
+                                       std::string_view name) {
+  auto result = x.field(name);
+  if (result && x.count(name) > 1)
+    refuse(errc::bad_request, std::string{name} + " is there more than once");
+  return result;
+}
+
+std::optional<std::string> joined(const http::request& x,
+                                  std::string_view name) {
+  std::optional<std::string> result;
+  if (!x.field(name))
+    return result;
+  for (size_t i = 0; i < x.field_count(); ++i)
+    if (auto field = x.field_at(i); http::same_name(field.name, name))
+      (result ? result->append(", ") : result.emplace()).append(field.value);
+  return result;
+}
+
+// -- answers -----------------------------------------------------------------
+
+http::response error_answer(const error& reason) {
+  http::response result{static_cast<unsigned>(http_status(reason.code()))};
+  result.add("Content-Type", json_type);
+  add_retry_after(result, reason);
+  result.body = reason.to_json();
+  return result;
+}
+
+http::response json_answer(std::string body) {
+  http::response result{200};
+  result.add("Content-Type", json_type);
+  result.body = std::move(body);
+  return result;
+}
+
+} // namespace troupe

@@ -1,0 +1,107 @@
+// What the files of the gateway share: reading requests, with an error for what
+// cannot be read, and making answers. Internal to nodes/http.
+
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "nodes/http/gateway.hpp"
+
+namespace troupe {
+
+inline constexpr auto json_type = "application/json";
+
+inline constexpr unsigned status_no_content = 204;
+
+/// A method that the path does not take.
+struct wrong_method {
+  /// The value of `Allow`.
+  const char* allowed;
+};
+
+// -- reading; what cannot be read throws error_exception ---------------------
+
+[[noreturn]] void refuse(errc code, std::string why);
+
+/// The fixed surface that later versions fill: never quietly something else.
+[[noreturn]] void not_built(std::string_view what);
+
+/// @throws wrong_method
+void check_get(const http::request& x, const char* allowed = "GET, HEAD");
+
+void check_name(std::string_view name, const char* what);
+
+std::string decode(std::string_view segment);
+
+/// `text` as a number from 1 to `most`; `what` is said of one that is none.
+uint64_t read_number(std::string_view text, std::string_view what,
+                     uint64_t most);
+
+/// The value of a field that may be there once.
+std::optional<std::string_view> single(const http::request& x,
+                                       std::string_view name);
+
+/// The values of all fields of a name: several lines are one list (RFC 9110).
+std::optional<std::string> joined(const http::request& x,
+                                  std::string_view name);
+
+// -- answers -----------------------------------------------------------------
+
+http::response error_answer(const error& reason);
+
+http::response json_answer(std::string body);
+
+// -- a call that came over HTTP ----------------------------------------------
+
+class gateway::http_call final : public raw_invocation {
+public:
+  http_call(payload arguments, http::exchange& x)
+    : raw_invocation(std::move(arguments)), exchange(&x) {}
+
+  // All of it belongs to the I/O thread.
+
+  /// Null once it is answered.
+  http::exchange* exchange;
+
+  /// The exchange holds a reference.
+  bool held = false;
+
+  /// What is known of the answer, if it ends well: status and fields.
+  http::response answer;
+
+  // -- from any thread -------------------------------------------------------
+
+  /// Whoever answered it is done with the gateway.
+  std::atomic<bool> posted{false};
+};
+
+struct gateway::path_view {
+  static constexpr size_t segments_max = 8;
+
+  explicit path_view(std::string_view path) {
+    while (!path.empty() && path.front() == '/') {
+      path.remove_prefix(1);
+      auto end = std::min(path.find('/'), path.size());
+      if (count == segments_max) {
+        ++count;
+        return;
+      }
+      segments[count++] = path.substr(0, end);
+      path.remove_prefix(end);
+    }
+  }
+
+  std::string_view operator[](size_t i) const {
+    return i < count && i < segments_max ? segments[i] : std::string_view{};
+  }
+
+  std::array<std::string_view, segments_max> segments;
+  size_t count = 0;
+};
+
+} // namespace troupe
