@@ -32,6 +32,7 @@ public:
   /// `entity.call(&counter::increment, 2)`: calls and waits; what comes back is
   /// durable. Errors: actors/core/errors.hpp.
   template <class Pointer, class... Us>
+  requires std::is_member_function_pointer_v<Pointer>
   auto call(Pointer method, Us&&... xs) {
     return call(call_options{}, method, std::forward<Us>(xs)...);
   }

@@ -71,6 +71,7 @@ public:
 
   /// Calls a method of an entity: `t.call_entity(&counter::get, "k")`.
   template <class Pointer, class... Us>
+  requires std::is_member_function_pointer_v<Pointer>
   auto call_entity(Pointer method, std::string key, Us&&... xs) {
     return call_entity(call_options{}, method, std::move(key),
                        std::forward<Us>(xs)...);

@@ -18,11 +18,6 @@ namespace {
 /// How long a call may wait for its start once its client sends no more.
 constexpr std::chrono::milliseconds half_close_grace{250};
 
-void check_post(const http::request& x) {
-  if (x.method() != http::method::post)
-    throw wrong_method{"POST"};
-}
-
 http::response wrong_method_answer(const http::request& x,
                                    const char* allowed) {
   auto result = error_answer(

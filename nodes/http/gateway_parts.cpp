@@ -38,6 +38,11 @@ void check_get(const http::request& x, const char* allowed) {
     throw wrong_method{allowed};
 }
 
+void check_post(const http::request& x) {
+  if (x.method() != http::method::post)
+    throw wrong_method{"POST"};
+}
+
 void check_name(std::string_view name, const char* what) {
   if (!is_valid_name(name))
     refuse(errc::bad_request, "'" + std::string{name.substr(0, 100)}

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -33,6 +34,9 @@ struct wrong_method {
 
 /// @throws wrong_method
 void check_get(const http::request& x, const char* allowed = "GET, HEAD");
+
+/// @throws wrong_method
+void check_post(const http::request& x);
 
 void check_name(std::string_view name, const char* what);
 

@@ -114,8 +114,7 @@ void gateway::services(http::exchange& x, const path_view& path) {
     return list_entities(x, **target, to->service);
   }
   if (path.count == 4) {
-    if (request.method() != http::method::post)
-      throw wrong_method{"POST"};
+    check_post(request);
     to->method = decode(path[3]);
     check_name(to->method, "method");
     return call_entity(x, **target, std::move(to));

@@ -247,7 +247,8 @@ TEST(runtime, calls_an_entity_at_the_revision_that_it_has_seen) {
   ASSERT_EQ(visits.revision(), 1u);
   auto seen = troupe::revision_tag(*visits.revision());
   EXPECT_EQ(visits.call({.if_match = seen}, &counter::increment, 2), 4);
-  EXPECT_EQ(visits.call({.if_match = seen}, &counter::increment, 2).error(),
+  troupe::call_options again{.if_match = seen};
+  EXPECT_EQ(visits.call(again, &counter::increment, 2).error(),
             errc::revision_mismatch);
   EXPECT_EQ(visits.call(&counter::get), 4);
 }
