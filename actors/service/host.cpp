@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include <malloc.h>
+
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
@@ -17,6 +19,9 @@ constexpr size_t passivations_per_tick = 1024;
 
 /// Activations that are looked at for each one above the limit.
 constexpr size_t looks_for_room = 8;
+
+/// Activations that ended, after which memory may be worth giving back.
+constexpr size_t freed_worth_a_look = 16384;
 
 int64_t ns(time_point t) noexcept {
   return t.time_since_epoch().count();
@@ -40,7 +45,10 @@ caf::behavior host_actor::make_behavior() {
     [this](entity_message& msg) { receive(std::move(msg.call)); },
     [this](atom::tick) {
       ticking_ = false;
+      auto before = freed_;
       passivate_idle();
+      if (freed_ == before)
+        give_memory_back();
       arm_tick();
     },
     [this](atom::wake) {
@@ -235,16 +243,29 @@ bool host_actor::passivate(activation_slot& x) {
   if (!target_->table().remove_if_idle(x))
     return false;
   by_use_.erase(by_use_.iterator_to(x));
+  ++freed_;
   target_->count_activation(-1);
   send_exit(caf::actor_cast<caf::actor>(x.control),
             caf::exit_reason::user_shutdown);
   return true;
 }
 
+void host_actor::give_memory_back() {
+  // Small blocks that were freed lie between others: the allocator gives their
+  // pages back only when it is told to look for them.
+  if (std::exchange(freed_, 0) >= freed_worth_a_look)
+    ::malloc_trim(0);
+}
+
 void host_actor::arm_tick() {
-  if (by_use_.empty() || std::exchange(ticking_, true))
+  if ((by_use_.empty() && freed_ == 0) || std::exchange(ticking_, true))
     return;
   auto idle_time = target_->options().idle_time;
+  if (by_use_.empty()) {
+    // They end meanwhile.
+    delayed_send(this, idle_time / 16, atom::tick::value);
+    return;
+  }
   auto due =
     std::chrono::nanoseconds{by_use_.front().placed - ns(now())} + idle_time;
   // What one tick leaves behind does not wait for the next: keys may come

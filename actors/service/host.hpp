@@ -95,6 +95,9 @@ private:
   /// False if it has calls.
   bool passivate(activation_slot& x);
 
+  /// To the system, if many activations have ended.
+  void give_memory_back();
+
   void arm_tick();
 
   void drain();
@@ -110,6 +113,7 @@ private:
   service_target_ptr target_;
   use_list by_use_; // about in the order of use, the last one at the end
   bool ticking_ = false;
+  size_t freed_ = 0; // activations that ended since memory was given back
 
   // -- the hand-over from one build to the next ------------------------------
 

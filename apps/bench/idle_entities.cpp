@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <caf/actor_registry.hpp>
 #include <caf/event_based_actor.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -119,11 +120,18 @@ void idle_entities(const settings& how) {
     "p99 of a call beside idle entities", "us", "before them", {},
     {{p99_before, p99_of_reads(node, how.time(milliseconds{2000}))}});
   how.report(std::move(p99));
-  auto deadline = clock::now() + 3 * idle_time;
+  auto deadline = clock::now() + 4 * idle_time;
   while (node.activations() > 1 && clock::now() < deadline)
     std::this_thread::sleep_for(milliseconds{100});
-  std::this_thread::sleep_for(milliseconds{500});
+  // They end, the store forgets them, the node gives their memory back.
   auto left = memory_of(::getpid()).anonymous;
+  while (clock::now() < deadline) {
+    std::this_thread::sleep_for(idle_time / 8);
+    auto now = memory_of(::getpid()).anonymous;
+    if (now + (1 << 20) >= left && node.system().registry().running() < 100)
+      break;
+    left = now;
+  }
   auto given_back =
     plain("memory that passivation gives back", "%",
           100 * (static_cast<double>(full) - static_cast<double>(left))
