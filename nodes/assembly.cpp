@@ -35,6 +35,7 @@ make_config(const assembly_options& options) {
     auto cores = std::max(2u, std::thread::hardware_concurrency());
     auto threads =
       options.scheduler_threads ? options.scheduler_threads : cores;
+    result->set("scheduler.policy", caf::atom("sharing"));
     result->set("scheduler.max-threads", size_t{threads});
     result->set("scheduler.max-throughput",
                 defaults::scheduler::max_throughput);
