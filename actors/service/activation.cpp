@@ -12,6 +12,10 @@ namespace troupe {
 
 namespace {
 
+/// Messages that an actor handles on a lent thread before it goes to the
+/// scheduler.
+constexpr size_t messages_per_loan = 64;
+
 /// A generator a thread, each with a seed of the system's.
 fencing_token fresh_token() {
   thread_local std::mt19937_64 random = [] {
@@ -102,12 +106,20 @@ bool activation::may_go_on_here() const noexcept {
 }
 
 void activation::let_go_of(lender& thread) {
-  // From here on another thread may run this actor, and end it.
   context(nullptr);
-  if (!mailbox().try_block()) {
-    intrusive_ptr_add_ref(ctrl());
+  // From here on another thread may run this actor, and end it; whoever called
+  // keeps it.
+  if (mailbox().try_block())
+    return;
+  intrusive_ptr_add_ref(ctrl());
+  // Others have sent something meanwhile, and went on.
+  auto next = target_->is_quick()
+                ? caf::event_based_actor::resume(&thread, messages_per_loan)
+                : caf::resumable::resume_later;
+  if (next == caf::resumable::resume_later)
     thread.exec_later(this);
-  }
+  else
+    intrusive_ptr_release(ctrl());
 }
 
 // -- the queue ---------------------------------------------------------------
