@@ -438,9 +438,15 @@ void activation::conclude() {
       x.call().fail(error::from_exception(std::current_exception()));
     }
   }
-  auto reason = x.call().pending_failure();
-  if (reason)
+  if (x.call().has_failed())
     restore();
+  record();
+}
+
+void activation::record() {
+  auto& x = *work_->current;
+  auto& gate = work_->gate;
+  auto reason = x.call().pending_failure();
   // What had no effect may be tried again.
   if (x.fingerprint.empty()
       || (reason && reason->what_happened() == effect::none && !x.has_called))
@@ -474,6 +480,7 @@ void activation::replace() {
       {errc::bad_request,
        "this is no state of '" + definition().name + "': " + e.what()});
   }
+  record();
   answer();
 }
 
@@ -487,6 +494,7 @@ void activation::erase() {
     x.call().fail(
       {errc::not_found, definition().name + "/" + key + " has no state"});
   }
+  record();
   answer();
 }
 

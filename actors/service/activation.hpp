@@ -199,6 +199,9 @@ private:
   /// Takes over what the method did to the state.
   void conclude();
 
+  /// Keeps the call's outcome under its idempotency key, if it has one.
+  void record();
+
   void restore();
 
   void replace();

@@ -112,7 +112,11 @@ bool entity_state::replace(const service_definition& definition,
                            std::string_view state, uint32_t schema) {
   if (state.empty())
     throw error_exception{{errc::bad_request, "there is no state"}};
-  auto object = make(definition, state, schema);
+  auto parsed = parse_json(state, defaults::service::state_depth_max);
+  upgrade(definition, parsed, schema);
+  auto object = definition.make();
+  object->load(parsed);
+  detail::check_nothing_was_cut(parsed, object->save());
   auto now = serialize(*object);
   object_ = std::move(object);
   if (exists_ && now == snapshot_)

@@ -344,6 +344,7 @@ void connection::respond(response&& answer) {
 void connection::next_request(bool keep) {
   tag = 0;
   told_ = false;
+  told_gone_ = false;
   owner_.charge(std::exchange(charged_, 0), 0);
   charge_answers();
   phase_ = keep ? phase::head : phase::finishing;
@@ -524,7 +525,7 @@ void connection::abandon() {
 }
 
 void connection::tell_aborted() {
-  if (!std::exchange(told_, true))
+  if (!std::exchange(is_gone() ? told_gone_ : told_, true))
     owner_.handler().aborted(*this);
 }
 

@@ -114,7 +114,8 @@ private:
   bool in_head_ = false;
   bool eof_ = false;
   bool stalled_ = false;
-  bool told_ = false;
+  bool told_ = false;      // that the client sends no more
+  bool told_gone_ = false; // that it reads no more
   bool turned_away_ = false;
   uint32_t watched_ = 0;
   size_t body_left_ = 0;

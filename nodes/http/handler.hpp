@@ -48,10 +48,10 @@ public:
   /// one is answered. An exception is answered with 500.
   virtual void handle(exchange& x) = 0;
 
-  /// The client hung up before it had its answer; called at most once for an
-  /// exchange, never from within `handle`. It may only have closed its sending
-  /// side (then `is_gone` is false, and an answer still reaches it). May
-  /// respond.
+  /// The client hung up before it had its answer; never called from within
+  /// `handle`. It may only have closed its sending side (then `is_gone` is
+  /// false, and an answer still reaches it); once it is gone altogether, or the
+  /// server ends, this is called again with `is_gone`. May respond.
   virtual void aborted(exchange& x) noexcept = 0;
 };
 

@@ -1038,6 +1038,27 @@ TEST(http_server, aborts_what_is_not_answered_when_it_stops) {
   EXPECT_EQ(aborted, 1);
 }
 
+// A client that had closed its sending side was not aborted when the server
+// stopped: the answer of its call came to a gateway that was gone.
+TEST(http_server, aborts_what_is_not_answered_also_after_a_half_close) {
+  awaited<bool> half_closed;
+  std::vector<bool> gone;
+  running_server server{[](http::exchange&) {}, free_port(),
+                        [&](http::exchange& x) {
+                          gone.push_back(x.is_gone());
+                          if (x.is_gone())
+                            x.respond(http::response{504});
+                          else
+                            half_closed.set(true);
+                        }};
+  raw_client client{server.port()};
+  client.send(get("/1"));
+  client.half_close();
+  half_closed.get();
+  server->stop();
+  EXPECT_EQ(gone, (std::vector<bool>{false, true}));
+}
+
 TEST(http_server, counts_what_it_does) {
   running_server server;
   raw_client client{server.port()};

@@ -141,6 +141,7 @@ TEST(stored_entities, what_does_not_fit_is_not_put) {
   example_node node;
   increment(node, "k");
   for (auto bad : {"", "{", "5", "[]", "null", R"({"valu":1})",
+                   R"({"value":2.5})", R"({"value":9223372036854775808})",
                    R"({"value":"1"})", R"({"value":null})"})
     expect_error(put(node, "k", bad), 400, "bad_request");
   for (auto bad : {"0", "-1", "x", "", "1.0", "4294967296"})
@@ -181,6 +182,32 @@ TEST(stored_entities, a_repeat_gets_the_first_answer_also_after_a_kill) {
   EXPECT_EQ(x.field("ETag"), "\"1\"");
   expect_error(call(node, "6", "first"), 422, "idempotency_conflict");
   EXPECT_EQ(get(node, "/services/counter/k").body, R"({"value":10})");
+}
+
+TEST(stored_entities, a_deletion_that_is_repeated_is_done_once) {
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  const fields once{"Idempotency-Key: once"};
+  {
+    node_process node{settings};
+    expect_error(erase(node, "k", once), 404, "not_found"); // without effect
+    increment(node, "k");
+    expect_done(erase(node, "k", once), "\"2\"");
+    expect_done(erase(node, "k", once), "\"2\"");
+    increment(node, "k", "7");
+    node.kill();
+  }
+  node_process node{settings};
+  expect_done(erase(node, "k", once), "\"2\"");
+  EXPECT_EQ(get(node, "/services/counter/k").body, R"({"value":7})");
+  const fields put_once{"Idempotency-Key: put"};
+  expect_done(put(node, "k", R"({"value":1})", put_once), "\"4\"");
+  increment(node, "k");
+  expect_done(put(node, "k", R"({"value":1})", put_once), "\"4\"");
+  expect_error(put(node, "k", R"({"value":2})", put_once), 422,
+               "idempotency_conflict");
+  EXPECT_EQ(get(node, "/services/counter/k").body, R"({"value":2})");
 }
 
 TEST(stored_entities, an_idempotency_key_is_1_to_255_visible_characters) {
