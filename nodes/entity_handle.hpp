@@ -20,7 +20,7 @@ template <class S>
 class typed_entity {
 public:
   typed_entity(call_port port, std::string key)
-    : port_(std::move(port)), key_(std::move(key)) {}
+    : port_(port), key_(std::move(key)) {}
 
   /// Ends calls after `longest`, or after the service's own time if that is
   /// shorter.

@@ -82,7 +82,7 @@ public:
   using result_type = R;
 
   function_handle(call_port port, std::string name)
-    : port_(std::move(port)), name_(std::move(name)) {}
+    : port_(port), name_(std::move(name)) {}
 
   /// Ends calls after `longest`, or after the function's own time if that is
   /// shorter.

@@ -71,8 +71,8 @@ public:
           return y.take_result();
       }) {}
 
-  future(future&&) = default;
-  future& operator=(future&&) = default;
+  future(future&&) noexcept = default;
+  future& operator=(future&&) noexcept = default;
 
   ~future() {
     if (call_)

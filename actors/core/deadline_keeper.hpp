@@ -22,7 +22,7 @@ public:
   explicit deadline_keeper(time_point now);
 
   /// Lets go of the calls that still wait; nobody tells them.
-  ~deadline_keeper();
+  ~deadline_keeper() override;
 
   /// `wake` is called when there is something to wait for again, and now if
   /// there is already.

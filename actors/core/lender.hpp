@@ -6,11 +6,32 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <utility>
+#include <vector>
 
 #include <caf/execution_unit.hpp>
 #include <caf/fwd.hpp>
 
 namespace troupe {
+
+class lender;
+
+/// What is put off until all that came to a thread together was handled, so that
+/// it is done once for all of it. One for each thread that has turns.
+class turn {
+public:
+  /// @pre called on the turn's thread
+  void put_off(std::function<void(lender&)> what) {
+    rest_.push_back(std::move(what));
+  }
+
+  /// Does what was put off.
+  void end(caf::actor_system& sys);
+
+private:
+  std::vector<std::function<void(lender&)>> rest_;
+};
 
 /// Lives on the stack of one call.
 class lender final : public caf::execution_unit {
@@ -18,7 +39,12 @@ public:
   /// @param outer the unit that this thread runs for already, or null for a
   ///        thread of no scheduler
   /// @param lend false: everything goes to the scheduler (virtual time)
-  lender(caf::actor_system& sys, caf::execution_unit* outer, bool lend);
+  /// @param together null if the thread has no turns
+  lender(caf::actor_system& sys, caf::execution_unit* outer, bool lend,
+         turn* together = nullptr);
+
+  /// Null if the thread has none.
+  turn* together() noexcept { return together_; }
 
   /// How many lent threads are nested in each other here, this one included.
   uint32_t depth() const noexcept { return depth_; }
@@ -34,6 +60,7 @@ public:
 private:
   caf::execution_unit* outer_;
   bool lend_;
+  turn* together_;
   uint32_t depth_ = 1;
 };
 

@@ -20,8 +20,8 @@ quarantine_options pool_options::default_quarantine() {
 
 pool_actor::pool_actor(caf::actor_config& cfg, function_target_ptr target,
                        pool_options options)
-  : caf::event_based_actor(cfg), target_(std::move(target)),
-    options_(std::move(options)), quarantine_(options_.quarantine) {
+  : caf::event_based_actor(cfg), target_(std::move(target)), options_(options),
+    quarantine_(options_.quarantine) {
   // Not when it starts to run: a call may come as soon as it is spawned.
   target_->pool(caf::actor{this});
 }

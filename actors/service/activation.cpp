@@ -57,6 +57,7 @@ caf::behavior activation::make_behavior() {
     [this](outcome_answer& msg) { take(msg); },
     [this](atom::resume, uint64_t wait) { go_on(wait); },
     [this](atom::tick) { claim(phase::settling); },
+    [this](atom::run) { flush(); },
     [this](atom::wake) { sweep(); },
   };
 }
@@ -76,7 +77,9 @@ bool activation::run_here(ticket_ptr& call, lender& thread) {
   if (!mailbox().try_unblock())
     return false;
   context(&thread);
+  together_ = thread.together();
   receive(std::move(call));
+  together_ = nullptr;
   let_go_of(thread);
   return true;
 }
@@ -159,9 +162,33 @@ void activation::pump() {
     }
     begin(x.waiting.next());
   }
-  if (phase_ == phase::ready && x.gate.wants_commit())
-    commit();
+  if (phase_ == phase::ready && x.gate.wants_commit() && !flush_is_due_) {
+    if (together_)
+      flush_with_the_turn();
+    else
+      commit();
+  }
   rest();
+}
+
+void activation::flush_with_the_turn() {
+  flush_is_due_ = true;
+  together_->put_off([this, keep = activation_ref{this}](lender& thread) {
+    if (!mailbox().try_unblock()) {
+      enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
+                                        atom::run::value),
+              nullptr);
+      return;
+    }
+    context(&thread);
+    flush();
+    let_go_of(thread);
+  });
+}
+
+void activation::flush() {
+  flush_is_due_ = false;
+  pump();
 }
 
 void activation::sweep() {

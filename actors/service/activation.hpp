@@ -147,6 +147,11 @@ private:
   /// Starts calls until one has to wait; then commits what they did.
   void pump();
 
+  /// Commits once all calls that came together have run.
+  void flush_with_the_turn();
+
+  void flush();
+
   /// Drops the calls that nobody waits for any more.
   void sweep();
 
@@ -271,6 +276,12 @@ private:
   uint64_t last_wait_ = 0;
   uint64_t last_lookup_ = 0;
   std::unique_ptr<work> work_;
+
+  /// Of the thread that runs this actor now; null if it has no turns.
+  turn* together_ = nullptr;
+
+  /// At the end of a turn.
+  bool flush_is_due_ = false;
   phase phase_ = phase::vacant;
 };
 

@@ -43,14 +43,17 @@ bool is_date(std::string_view x) noexcept {
 
 gateway::gateway(http::io_thread& thread, call_port port,
                  const gateway_host& host)
-  : thread_(thread), port_(std::move(port)), host_(host),
+  : thread_(thread), port_(port), host_(host),
     wheel_(port_.system().clock().now()),
     self_(std::make_shared<gateway*>(this)),
     way_back_(std::make_shared<way_back>()) {
   way_back_->thread = &thread;
+  thread.on_turn([this] { turn_.end(port_.system()); });
 }
 
 gateway::~gateway() {
+  turn_.end(port_.system());
+  thread_.on_turn({});
   *self_ = nullptr;
   std::lock_guard guard{way_back_->mutex};
   way_back_->thread = nullptr;
@@ -202,7 +205,7 @@ void gateway::submit(http::exchange& x, caf::intrusive_ptr<http_call> call,
   call->port = this;
   submitting_ = call.get();
   {
-    lender thread{port_.system(), nullptr, port_.environment().lend};
+    lender thread{port_.system(), nullptr, port_.environment().lend, &turn_};
     target.submit(call, thread);
   }
   submitting_ = nullptr;

@@ -13,6 +13,7 @@
 #include "actors/core/backends.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/invocation.hpp"
+#include "actors/core/lender.hpp"
 #include "actors/model/deadline_wheel.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/http/handler.hpp"
@@ -127,6 +128,7 @@ private:
   http::io_thread& thread_;
   call_port port_;
   const gateway_host& host_;
+  turn turn_;
   deadline_wheel wheel_;
   bool ticking_ = false;
   invocation* submitting_ = nullptr;

@@ -105,8 +105,7 @@ private:
 
   template <class F>
   struct task_of : task {
-    template <class G>
-    explicit task_of(G&& g) : f(std::forward<G>(g)) {}
+    explicit task_of(F g) : f(std::move(g)) {}
     void run() override { f(); }
     F f;
   };

@@ -730,7 +730,8 @@ TEST_F(service_test, takes_calls_as_soon_as_its_host_is_spawned) {
   own(system().spawn<host_actor>(fresh));
   auto x = std::make_shared<outcome>("");
   x->call->deadline = now() + 1s;
-  x->call->entity.reset(new entity_call{"counter", "k", "get"});
+  x->call->entity =
+    std::make_unique<entity_call>(entity_call{"counter", "k", "get"});
   submit_watched(env, *fresh, x->call, system(), nullptr);
   run();
   EXPECT_EQ(x->text(), "0");

@@ -48,8 +48,8 @@ public:
     if (draw(0, 1) == 0)
       options.backoff = {50ms, 2s};
     std::vector<child_spec> specs;
-    for (auto id = 'a'; id < 'a' + draw(1, 8); ++id)
-      specs.push_back(random_spec(std::string(1, id)));
+    for (int i = 0; i < draw(1, 8); ++i)
+      specs.push_back(random_spec(std::string(1, static_cast<char>('a' + i))));
     return supervise(options, specs);
   }
 

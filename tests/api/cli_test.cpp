@@ -96,7 +96,8 @@ std::string random_bytes(size_t size, uint32_t seed) {
 
 /// A word of random bytes that is no option.
 std::string noise(size_t size, uint32_t seed) {
-  return ("r" + random_bytes(size, seed)).c_str();
+  auto result = "r" + random_bytes(size, seed);
+  return result.substr(0, result.find('\0'));
 }
 
 /// The seed of this run, printed; TROUPE_TEST_SEED repeats one.

@@ -71,7 +71,7 @@ field_list make_fields(const http_request& request) {
     auto longer = curl_slist_append(result.get(), field);
     if (!longer)
       throw std::bad_alloc{};
-    result.release();
+    [[maybe_unused]] auto shorter = result.release(); // is a part of it
     result.reset(longer);
   };
   // No waiting for "100 Continue", no type that we did not choose.
