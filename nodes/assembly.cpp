@@ -99,6 +99,10 @@ assembly::~assembly() {
   stop_root();
   deadlines_.on_armed({});
   routes_->publish(std::make_shared<route_table>());
+  if (settle_)
+    settle_(system_);
+  else
+    options_.service.budget->wait_until_all_ended();
   // Its callbacks may still speak to actors.
   store_.reset();
 }

@@ -45,9 +45,20 @@ error lease_is_over() {
 activation::activation(caf::actor_config& cfg, service_target_ptr target,
                        std::string entity_key)
   : caf::event_based_actor(cfg), activation_slot(std::move(entity_key), ctrl()),
-    target_(std::move(target)) {}
+    target_(std::move(target)) {
+  target_->budget().alive.fetch_add(1);
+}
 
-activation::~activation() = default;
+activation::~activation() {
+  if (!gone.load())
+    count_end();
+}
+
+void activation::count_end() noexcept {
+  auto& alive = target_->budget().alive;
+  alive.fetch_sub(1);
+  alive.notify_all();
+}
 
 caf::behavior activation::make_behavior() {
   return {
@@ -71,6 +82,8 @@ void activation::on_exit() {
     target_->store().release({definition().name, key}, token_);
   // The tickets answer.
   work_ = nullptr;
+  // From here on there may be no store.
+  count_end();
 }
 
 bool activation::run_here(ticket_ptr& call, lender& thread) {

@@ -68,6 +68,9 @@ public:
   const service_definition* service_of(const std::type_info& type) override;
 
 private:
+  /// It uses the store no more.
+  void count_end() noexcept;
+
   enum class phase : uint8_t {
     /// Nothing is loaded.
     vacant,

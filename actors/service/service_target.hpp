@@ -31,6 +31,16 @@ struct activation_budget {
 
   std::atomic<uint32_t> count{0};
   const uint32_t limit;
+
+  /// Those that have not ended yet: passivated ones end a little later.
+  std::atomic<uint32_t> alive{0};
+
+  /// Waits until every activation has ended. Once their hosts have, they do as
+  /// soon as the handler that they are in returns.
+  void wait_until_all_ended() const noexcept {
+    for (auto n = alive.load(); n > 0; n = alive.load())
+      alive.wait(n);
+  }
 };
 
 struct service_options {
@@ -53,7 +63,7 @@ struct service_options {
 
 class service_target final : public call_target {
 public:
-  /// `store` outlives every activation.
+  /// `store` outlives every activation; see `activation_budget`.
   service_target(std::shared_ptr<const service_definition> definition,
                  state_store& store, const call_environment& env,
                  service_options options = {});

@@ -9,6 +9,7 @@
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
+#include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
 #include <gtest/gtest.h>
 
@@ -66,6 +67,7 @@ public:
       deadlines_(system_.clock().now()),
       ticker_(spawn_deadline_ticker(system_, deadlines_)) {
     auto& definition = module_.services().front();
+    options.budget = budget_;
     auto target =
       caf::make_counted<service_target>(definition, *store_, env_, options);
     host_ = system_.spawn<host_actor>(target);
@@ -77,7 +79,11 @@ public:
   }
 
   ~small_node() {
-    caf::anon_send_exit(host_, caf::exit_reason::user_shutdown);
+    end_host();
+    caf::scoped_actor {
+      system_
+      } -> wait_for(std::exchange(host_, nullptr));
+    budget_->wait_until_all_ended();
     store_.reset(); // its last answers need the actor system
     deadlines_.on_armed({});
     caf::anon_send_exit(ticker_, caf::exit_reason::user_shutdown);
@@ -112,6 +118,8 @@ private:
   module module_ = served();
   caf::actor_system_config config_;
   std::unique_ptr<sqlite_store> store_;
+  std::shared_ptr<activation_budget> budget_ =
+    std::make_shared<activation_budget>();
   caf::actor_system system_;
   route_source routes_;
   deadline_keeper deadlines_;

@@ -77,7 +77,9 @@ TEST(overload, of_a_function_without_a_queue_runs_what_it_can) {
                     {test_plugin("misbehaving")}};
   auto count =
     overload(node, 20, 10, request("POST", "/invoke/hold", "20"), "20");
-  EXPECT_GE(count.done, 20);
+  // Whoever comes while others are being refused may be refused beside a free
+  // slot; but somebody always gets it.
+  EXPECT_GE(count.done, 10);
   EXPECT_GT(count.refused, 0);
 }
 
