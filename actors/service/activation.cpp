@@ -228,12 +228,10 @@ void activation::rest() {
 void activation::claim(phase why) {
   phase_ = why;
   token_ = fresh_token();
-  target_->store().claim(
-    {definition().name, key}, token_,
-    [self = self()](expected<claimed_state> found) {
-      self->enqueue(nullptr, caf::make_message_id(),
-                    caf::make_message(claim_answer{std::move(found)}), nullptr);
-    });
+  target_->store().claim({definition().name, key}, token_,
+                         [this, self = self()](expected<claimed_state> found) {
+                           hear(claim_answer{std::move(found)});
+                         });
 }
 
 void activation::take(claim_answer& answer) {

@@ -17,13 +17,22 @@ recorded_outcome record_outcome(const invocation& call, std::string print) {
   result.id = call.entity->idempotency_key;
   result.fingerprint = std::move(print);
   result.revision = call.revision.value_or(0);
-  if (auto reason = call.pending_failure()) {
+  auto keep = [&](const error& reason) {
     result.failed = true;
-    result.body = reason->to_json();
-  } else {
+    result.body = reason.to_json();
+  };
+  if (auto reason = call.pending_failure()) {
+    keep(*reason);
+    return result;
+  }
+  try {
     auto answer = call.copy_result();
     result.content_type = std::move(answer.content_type);
     result.body = std::move(answer.bytes);
+  } catch (...) {
+    // The first caller has it; a repeat learns why it cannot.
+    keep(
+      error::from_exception(std::current_exception()).with_effect(effect::ran));
   }
   return result;
 }

@@ -15,7 +15,8 @@
 
 namespace troupe {
 
-/// The outcome of `call`, which ended well or badly.
+/// The outcome of `call`, which ended well or badly; a result that cannot be
+/// copied is kept as an error.
 /// @pre its arguments' fingerprint was taken before it ran
 recorded_outcome record_outcome(const invocation& call, std::string print);
 
