@@ -190,12 +190,27 @@ private:
       << " was told";
   }
 
+  /// False if a file went while it was copied: then they do not belong
+  /// together.
+  static bool copy_files(const std::filesystem::path& from,
+                         const std::filesystem::path& to) {
+    for (auto name : {"data.db", "data.db-wal", "data.db-journal"}) {
+      std::filesystem::remove(to / name);
+      if (!std::filesystem::exists(from / name))
+        continue;
+      std::error_code gone;
+      std::filesystem::copy(from / name, to / name, gone);
+      if (gone)
+        return false;
+    }
+    return true;
+  }
+
   /// What a process that is killed now leaves.
   void expect_after_a_kill(const std::filesystem::path& folder) {
     testing::temporary_folder copy;
-    for (auto name : {"data.db", "data.db-wal", "data.db-journal"})
-      if (std::filesystem::exists(folder / name))
-        std::filesystem::copy(folder / name, copy.path() / name);
+    for (int i = 0; i < 100 && !copy_files(folder, copy.path()); ++i)
+      ;
     sqlite_store store{copy.path(), shared()};
     expect_what_was_told(store);
   }
