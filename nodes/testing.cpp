@@ -6,6 +6,7 @@
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include "nodes/assembly.hpp"
+#include "nodes/store/forwarding_store.hpp"
 #include "nodes/store/memory_store.hpp"
 
 namespace troupe {
@@ -42,54 +43,25 @@ void settle(caf::actor_system& sys) {
 
 } // namespace
 
-class bench::faulty_store final : public state_store {
+class bench::faulty_store final : public forwarding_store {
 public:
-  void claim(entity_id entity, fencing_token token,
-             callback<claimed_state> done) override {
-    inner_.claim(std::move(entity), token, std::move(done));
-  }
-
-  void release(entity_id entity, fencing_token token) override {
-    inner_.release(std::move(entity), token);
-  }
-
-  void find_outcome(entity_id entity, std::string id,
-                    callback<std::optional<recorded_outcome>> done) override {
-    inner_.find_outcome(std::move(entity), std::move(id), std::move(done));
-  }
-
-  void load(entity_id entity, callback<stored_state> done) override {
-    inner_.load(std::move(entity), std::move(done));
-  }
-
-  void list(list_request request,
-            callback<std::vector<listed_entity>> done) override {
-    inner_.list(std::move(request), std::move(done));
-  }
-
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    inner_.read_outbox(after, limit, std::move(done));
-  }
+  faulty_store() : forwarding_store(std::make_unique<memory_store>()) {}
 
   void commit(commit_request request, commit_callback done) override {
     if (faults_.empty())
-      return inner_.commit(std::move(request), std::move(done));
+      return inner().commit(std::move(request), std::move(done));
     auto fault = faults_.front();
     faults_.pop_front();
     if (fault == commit_outcome::unknown)
-      inner_.commit(std::move(request),
-                    [done](commit_outcome) { done(commit_outcome::unknown); });
+      inner().commit(std::move(request),
+                     [done](commit_outcome) { done(commit_outcome::unknown); });
     else
       done(fault);
   }
 
-  std::string describe() const override { return inner_.describe(); }
-
   void next(commit_outcome fault) { faults_.push_back(fault); }
 
 private:
-  memory_store inner_;
   std::deque<commit_outcome> faults_;
 };
 

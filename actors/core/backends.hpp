@@ -44,7 +44,7 @@ struct stored_state {
   /// was deleted.
   std::string state;
 
-  /// The version of the state's shape; see `service_builder::schema`.
+  /// The version of the state's shape; see `service_builder::upgrade`.
   uint32_t schema = 1;
 
   bool exists() const noexcept { return !state.empty(); }

@@ -1,7 +1,5 @@
 #include "actors/service/activation.hpp"
 
-#include <random>
-
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
@@ -15,26 +13,6 @@ namespace {
 /// Messages that an actor handles on a lent thread before it goes to the
 /// scheduler.
 constexpr size_t messages_per_loan = 64;
-
-/// A generator a thread, each with a seed of the system's.
-fencing_token fresh_token() {
-  thread_local std::mt19937_64 random = [] {
-    std::random_device device;
-    std::seed_seq seed{device(), device(), device(), device(),
-                       device(), device(), device(), device()};
-    return std::mt19937_64{seed};
-  }();
-  return {random(), random()};
-}
-
-error not_committed() {
-  return error{errc::store_unavailable, "the state was not committed"}
-    .retry_after(1);
-}
-
-error taken_over() {
-  return {errc::not_owner, "somebody else has claimed the entity"};
-}
 
 error lease_is_over() {
   return {errc::not_owner, "the node's lease is over"};
@@ -95,30 +73,6 @@ bool activation::run_here(ticket_ptr& call, lender& thread) {
   together_ = nullptr;
   let_go_of(thread);
   return true;
-}
-
-template <class Answer>
-void activation::hear(Answer answer) {
-  auto& sys = home_system();
-  lender thread{sys, nullptr, target_->environment().lend};
-  if (!thread.may_run() || !mailbox().try_unblock()) {
-    enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
-                                      std::move(answer)),
-            nullptr);
-    return;
-  }
-  context(&thread);
-  if (may_go_on_here())
-    take(answer);
-  else
-    enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
-                                      std::move(answer)),
-            &thread);
-  let_go_of(thread);
-}
-
-bool activation::may_go_on_here() const noexcept {
-  return !work_ || work_->waiting.empty() || target_->is_quick();
 }
 
 void activation::let_go_of(lender& thread) {
@@ -223,46 +177,6 @@ void activation::rest() {
     work_ = nullptr;
 }
 
-// -- claims ------------------------------------------------------------------
-
-void activation::claim(phase why) {
-  phase_ = why;
-  token_ = fresh_token();
-  target_->store().claim({definition().name, key}, token_,
-                         [this, self = self()](expected<claimed_state> found) {
-                           hear(claim_answer{std::move(found)});
-                         });
-}
-
-void activation::take(claim_answer& answer) {
-  if (phase_ == phase::settling) {
-    settle(answer);
-    pump();
-    return;
-  }
-  phase_ = phase::vacant;
-  if (answer.found)
-    load(answer.found->found);
-  else
-    refuse_waiting(answer.found.error());
-  pump();
-}
-
-void activation::load(const stored_state& found) {
-  try {
-    state_.load(definition(), found);
-    base_ = found.revision;
-    phase_ = phase::ready;
-  } catch (const std::exception& e) {
-    auto known = dynamic_cast<const error_exception*>(&e);
-    if (known && known->reason() == errc::not_implemented)
-      return refuse_waiting(known->reason());
-    refuse_waiting({errc::internal_error, effect::none,
-                    "the stored state of " + definition().name + "/" + key
-                      + " does not fit its class: " + e.what()});
-  }
-}
-
 // -- one call ----------------------------------------------------------------
 
 void activation::begin(ticket_ptr next) {
@@ -306,50 +220,6 @@ bool activation::replay() {
   }
   x.lookup = look_up(to.idempotency_key);
   return true;
-}
-
-uint64_t activation::look_up(const std::string& id) {
-  auto lookup = ++last_lookup_;
-  target_->store().find_outcome(
-    {definition().name, key}, id,
-    [self = self(), lookup](expected<std::optional<recorded_outcome>> found) {
-      self->enqueue(nullptr, caf::make_message_id(),
-                    caf::make_message(outcome_answer{lookup, std::move(found)}),
-                    nullptr);
-    });
-  return lookup;
-}
-
-void activation::take(outcome_answer& answer) {
-  if (!work_)
-    return;
-  auto& current = work_->current;
-  if (current && current->lookup == answer.lookup)
-    know_if_repeat(answer.found);
-  else if (phase_ == phase::settling && answer.lookup == work_->lookup)
-    know_if_written(answer.found);
-  pump();
-}
-
-void activation::know_if_repeat(
-  const expected<std::optional<recorded_outcome>>& found) {
-  auto& x = *work_->current;
-  if (!found) {
-    refuse(found.error());
-  } else if (auto& first = *found) {
-    replay_outcome(x.call(), x.fingerprint, *first);
-    answer();
-  } else {
-    serve();
-  }
-}
-
-void activation::know_if_written(
-  const expected<std::optional<recorded_outcome>>& found) {
-  if (found)
-    settled(found->has_value(), std::exchange(work_->claimed, {}));
-  else
-    settle_later(found.error());
 }
 
 std::optional<error>
@@ -577,156 +447,6 @@ void activation::send(gated_output x) {
   work_->current->has_called = true;
   submit_nested(target_->environment(), **work_->routes, std::move(x.call),
                 x.name, home_system(), context());
-}
-
-// -- commits -----------------------------------------------------------------
-
-void activation::commit() {
-  work_->gate.begin_commit();
-  next_ = state_.revision();
-  commit_request request;
-  request.entity = {definition().name, key};
-  request.token = token_;
-  request.base = base_;
-  if (next_ == base_)
-    request.next.revision = base_;
-  else
-    request.next = state_.snapshot(definition());
-  request.outcomes = work_->outcomes.take_new();
-  target_->store().commit(std::move(request),
-                          [this, self = self()](commit_outcome outcome) {
-                            hear(commit_answer{outcome});
-                          });
-}
-
-void activation::take(commit_answer& answer) {
-  switch (answer.outcome) {
-  case commit_outcome::done:
-    release();
-    break;
-  case commit_outcome::refused:
-    invalidate(taken_over());
-    break;
-  case commit_outcome::failed:
-    invalidate(not_committed());
-    break;
-  case commit_outcome::unknown:
-    last_token_ = token_;
-    claim(phase::settling);
-    return;
-  }
-  pump();
-}
-
-void activation::release() {
-  auto& gate = work_->gate;
-  gate.commit_done();
-  base_ = next_;
-  work_->outcomes.forget_until(gate.durable());
-  gate.release([this](gated_output x) { send(std::move(x)); });
-}
-
-void activation::fail(gated_output& x, error reason) {
-  if (x.has_called && reason.what_happened() == effect::none)
-    reason.with_effect(effect::ran);
-  x.answer->call().fail(std::move(reason));
-}
-
-void activation::invalidate(const error& reason) {
-  auto& x = *work_;
-  if (x.current) {
-    gated_output output;
-    output.has_called = x.current->has_called;
-    if (x.current->method) {
-      last_wait_ = x.current->view->last_wait();
-      x.current->call().fail(reason);
-      leave_method();
-    }
-    output.answer = std::move(x.current->ticket);
-    x.current.reset();
-    fail(output, reason);
-    output.answer->finish(context());
-  }
-  x.gate.drop([&](gated_output output) {
-    if (!output.answer)
-      return;
-    fail(output, reason);
-    output.answer->finish(context());
-  });
-  x.gate.forget();
-  x.outcomes.clear();
-  state_.unload();
-  phase_ = phase::vacant;
-}
-
-// -- a commit whose outcome is unknown ---------------------------------------
-
-void activation::settle(claim_answer& answer) {
-  if (!answer.found) {
-    settle_later(answer.found.error());
-    return;
-  }
-  auto& there = *answer.found;
-  if (next_ == base_) {
-    // Only outcomes were to be written: the revision does not tell.
-    work_->claimed = there.found;
-    work_->lookup = look_up(work_->outcomes.first().id);
-    return;
-  }
-  auto ours = there.previous == last_token_;
-  if (there.found.revision == base_)
-    settled(false, there.found);
-  else if (ours && there.found.revision == next_)
-    settled(true, there.found);
-  else
-    lose(there.found);
-}
-
-void activation::settled(bool written, const stored_state& there) {
-  phase_ = phase::ready;
-  if (written)
-    release();
-  if (!written || there.revision != base_) {
-    invalidate(written ? taken_over() : not_committed());
-    load(there);
-  }
-}
-
-void activation::lose(const stored_state& there) {
-  auto position = work_->gate.commit_position();
-  work_->gate.drop_if(
-    [&](const gated_output& x) { return x.answer && x.saw <= position; },
-    [&](gated_output x) {
-      fail(x, {errc::outcome_unknown,
-               "somebody else has claimed the entity since the commit"});
-      x.answer->finish(context());
-    });
-  invalidate(taken_over());
-  load(there);
-}
-
-void activation::settle_later(const error& reason) {
-  auto delay = defaults::service::settle_delay;
-  auto next_look = now() + delay;
-  auto& gate = work_->gate;
-  // Also what came after the commit: if that was done, it will be committed.
-  gate.drop_if(
-    [&](const gated_output& x) {
-      return x.answer && x.answer->call().deadline <= next_look;
-    },
-    [&](gated_output x) {
-      fail(x, {errc::outcome_unknown,
-               "whether the state was committed could not be found out: "
-                 + reason.message()});
-      x.answer->finish(context());
-    });
-  auto& current = work_->current;
-  auto somebody_waits =
-    gate.holds_answers() || (current && current->call().deadline > next_look);
-  if (somebody_waits)
-    delayed_send(this, delay, atom::tick::value);
-  else
-    invalidate(not_committed());
 }
 
 // -- call_host ---------------------------------------------------------------

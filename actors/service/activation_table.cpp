@@ -49,31 +49,22 @@ bool activation_table::remove_if_idle(activation_slot& slot) {
   std::lock_guard guard{place.mutex};
   if (slot.pending.load() != 0)
     return false;
-  auto i = place.slots.find(&slot);
-  if (i != place.slots.end() && *i == &slot) {
-    place.slots.erase(i);
-    caf::intrusive_ptr_release(slot.control);
-  }
+  take_out(place, slot);
   return true;
 }
 
 void activation_table::remove(activation_slot& slot) {
   auto& place = part_of(slot.key);
   std::lock_guard guard{place.mutex};
-  auto i = place.slots.find(&slot);
-  if (i != place.slots.end() && *i == &slot) {
-    place.slots.erase(i);
-    caf::intrusive_ptr_release(slot.control);
-  }
+  take_out(place, slot);
 }
 
-size_t activation_table::size() const {
-  size_t result = 0;
-  for (auto& x : parts_) {
-    std::lock_guard guard{x.mutex};
-    result += x.slots.size();
-  }
-  return result;
+void activation_table::take_out(part& place, activation_slot& slot) {
+  auto i = place.slots.find(&slot);
+  if (i == place.slots.end() || *i != &slot)
+    return;
+  place.slots.erase(i);
+  caf::intrusive_ptr_release(slot.control);
 }
 
 } // namespace troupe

@@ -53,8 +53,6 @@ public:
   /// Takes `slot` out.
   void remove(activation_slot& slot);
 
-  size_t size() const;
-
 private:
   struct key_hash {
     using is_transparent = void;
@@ -90,6 +88,9 @@ private:
   };
 
   static constexpr size_t parts_count = 64;
+
+  /// @pre the caller has the lock of `place`
+  static void take_out(part& place, activation_slot& slot);
 
   const part& part_of(std::string_view key) const noexcept {
     // The low bits choose the bucket within the part.

@@ -228,14 +228,13 @@ void host_actor::make_room() {
   }
 }
 
-bool host_actor::passivate_first(int64_t limit) {
+void host_actor::passivate_first(int64_t limit) {
   auto& x = by_use_.front();
   auto used = x.used.load(std::memory_order_relaxed);
   if (used <= limit && passivate(x))
-    return true;
+    return;
   x.placed = used > limit ? used : ns(now()); // it has calls
   by_use_.splice(by_use_.end(), by_use_, by_use_.begin());
-  return false;
 }
 
 bool host_actor::passivate(activation_slot& x) {

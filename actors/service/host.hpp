@@ -89,8 +89,8 @@ private:
   void make_room();
 
   /// Passivates the one that comes first if it was not used since `limit` (ns of
-  /// the clock) and has no calls; else it comes last. True if it went.
-  bool passivate_first(int64_t limit);
+  /// the clock) and has no calls; else it comes last.
+  void passivate_first(int64_t limit);
 
   /// False if it has calls.
   bool passivate(activation_slot& x);

@@ -1,4 +1,4 @@
-// HTTP to calls and back: DESIGN §10. One gateway for each I/O thread; it routes
+// HTTP to calls and back. One gateway for each I/O thread; it routes
 // on that thread, and when the handler is short the call runs there too, so that
 // a request needs no other thread. Answers that come later are posted back.
 
@@ -61,7 +61,7 @@ private:
 
   void route(http::exchange& x);
 
-  // -- the paths of DESIGN §10 -----------------------------------------------
+  // -- the paths -----------------------------------------------
 
   void invoke(http::exchange& x, const path_view& path);
   void cluster(http::exchange& x, const path_view& path);

@@ -10,7 +10,7 @@ namespace troupe {
 namespace {
 
 void add_retry_after(http::response& to, const error& reason) {
-  // DESIGN §3: these come with a time to retry.
+  // These come with a time to retry.
   auto seconds = reason.retry_after_s();
   if (seconds == 0
       && (reason == errc::too_many_requests || reason == errc::quarantined

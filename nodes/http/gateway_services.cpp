@@ -1,4 +1,4 @@
-// DESIGN §10's /services: entities are called, replaced and deleted by their
+// The paths under /services: entities are called, replaced and deleted by their
 // activations, and read and listed as the store has them.
 
 #include "nodes/http/gateway.hpp"

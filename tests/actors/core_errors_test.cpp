@@ -1,4 +1,4 @@
-// DESIGN's table of errors, as callers from outside lean on it.
+// The table of errors, as callers from outside lean on it.
 
 #include <set>
 #include <stdexcept>

@@ -40,6 +40,7 @@ public:
       ;
     all_.succeeded += call.failure() == nullptr;
     ++all_.answered;
+    all_.answered.notify_all();
     deref();
   }
 
@@ -50,10 +51,10 @@ private:
 TEST(call_graph_load, loses_none_of_two_hundred_thousand_calls) {
   auto seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
+  tally all; // the node's threads write to it until they end
   assembly node{{}, std::make_unique<memory_store>()};
   ASSERT_TRUE(node.install("test", testing::visited_module()));
   testing::plan_maker plans{seed, 1000};
-  tally all;
   size_t visits = 0;
   size_t roots = 0;
   auto port = node.port();
@@ -73,8 +74,8 @@ TEST(call_graph_load, loses_none_of_two_hundred_thousand_calls) {
     submit_watched(node.environment(), *target, call, node.system(), nullptr);
   }
   // Every answer comes, or ctest ends the test.
-  while (all.answered < roots)
-    std::this_thread::sleep_for(1ms);
+  for (auto n = all.answered.load(); n < roots; n = all.answered.load())
+    all.answered.wait(n);
   std::cout << visits << " calls of " << roots << " chains, " << all.succeeded
             << " succeeded; the latest answer came "
             << static_cast<double>(all.latest_ns) / 1e6

@@ -25,6 +25,7 @@
 
 #include "actors/core/submit.hpp"
 #include "nodes/assembly.hpp"
+#include "nodes/store/forwarding_store.hpp"
 #include "nodes/store/memory_store.hpp"
 #include "tests/support/faulty_store.hpp"
 #include "tests/support/history.hpp"
@@ -496,24 +497,20 @@ private:
 enum class defect { none, forgets, writes_late, ignores_tokens, refuses_after };
 
 /// A store in memory with a defect.
-class defective_store final : public state_store {
+class defective_store final : public forwarding_store {
 public:
-  explicit defective_store(defect what) : defect_(what) {}
-
-  void claim(entity_id entity, fencing_token token,
-             callback<claimed_state> done) override {
-    inner_.claim(std::move(entity), token, std::move(done));
-  }
+  explicit defective_store(defect what)
+    : forwarding_store(std::make_unique<memory_store>()), defect_(what) {}
 
   void commit(commit_request x, commit_callback done) override {
     if (defect_ != defect::ignores_tokens && ++commits_ % 8 != 0) {
       flush();
-      inner_.commit(std::move(x), std::move(done));
+      inner().commit(std::move(x), std::move(done));
       return;
     }
     switch (defect_) {
     case defect::none:
-      inner_.commit(std::move(x), std::move(done));
+      inner().commit(std::move(x), std::move(done));
       return;
     case defect::forgets:
       done(commit_outcome::done);
@@ -523,48 +520,22 @@ public:
       done(commit_outcome::done);
       return;
     case defect::ignores_tokens:
-      inner_.claim(x.entity, x.token, [](auto) {});
-      inner_.commit(std::move(x), std::move(done));
+      inner().claim(x.entity, x.token, [](auto) {});
+      inner().commit(std::move(x), std::move(done));
       return;
     case defect::refuses_after:
-      inner_.commit(std::move(x), [](auto) {});
+      inner().commit(std::move(x), [](auto) {});
       done(commit_outcome::failed);
       return;
     }
   }
 
-  void release(entity_id entity, fencing_token token) override {
-    inner_.release(std::move(entity), token);
-  }
-
-  void find_outcome(entity_id entity, std::string id,
-                    callback<std::optional<recorded_outcome>> done) override {
-    inner_.find_outcome(std::move(entity), std::move(id), std::move(done));
-  }
-
-  void load(entity_id entity, callback<stored_state> done) override {
-    inner_.load(std::move(entity), std::move(done));
-  }
-
-  void list(list_request x,
-            callback<std::vector<listed_entity>> done) override {
-    inner_.list(std::move(x), std::move(done));
-  }
-
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    inner_.read_outbox(after, limit, std::move(done));
-  }
-
-  std::string describe() const override { return "defective:"; }
-
 private:
   void flush() {
     if (auto x = std::exchange(waiting_, std::nullopt))
-      inner_.commit(std::move(*x), [](auto) {});
+      inner().commit(std::move(*x), [](auto) {});
   }
 
-  memory_store inner_;
   defect defect_;
   size_t commits_ = 0;
   std::optional<commit_request> waiting_;
