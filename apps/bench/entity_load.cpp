@@ -26,8 +26,7 @@ struct shared_state {
 class caller final : public reply_port {
 public:
   caller(shared_state& shared, call_port port)
-    : shared_(shared), port_(std::move(port)),
-      target_(port_.service("counter").value()) {
+    : shared_(shared), port_(port), target_(port_.service("counter").value()) {
     shared_.active.fetch_add(1);
   }
 

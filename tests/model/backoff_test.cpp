@@ -72,7 +72,7 @@ TEST_P(backoff_property, spreads_delays_evenly_below_the_ceiling) {
     }
     // 1000 expected; 150 are 5.5 standard deviations
     for (auto n : quarters)
-      EXPECT_NEAR(n, draws / 4, 150) << "attempt " << attempt;
+      EXPECT_NEAR(n, draws / 4.0, 150) << "attempt " << attempt;
   }
 }
 

@@ -350,7 +350,7 @@ private:
       x = json::parse(found.state);
     x.increment(1);
     auto begun = counters_.begin(number, id.key, {1});
-    changes_[id].ends.push_back(
+    changes_[id].ends.emplace_back(
       [=, this] { counters_.completed(begun, x.value); });
     return json(x).dump();
   }
@@ -361,7 +361,7 @@ private:
     x.data = "other-" + std::to_string(revision);
     auto begun =
       registers_.begin(number, id.key, {x.data.dump(), found.revision});
-    changes_[id].ends.push_back([=, this] {
+    changes_[id].ends.emplace_back([=, this] {
       registers_.completed(begun, {revision, {}, false});
     });
     return json(x).dump();

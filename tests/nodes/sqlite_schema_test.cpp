@@ -112,7 +112,7 @@ TEST_P(sqlite_schema_test, takes_claims_and_commits_afterwards) {
 
 TEST_P(sqlite_schema_test, has_the_tables_of_a_new_file_afterwards) {
   auto tables = [](const std::filesystem::path& folder) {
-    sqlite_store{folder};
+    std::make_unique<sqlite_store>(folder).reset();
     SQLite::Database db{(folder / "data.db").string()};
     std::string result = db.execAndGet("PRAGMA user_version").getString();
     SQLite::Statement all{db, "SELECT type || name || coalesce(sql, '') "

@@ -93,13 +93,13 @@ public:
     for (auto& [id, x] : entities_) {
       for (auto queue : {&x.requests, &x.answers})
         if (!queue->empty() && queue->front().not_before <= now)
-          ready.push_back([queue] {
+          ready.emplace_back([queue] {
             auto what = std::move(queue->front().run);
             queue->pop_front();
             what();
           });
       if (!x.late.empty())
-        ready.push_back([this, &x = x] { land(x); });
+        ready.emplace_back([this, &x = x] { land(x); });
     }
     if (ready.empty())
       return false;

@@ -158,7 +158,7 @@ std::string to_entity_tags(const std::string& text, const std::string& option) {
                         + " must be a revision (a number), several "
                           "with commas, or *, is '"
                         + text + "'"};
-    result += (result.empty() ? "\"" : ", \"") + number + "\"";
+    result.append(result.empty() ? "\"" : ", \"").append(number).append("\"");
     begin = end + 1;
   }
   return result;

@@ -14,7 +14,6 @@
 
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
-using ::testing::StartsWith;
 using json = nlohmann::json;
 
 namespace troupe::test {
