@@ -7,17 +7,18 @@
 
 namespace troupe {
 
-void turn::end(caf::actor_system& sys) {
+bool turn::end(caf::actor_system& sys) {
   // What is put off meanwhile belongs to the next turn.
   auto all = std::exchange(rest_, {});
   if (all.empty())
-    return;
+    return false;
   lender thread{sys, nullptr, true, this};
   for (auto& x : all)
     x(thread);
   all.clear();
   if (rest_.empty())
     rest_ = std::move(all); // its memory
+  return true;
 }
 
 lender::lender(caf::actor_system& sys, caf::execution_unit* outer, bool lend,

@@ -26,8 +26,8 @@ public:
     rest_.push_back(std::move(what));
   }
 
-  /// Does what was put off.
-  void end(caf::actor_system& sys);
+  /// Does what was put off; false if nothing was.
+  bool end(caf::actor_system& sys);
 
 private:
   std::vector<std::function<void(lender&)>> rest_;

@@ -48,7 +48,7 @@ gateway::gateway(http::io_thread& thread, call_port port,
     self_(std::make_shared<gateway*>(this)),
     way_back_(std::make_shared<way_back>()) {
   way_back_->thread = &thread;
-  thread.on_turn([this] { turn_.end(port_.system()); });
+  thread.on_turn([this] { return turn_.end(port_.system()); });
 }
 
 gateway::~gateway() {

@@ -66,9 +66,9 @@ public:
   /// Runs until `stop`.
   void run();
 
-  /// Calls `f` at the end of each turn: after the events and the messages, and
-  /// before the thread sleeps.
-  void on_turn(std::function<void()> f) { on_turn_ = std::move(f); }
+  /// Calls `f` in each turn after the events and again after the messages,
+  /// before the thread sleeps; true if it gave work to another thread.
+  void on_turn(std::function<bool()> f) { on_turn_ = std::move(f); }
 
   /// Calls `f` once after `delay`, to the millisecond.
   timer_id after(clock::duration delay, std::function<void()> f);
@@ -116,6 +116,7 @@ private:
   task* take_posted();
   void run_posted();
   void run_timers();
+  void end_turn();
   int sleep_ms() const;
   void wait();
 
@@ -124,7 +125,7 @@ private:
   clock::time_point now_ = clock::now();
   std::map<timer_id, std::function<void()>> timers_;
   uint64_t next_timer_ = 1;
-  std::function<void()> on_turn_;
+  std::function<bool()> on_turn_;
   std::vector<std::unique_ptr<pollable>> retired_;
   std::atomic<bool> stopped_{false};
   alignas(64) std::atomic<task*> posted_{nullptr};

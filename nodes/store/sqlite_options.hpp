@@ -38,7 +38,7 @@ struct sqlite_options {
 
   /// Pages of the log past which commits wait until all of it is in the file,
   /// so that it begins anew; under a constant load it never would otherwise.
-  uint32_t log_pages_max = 8'000;
+  uint32_t log_pages_max = 2'000;
 
   /// The VFS of SQLite that data.db is reached through; empty: its default.
   /// Tests give one that fails, or that records.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <pthread.h>
+#include <sched.h>
 #include <sqlite3.h>
 
 #include "nodes/store/sqlite_checkpointer.hpp"
@@ -40,6 +42,14 @@ bool change(SQLite::Database& db, SQLite::Statement& statement) {
   if (auto code = run(db, statement); code != SQLITE_DONE)
     throw SQLite::Exception{db.getHandle(), code};
   return db.getChanges() > 0;
+}
+
+/// The calling thread takes a core when one is free rather than from a thread
+/// that was at work: whoever gives it commits is still at it, and what comes
+/// meanwhile goes into the same one.
+void wait_for_a_free_core() noexcept {
+  sched_param none{};
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
 }
 
 bool has_an_id_twice(const std::vector<recorded_outcome>& xs) {
@@ -102,6 +112,7 @@ void sqlite_writer::start(sqlite_checkpointer& checkpointer) {
 }
 
 void sqlite_writer::work() {
+  wait_for_a_free_core();
   while (queue_.pop(group_, requests_per_commit_)) {
     answers_.assign(group_.size(), {});
     left_out_.assign(group_.size(), false);

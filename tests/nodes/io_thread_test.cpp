@@ -57,6 +57,7 @@ TEST(io_thread, turns_after_each_wake_and_sees_what_was_written_before) {
     seen = written.load();
     if (seen == last)
       loop.stop();
+    return false;
   });
   std::thread waker{[&] {
     for (int i = 1; i <= last; ++i) {
