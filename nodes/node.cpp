@@ -114,6 +114,9 @@ expected<void> node::open() {
     return store.error();
   assembly_options actors;
   actors.scheduler_threads = options_.scheduler_threads;
+  actors.service.idle_time = options_.entities.idle_time;
+  actors.service.budget =
+    std::make_shared<activation_budget>(options_.entities.activations);
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
     auto i = options_.limits.find(name);

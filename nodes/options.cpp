@@ -302,6 +302,17 @@ void append_other_rows(std::vector<option_row>& rows) {
      [](const node_options& x) {
        return std::to_string(x.scheduler_threads);
      }});
+  rows.push_back(number_row(
+    "Running", "service.activations", &node_options::entities,
+    &entity_options::activations,
+    "Entities of services that are in memory; past it those used longest ago "
+    "leave it. Raise it, at about 1.8 KB each plus their state, when more are "
+    "in use."));
+  rows.push_back(time_row(
+    "Running", "service.idle-time", &node_options::entities,
+    &entity_options::idle_time,
+    "How long an entity stays in memory without a call. Lower it to give "
+    "memory back sooner."));
   rows.push_back(
     {"Running", "shutdown.grace", "TIME",
      "How long a node that leaves still takes new connections, so that load "
@@ -666,6 +677,8 @@ expected<void> node_options::validate() const {
   check.that(id.size() <= 255 && is_printable(id),
              "node.id must be at most 255 printable characters, no blanks");
   check.range("scheduler.threads", scheduler_threads, 0, 1024);
+  check.range("service.activations", entities.activations, 1, 100'000'000);
+  check.time("service.idle-time", entities.idle_time, 10ms, 24h * 365);
   check.time("shutdown.timeout", shutdown.timeout, 1ms, 24h);
   check.time("shutdown.grace", shutdown.grace.value_or(0ms), 0ms,
              shutdown.timeout);

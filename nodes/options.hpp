@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/core/defaults.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "nodes/listen_address.hpp"
@@ -82,6 +83,22 @@ struct shutdown_options {
                          const shutdown_options&) = default;
 };
 
+/// How a node keeps the state of entities in memory.
+struct entity_options {
+  /// Entities that are active at a time, of all services; past it those used
+  /// longest ago are passivated. More only while calls keep all of them busy.
+  /// Default 100,000. Raise it, at about 1.8 KB each plus their state, when
+  /// more of them are in use and first calls wait for the store.
+  uint32_t activations = defaults::service::activations;
+
+  /// After how long without a call one is passivated. Default 5 min. Lower it
+  /// to give memory back sooner.
+  std::chrono::milliseconds idle_time = defaults::service::idle_time;
+
+  friend bool operator==(const entity_options&,
+                         const entity_options&) = default;
+};
+
 /// The least that is logged.
 enum class log_level : uint8_t { trace, debug, info, warn, error, off };
 
@@ -118,6 +135,7 @@ struct limit_override {
 
 struct node_options {
   http_options http;
+  entity_options entities;
   shutdown_options shutdown;
   log_options log;
 

@@ -192,7 +192,8 @@ TEST(options, refuse_an_address_that_others_reach_unless_insecure) {
 TEST(options, take_times_and_sizes_with_units) {
   auto x = parse({"--http.head-timeout", "250ms", "--http.idle-timeout", "2m",
                   "--http.body-size", "6MB", "--http.head-size", "4096",
-                  "--shutdown.grace", "0"});
+                  "--shutdown.grace", "0", "--service.idle-time", "1h"});
+  EXPECT_EQ(x.entities.idle_time, 1h);
   EXPECT_EQ(x.http.head_time, 250ms);
   EXPECT_EQ(x.http.idle_time, 2min);
   EXPECT_EQ(x.http.body_bytes_max, 6'000'000u);
@@ -226,6 +227,10 @@ TEST(options, refuse_values_out_of_their_range) {
   EXPECT_THAT(refusal({"--shutdown.grace", "31s"}),
               HasSubstr("shutdown.grace must be from 0ms to 30s, is 31s"));
   EXPECT_THAT(refusal({"--node.id", "a b"}), HasSubstr("node.id"));
+  EXPECT_THAT(refusal({"--service.activations", "0"}),
+              HasSubstr("service.activations"));
+  EXPECT_THAT(refusal({"--service.idle-time", "0s"}),
+              HasSubstr("service.idle-time must be from 10ms"));
 }
 
 TEST(options, know_the_stores) {

@@ -276,6 +276,31 @@ TEST(command_line, shows_the_tree_of_a_real_node_with_what_runs_in_it) {
   EXPECT_EQ((*activation)["restarts"], 0);
 }
 
+namespace {
+
+size_t active_entities(const node_process& node) {
+  auto tree = json::parse(cli(node, {"tree", "--json"}).out);
+  auto host = find_actor(tree, "host", "counter#2"); // the second service
+  return host ? (*host)["children"].size() : SIZE_MAX;
+}
+
+} // namespace
+
+TEST(command_line, says_when_an_entity_leaves_the_memory) {
+  example_node node{{"--service.idle-time", "50ms"}};
+  post(node, "/services/counter/visits/increment");
+  EXPECT_TRUE(eventually([&] { return active_entities(node) == 0; }));
+  EXPECT_EQ(post(node, "/services/counter/visits/increment").body, "2");
+}
+
+TEST(command_line, bounds_the_entities_that_are_in_memory) {
+  example_node node{{"--service.activations", "3"}};
+  for (int i = 0; i < 20; ++i)
+    post(node, "/services/counter/k" + std::to_string(i) + "/increment");
+  EXPECT_TRUE(eventually([&] { return active_entities(node) == 3; }));
+  EXPECT_EQ(post(node, "/services/counter/k0/increment").body, "2");
+}
+
 // -- options -----------------------------------------------------------------
 
 namespace {
