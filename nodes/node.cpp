@@ -16,6 +16,7 @@
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/units.hpp"
 
 namespace troupe {
 
@@ -270,8 +271,8 @@ bool node::drain() {
     return std::max(0ms, std::chrono::duration_cast<std::chrono::milliseconds>(
                            until - std::chrono::steady_clock::now()));
   };
-  log_->info("leaving: no new work, at most {} ms for what is in flight",
-             options_.shutdown.timeout.count());
+  log_->info("leaving: no new work, at most {} for what is in flight",
+             format_duration(options_.shutdown.timeout));
   ready_ = false;
   if (options_.shutdown.grace)
     std::this_thread::sleep_for(std::min(*options_.shutdown.grace, left()));

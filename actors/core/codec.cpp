@@ -102,15 +102,14 @@ std::string count(size_t arguments) {
   detail::throw_bad_argument("takes " + count(wanted) + ", got " + got);
 }
 
-/// The library's text without the number of its exception.
-std::string_view plain_text(const json::exception& e) noexcept {
+} // namespace
+
+std::string_view plain_text(const std::exception& e) noexcept {
   std::string_view text = e.what();
   auto end = text.find("] ");
-  return text.starts_with('[') && end != text.npos ? text.substr(end + 2)
-                                                   : text;
+  return text.starts_with("[json.") && end != text.npos ? text.substr(end + 2)
+                                                        : text;
 }
-
-} // namespace
 
 void detail::check_nothing_was_cut(const json& sent, const json& kept) {
   if (auto at = find_cut(sent, kept))

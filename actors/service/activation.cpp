@@ -236,7 +236,9 @@ activation::check_condition(const entity_call& call) const {
     break;
   }
   return error{errc::revision_mismatch,
-               "the revision is " + std::to_string(state_.revision())};
+               state_.exists()
+                 ? "the revision is " + std::to_string(state_.revision())
+                 : call.service + '/' + call.key + " has no state"};
 }
 
 void activation::serve() {
@@ -384,9 +386,9 @@ void activation::replace() {
   } catch (const error_exception& e) {
     x.call().fail(error{e.reason()}.with_effect(effect::none));
   } catch (const std::exception& e) {
-    x.call().fail(
-      {errc::bad_request,
-       "this is no state of '" + definition().name + "': " + e.what()});
+    x.call().fail({errc::bad_request, "this is no state of '"
+                                        + definition().name
+                                        + "': " + std::string{plain_text(e)}});
   }
   record();
   answer();

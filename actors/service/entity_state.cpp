@@ -43,6 +43,31 @@ std::string serialize(const service_object& object) {
   return state.dump(); // throws for bytes that are not UTF-8
 }
 
+/// Where `given` has a member that `kept` has not, as a JSON pointer.
+std::optional<std::string> find_lost(const json& given, const json& kept) {
+  if (given.is_object() && kept.is_object())
+    for (auto& [name, value] : given.items()) {
+      auto i = kept.find(name);
+      auto below = i != kept.end() ? find_lost(value, *i) : std::string{};
+      if (below)
+        return '/' + name + *below;
+    }
+  if (given.is_array() && kept.is_array() && given.size() == kept.size())
+    for (size_t i = 0; i < given.size(); ++i)
+      if (auto below = find_lost(given[i], kept[i]))
+        return '/' + std::to_string(i) + *below;
+  return std::nullopt;
+}
+
+/// Somebody who sets a whole state means all of it.
+void check_nothing_is_lost(const service_definition& definition,
+                           const json& given, const json& kept) {
+  if (auto at = find_lost(given, kept))
+    throw error_exception{
+      {errc::bad_request,
+       "'" + definition.name + "' has no place for what is at " + *at}};
+}
+
 void upgrade(const service_definition& definition, json& state,
              uint32_t schema) {
   if (schema > definition.schema())
@@ -116,7 +141,9 @@ bool entity_state::replace(const service_definition& definition,
   upgrade(definition, parsed, schema);
   auto object = definition.make();
   object->load(parsed);
-  detail::check_nothing_was_cut(parsed, object->save());
+  auto kept = object->save();
+  detail::check_nothing_was_cut(parsed, kept);
+  check_nothing_is_lost(definition, parsed, kept);
   auto now = serialize(*object);
   object_ = std::move(object);
   if (exists_ && now == snapshot_)

@@ -41,7 +41,8 @@ void replay_outcome(invocation& call, std::string_view print,
                     const recorded_outcome& first) {
   if (first.fingerprint != print) {
     call.fail({errc::idempotency_conflict,
-               "another call was made with this idempotency key"});
+               "a call with another method or other arguments had this "
+               "idempotency key; take a new one"});
     return;
   }
   try {

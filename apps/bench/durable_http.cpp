@@ -1,5 +1,6 @@
 // Durable calls over HTTP: each answer says that its change is on disk. Beside
-// the echo of the same node, which keeps nothing, and beside Redis.
+// the echo of the same node, which keeps nothing, beside what Boost.Beast and
+// SQLite can do without a runtime, and beside Redis.
 
 #include "apps/bench/benchmark.hpp"
 #include "apps/bench/http_servers.hpp"
@@ -15,6 +16,14 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr unsigned clients = 64;
+
+double rate_of(const http_server& server, wrk_load load, milliseconds time) {
+  load.port = server.port();
+  load.connections = clients;
+  load.time = time;
+  load.core = two_cores().client;
+  return run_wrk(load).requests_per_second;
+}
 
 class durable_node {
 public:
@@ -34,11 +43,7 @@ public:
 
 private:
   double rate(wrk_load load) {
-    load.port = node_.port();
-    load.connections = clients;
-    load.time = time_;
-    load.core = two_cores().client;
-    return run_wrk(load).requests_per_second;
+    return rate_of(node_, std::move(load), time_);
   }
 
   temporary_folder data_;
@@ -58,6 +63,19 @@ void against_echo(const settings& how, durable_node& node, unsigned keys,
   auto rounds = alternate(
     how, [&] { return node.echo(); }, [&] { return node.increments(keys); });
   how.report(from_rounds(name_of(keys), "requests/s", "its own echo", required,
+                         std::move(rounds)));
+}
+
+void against_bare(const settings& how, durable_node& node) {
+  echo_server bare{"bare_durable_counter", two_cores().server};
+  wrk_load load;
+  load.body = "1";
+  auto time = how.time(milliseconds{3000});
+  rate_of(bare, load, time);
+  auto rounds = alternate(
+    how, [&] { return rate_of(bare, load, time); },
+    [&] { return node.increments(1); });
+  how.report(from_rounds(name_of(1), "requests/s", "Beast and SQLite alone", {},
                          std::move(rounds)));
 }
 
@@ -86,6 +104,7 @@ void durable_http(const settings& how) {
   durable_node node{how};
   against_echo(how, node, 1, at_least(0.65));
   against_echo(how, node, 1000, at_least(0.4));
+  against_bare(how, node);
   if (redis_server::is_installed())
     beside_redis(how, node);
 }

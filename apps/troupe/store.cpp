@@ -1,5 +1,6 @@
 #include "apps/troupe/store.hpp"
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <filesystem>
@@ -55,7 +56,7 @@ po::options_description described() {
       "The data of the node. Default: $TROUPE_DATA_DIR, else ./troupe-data.");
   add("config", text("FILE"), "The node's file with options.");
   add("json", "check: print JSON.");
-  add("force", "restore: move a store that is there to a folder beside it.");
+  add("force", "restore: move a store that is there to replaced-..., a folder in it.");
   add("help,h", "Print this text.");
   return result;
 }
@@ -149,8 +150,18 @@ nlohmann::json to_json(const std::string& folder, const store_report& x) {
           {"messages", x.messages}};
 }
 
-void print_count(const char* what, uint64_t count) {
-  std::printf("%-12s %llu\n", what, static_cast<unsigned long long>(count));
+void print_count(const std::string& what, uint64_t count, int width = 12) {
+  std::printf("%-*s %llu\n", width, what.c_str(),
+              static_cast<unsigned long long>(count));
+}
+
+void print_services(const store_report& x) {
+  size_t longest = 0;
+  for (auto& [service, count] : x.entities)
+    longest = std::max(longest, service.size());
+  for (auto& [service, count] : x.entities)
+    print_count("  " + service, count,
+                std::max(12, static_cast<int>(longest) + 2));
 }
 
 void print_node(const store_report& x) {
@@ -173,11 +184,10 @@ void print(const std::string& folder, const store_report& x) {
                            "but damage was looked for"
                          : "");
   print_node(x);
-  if (x.is_older)
-    return;
+  if (x.is_older || (!x.problems.empty() && x.entities.empty()))
+    return; // nothing was counted
   print_count("entities", total_of(x));
-  for (auto& [service, count] : x.entities)
-    print_count(("  " + service).c_str(), count);
+  print_services(x);
   print_count("deleted", x.deleted);
   print_count("uncommitted", x.uncommitted);
   print_count("outcomes", x.outcomes);
@@ -201,7 +211,10 @@ void run_check(const request& x) {
   for (auto& problem : report.problems)
     all += "\n  " + problem;
   throw error_exception{
-    error{errc::store_unavailable, "the store is damaged:" + all}};
+    error{errc::store_unavailable,
+          "the store is damaged; a backup can take its place, see 'troupe "
+          "store restore':"
+            + all}};
 }
 
 void run_backup(const request& x) {

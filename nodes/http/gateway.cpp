@@ -114,7 +114,9 @@ void gateway::route(http::exchange& x) {
     not_built("locks");
   if (is_date(first))
     not_built("the AWS Lambda API");
-  refuse(errc::not_found, "there is no such path");
+  refuse(errc::not_found, "there is no such path; there are /invoke/{name}, "
+                          "/services/{service}, /cluster, /metrics, /healthz "
+                          "and /readyz");
 }
 
 void gateway::invoke(http::exchange& x, const path_view& path) {
@@ -134,6 +136,8 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   check_name(name, "function");
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
+  if (request.field("If-Match"))
+    refuse(errc::bad_request, "If-Match needs a call of a service");
   if (request.field("Idempotency-Key"))
     refuse(errc::bad_request,
            "Idempotency-Key needs a call that is queued or of a service");
@@ -190,6 +194,8 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
       not_built("Prefer: respond-async");
   if (from.field("Troupe-Lock"))
     not_built("Troupe-Lock");
+  if (from.field("If-None-Match") && !is_reading(from))
+    not_built("If-None-Match where something may change");
   if (auto trace = from.field("traceparent"))
     to.trace = *trace;
   auto text = single(from, "Troupe-Timeout-Ms");

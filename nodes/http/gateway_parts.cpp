@@ -33,8 +33,12 @@ void not_built(std::string_view what) {
   refuse(errc::not_implemented, std::string{what} + " is not built yet");
 }
 
+bool is_reading(const http::request& x) noexcept {
+  return x.method() == http::method::get || x.method() == http::method::head;
+}
+
 void check_get(const http::request& x, const char* allowed) {
-  if (x.method() != http::method::get && x.method() != http::method::head)
+  if (!is_reading(x))
     throw wrong_method{allowed};
 }
 

@@ -32,6 +32,9 @@ struct wrong_method {
 /// The fixed surface that later versions fill: never quietly something else.
 [[noreturn]] void not_built(std::string_view what);
 
+/// It asks for something and changes nothing.
+bool is_reading(const http::request& x) noexcept;
+
 /// @throws wrong_method
 void check_get(const http::request& x, const char* allowed = "GET, HEAD");
 

@@ -96,7 +96,10 @@ std::string to_json(const entity_page& page) {
 
 void gateway::services(http::exchange& x, const path_view& path) {
   if (path.count < 2 || path.count > 4)
-    refuse(errc::not_found, "the path is /services/{service}/{key}/{method}");
+    refuse(errc::not_found,
+           "the path is /services/{service} for a list of keys, "
+           "/services/{service}/{key} for a state, or "
+           "/services/{service}/{key}/{method} for a call");
   auto& request = x.request();
   auto to = std::make_unique<entity_call>();
   to->service = decode(path[1]);

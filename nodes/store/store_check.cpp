@@ -92,7 +92,8 @@ expected<store_report> check_store(const std::filesystem::path& folder) {
   auto file = folder / "data.db";
   if (!std::filesystem::exists(file))
     return error{errc::store_unavailable,
-                 "there is no store in '" + folder.string() + "'"};
+                 "'" + folder.string()
+                   + "' has no store; --data-dir says where it is"};
   store_report result;
   try {
     check_data(file, result);

@@ -82,7 +82,7 @@ fs::path without_slash(const fs::path& path) {
 
 void check_is_store(const fs::path& folder) {
   if (!fs::exists(folder / "data.db"))
-    refuse(folder, "has no store");
+    refuse(folder, "has no store; --data-dir says where it is");
 }
 
 /// A name that is not taken.

@@ -122,8 +122,8 @@ void store_folder::lock() {
   auto reason = errno;
   close(std::exchange(lock_, -1));
   if (reason == EWOULDBLOCK)
-    refuse(path_, "is in use by another node; give this one a folder of its "
-                  "own (--data-dir)");
+    refuse(path_, "is in use by another node; stop that one, or use another "
+                  "folder (--data-dir)");
   refuse(path_, std::string{"cannot be locked: "} + std::strerror(reason));
 }
 

@@ -60,6 +60,39 @@ json page(const node_process& node, const std::string& query) {
 
 // -- one entity --------------------------------------------------------------
 
+TEST(stored_entities, are_not_written_under_a_condition_that_is_not_built) {
+  example_node node;
+  increment(node, "k", "100");
+  const fields condition{{"If-None-Match", "*"}};
+  expect_error(put(node, "k", R"({"value":1})", condition), 501,
+               "not_implemented");
+  expect_error(erase(node, "k", condition), 501, "not_implemented");
+  expect_error(post(node, "/services/counter/k/increment", "1", condition), 501,
+               "not_implemented");
+  EXPECT_EQ(post(node, "/services/counter/k/get").body, "100");
+  expect_error(post(node, "/invoke/add", "[2,3]", {{"If-Match", "*"}}), 400,
+               "bad_request");
+}
+
+TEST(stored_entities, are_not_replaced_by_states_that_would_lose_a_member) {
+  example_node node;
+  auto answer = put(node, "k", R"({"value":2,"extra":1})");
+  expect_error(answer, 400, "bad_request");
+  EXPECT_THAT(answer.body, HasSubstr("'counter' has no place for what is at "
+                                     "/extra"));
+  EXPECT_THAT(put(node, "k", "{}").body,
+              HasSubstr("this is no state of 'counter': key 'value' not found"));
+  EXPECT_EQ(get(node, "/services/counter/k").status, 404u);
+}
+
+TEST(stored_entities, say_that_there_is_none_to_match) {
+  example_node node;
+  auto answer = post(node, "/services/counter/nobody/increment", "1",
+                     {{"If-Match", "*"}});
+  expect_error(answer, 412, "revision_mismatch");
+  EXPECT_THAT(answer.body, HasSubstr("counter/nobody has no state"));
+}
+
 TEST(stored_entities, a_state_is_read_with_its_revision_and_schema) {
   example_node node;
   increment(node, "a%2Fb", "5");
