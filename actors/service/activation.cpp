@@ -387,6 +387,9 @@ void activation::replace() {
     x.call().fail(
       {errc::bad_request,
        "this is no state of '" + definition().name + "': " + e.what()});
+  } catch (...) {
+    x.call().fail(
+      {errc::bad_request, "this is no state of '" + definition().name + "'"});
   }
   record();
   answer();
