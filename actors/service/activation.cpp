@@ -389,6 +389,9 @@ void activation::replace() {
     x.call().fail({errc::bad_request, "this is no state of '"
                                         + definition().name
                                         + "': " + std::string{plain_text(e)}});
+  } catch (...) {
+    x.call().fail(
+      {errc::bad_request, "this is no state of '" + definition().name + "'"});
   }
   record();
   answer();

@@ -99,6 +99,10 @@ void activation::load(const stored_state& found) {
     refuse_waiting({errc::internal_error, effect::none,
                     "the stored state of " + definition().name + "/" + key
                       + " does not fit its class: " + e.what()});
+  } catch (...) {
+    refuse_waiting({errc::internal_error, effect::none,
+                    "the stored state of " + definition().name + "/" + key
+                      + " does not fit its class"});
   }
 }
 

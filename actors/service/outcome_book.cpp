@@ -9,7 +9,17 @@ namespace troupe {
 
 std::string call_fingerprint(const invocation& call) {
   auto arguments = call.copy_arguments();
-  return fingerprint({call.entity->method, arguments.bytes});
+  auto& to = *call.entity;
+  switch (to.operation) {
+  case entity_operation::call:
+    break;
+  case entity_operation::replace:
+    return fingerprint(
+      {"", "replace", std::to_string(to.schema), arguments.bytes});
+  case entity_operation::erase:
+    return fingerprint({"", "erase", arguments.bytes});
+  }
+  return fingerprint({to.method, arguments.bytes});
 }
 
 recorded_outcome record_outcome(const invocation& call, std::string print) {

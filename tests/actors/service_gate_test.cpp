@@ -463,6 +463,27 @@ TEST_F(gate_test, takes_a_state_as_a_whole_if_it_fits_the_class) {
   EXPECT_EQ(store.commits, 1u);
 }
 
+TEST_F(gate_test, takes_no_deletion_for_a_repeat_of_a_replacement) {
+  entity_call replace{"account", "a", {}, {}, "x"};
+  replace.operation = entity_operation::replace;
+  replace.schema = 1;
+  auto erase = replace;
+  erase.operation = entity_operation::erase;
+  std::string state = R"({"balance": 70})";
+  EXPECT_EQ(call(replace, state), "null");
+  EXPECT_EQ(call(erase, state), "idempotency_conflict none");
+  EXPECT_EQ(call(replace, state), "null");
+  auto newer = replace;
+  newer.schema = 2;
+  EXPECT_EQ(call(newer, state), "idempotency_conflict none");
+  EXPECT_EQ(stored("a"), "1 {\"balance\":70}");
+  erase.idempotency_key = replace.idempotency_key = "y";
+  EXPECT_EQ(call(erase), "null");
+  EXPECT_EQ(call(erase), "null");
+  EXPECT_EQ(call(replace), "idempotency_conflict none");
+  EXPECT_EQ(stored("a"), "2 ");
+}
+
 // -- calls between entities ---------------------------------------------------
 
 TEST_F(gate_test, lets_calls_from_entities_go_ahead_of_calls_from_outside) {

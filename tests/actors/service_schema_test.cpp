@@ -32,6 +32,8 @@ void split_name(json& state) {
 }
 
 void list_mails(json& state) {
+  if (state.contains("corrupt"))
+    throw 42; // whatever a plugin may throw
   state["mails"] = json::array();
   if (auto mail = state.value("mail", ""); !mail.empty())
     state["mails"].push_back(mail);
@@ -104,6 +106,17 @@ TEST_F(schema_test, refuses_a_state_that_its_upgrade_does_not_understand) {
   EXPECT_EQ(stored_now("k").schema, 1u);
   store_old("k", 1, R"({"name": "Ada Lovelace"})");
   EXPECT_EQ(ask("k", "show"), "\"Ada|Lovelace\"") << "it is tried again";
+}
+
+TEST_F(schema_test, survives_an_upgrade_that_throws_no_exception_object) {
+  store_old("k", 2, R"({"corrupt": true})");
+  EXPECT_EQ(ask("k", "show"), "internal_error none");
+  EXPECT_EQ(ask("k", "show"), "internal_error none");
+  entity_call replace{"profile", "new"};
+  replace.operation = entity_operation::replace;
+  replace.schema = 2;
+  EXPECT_EQ(call(replace, R"({"corrupt": true})"), "bad_request none");
+  EXPECT_EQ(store.commits, 0u);
 }
 
 TEST_F(schema_test, imports_a_state_of_an_older_schema) {

@@ -63,14 +63,14 @@ json page(const node_process& node, const std::string& query) {
 TEST(stored_entities, are_not_written_under_a_condition_that_is_not_built) {
   example_node node;
   increment(node, "k", "100");
-  const fields condition{{"If-None-Match", "*"}};
+  const fields condition{"If-None-Match: *"};
   expect_error(put(node, "k", R"({"value":1})", condition), 501,
                "not_implemented");
   expect_error(erase(node, "k", condition), 501, "not_implemented");
   expect_error(post(node, "/services/counter/k/increment", "1", condition), 501,
                "not_implemented");
   EXPECT_EQ(post(node, "/services/counter/k/get").body, "100");
-  expect_error(post(node, "/invoke/add", "[2,3]", {{"If-Match", "*"}}), 400,
+  expect_error(post(node, "/invoke/add", "[2,3]", {"If-Match: *"}), 400,
                "bad_request");
 }
 
@@ -88,7 +88,7 @@ TEST(stored_entities, are_not_replaced_by_states_that_would_lose_a_member) {
 TEST(stored_entities, say_that_there_is_none_to_match) {
   example_node node;
   auto answer = post(node, "/services/counter/nobody/increment", "1",
-                     {{"If-Match", "*"}});
+                     {"If-Match: *"});
   expect_error(answer, 412, "revision_mismatch");
   EXPECT_THAT(answer.body, HasSubstr("counter/nobody has no state"));
 }
