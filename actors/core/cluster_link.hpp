@@ -222,7 +222,7 @@ public:
   virtual void peer_up(const peer_identity& peer) noexcept = 0;
 
   /// A hint: it is gone, or cannot be made. Comes once for each `peer_up`, and
-  /// once if the first tries fail.
+  /// once if the first tries fail; not after a `disconnect`.
   virtual void peer_down(const peer_identity& peer,
                          std::string_view why) noexcept = 0;
 };
@@ -242,7 +242,7 @@ public:
 
   /// Makes a link to that run of the node, and makes it again whenever it
   /// breaks, until `disconnect`. The same link for the same endpoint; an older
-  /// run's link of the same node ends.
+  /// run's link of the same node ends. @pre it listens
   virtual peer_link_ptr connect(const peer_endpoint& peer) = 0;
 
   /// That run is gone: no more tries, and its calls in flight end. Calls that
