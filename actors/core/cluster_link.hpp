@@ -199,12 +199,16 @@ public:
   forwarded_call content;
   peer_identity from;
 
-  /// To be called exactly once, from any thread; never blocks. If the link has
-  /// ended nobody hears of it.
+  /// To be called at most once, from any thread; never blocks. If the link has
+  /// ended nobody hears of it. A call that dies without is answered
+  /// `unanswered`.
   virtual void answer(forwarded_answer answer) noexcept = 0;
 };
 
 using incoming_call_ptr = caf::intrusive_ptr<incoming_call>;
+
+/// What is answered for a call that nobody took on.
+forwarded_answer unanswered();
 
 /// Hears what comes over links. Called from threads of the link; must neither
 /// block nor throw.

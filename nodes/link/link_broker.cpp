@@ -44,8 +44,14 @@ public:
     from = by_->peer();
   }
 
+  ~session_call() override {
+    // It got lost before anybody took it on.
+    if (by_)
+      answer(unanswered());
+  }
+
   void answer(forwarded_answer x) noexcept override {
-    by_->answer(number_, std::move(x));
+    std::exchange(by_, nullptr)->answer(number_, std::move(x));
   }
 
 private:
