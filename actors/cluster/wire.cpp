@@ -626,6 +626,7 @@ numbered_call read_call(std::string_view body, time_point now,
 
 numbered_answer read_answer(std::string_view body) {
   numbered_answer result;
+  result.content.what = {};
   error_parts failure;
   for_each_field(body, [&](const field& x) {
     read_answer_field(result, failure, x);

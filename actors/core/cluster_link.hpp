@@ -1,7 +1,8 @@
 // How a node speaks to other nodes. Whoever decides where a call goes must not
 // know sockets, and must be able to run in virtual time over a network that
 // delays, loses and parts: so the way to a peer is a backend. nodes/link/ has it
-// over CAF's middleman, and in memory for simulators and the test kit.
+// over CAF's middleman, cluster/memory_link.hpp in memory for simulators and the
+// test kit.
 //
 // A peer is one *run* of a node: a node that was restarted, or that rejoined
 // after it was declared dead, is another peer. A link to the wrong run is never

@@ -29,7 +29,7 @@
 
 #include "actors/core/cluster_link.hpp"
 
-namespace troupe::link {
+namespace troupe {
 
 struct memory_network_options {
   /// What a frame takes, evenly from one to the other.
@@ -138,4 +138,4 @@ private:
   uint64_t lost_ = 0;
 };
 
-} // namespace troupe::link
+} // namespace troupe

@@ -1,11 +1,11 @@
-#include "nodes/link/memory_link.hpp"
+#include "actors/cluster/memory_link.hpp"
 
 #include <algorithm>
 #include <vector>
 
 #include "actors/cluster/wire.hpp"
 
-namespace troupe::link {
+namespace troupe {
 
 namespace {
 
@@ -517,4 +517,4 @@ void memory_network::advance(time_point to) {
   now_ = std::max(now_, to);
 }
 
-} // namespace troupe::link
+} // namespace troupe
