@@ -211,7 +211,7 @@ public:
     auto by = std::exchange(by_, nullptr);
     auto& net = *net_;
     // A dead process answers nobody.
-    if (!net.find(self_) || by->connection() != connection_)
+    if (!by || !net.find(self_) || by->connection() != connection_)
       return;
     auto bytes = std::make_shared<wire::buffer>();
     wire::append_answer(*bytes, number_, x);

@@ -200,9 +200,9 @@ public:
   forwarded_call content;
   peer_identity from;
 
-  /// To be called at most once, from any thread; never blocks. If the link has
-  /// ended nobody hears of it. A call that dies without is answered
-  /// `unanswered`.
+  /// The first answer counts. From any thread, by one at a time; never blocks. If
+  /// the link has ended nobody hears of it. A call that dies without an answer
+  /// gets `unanswered`.
   virtual void answer(forwarded_answer answer) noexcept = 0;
 };
 

@@ -51,7 +51,8 @@ public:
   }
 
   void answer(forwarded_answer x) noexcept override {
-    std::exchange(by_, nullptr)->answer(number_, std::move(x));
+    if (auto by = std::exchange(by_, nullptr))
+      by->answer(number_, std::move(x));
   }
 
 private:
@@ -213,8 +214,26 @@ void link_broker::closed(connection_handle handle) {
   std::string why = "the peer closed the connection";
   if (x->tls && !x->tls->failure().empty())
     why = x->tls->failure();
-  drop(handle, why);
-  end_if_closed();
+  auto other = partner(*x);
+  if (!other || other->ending) {
+    drop(handle, why);
+    end_if_closed();
+    return;
+  }
+  if (other->link)
+    other->link->ending();
+  other->with->seal();
+  other->ending = true;
+  other->since = clock::now();
+  ::shutdown(other->fd, SHUT_WR);
+  connections_.erase(handle);
+}
+
+link_broker::connection* link_broker::partner(const connection& x) {
+  auto i = sessions_.find(x.with.get());
+  if (!x.open || i == sessions_.end())
+    return nullptr;
+  return find(x.lane == wire::lane::calls ? i->second.bulk : i->second.calls);
 }
 
 void link_broker::drop(connection_handle handle, const std::string& why) {
@@ -249,9 +268,9 @@ void link_broker::end_session(const session_ptr& who) {
       auto gone = std::move(*x);
       connections_.erase(handle);
       abort(gone);
-      if (gone.link)
-        gone.link->broken();
     }
+  if (ended.link)
+    ended.link->broken();
   ended.who->close();
 }
 
@@ -352,6 +371,7 @@ void link_broker::join(connection& x, session_ptr with) {
   x.open = true;
   auto& handles = sessions_[with.get()];
   handles.who = with;
+  handles.link = x.link;
   if (x.lane == wire::lane::calls) {
     handles.calls = x.handle;
   } else {
@@ -566,6 +586,8 @@ void link_broker::tick() {
       x.heard = now;
     if (!x.open && now - x.since > options_.connect_timeout)
       over.emplace_back(handle, "it does not greet");
+    else if (x.ending && now - x.since > options_.connect_timeout)
+      over.emplace_back(handle, "it does not end");
     else if (x.open && x.lane == wire::lane::calls
              && now - x.heard > options_.heartbeat_timeout)
       over.emplace_back(handle, "no sign of life");

@@ -66,6 +66,10 @@ private:
     clock::time_point since;
     clock::time_point heard;
 
+    /// The other connection of the session has ended: this one is read to its
+    /// end, for there may be answers in it.
+    bool ending = false;
+
     /// A part of a frame.
     std::string rest;
 
@@ -97,6 +101,7 @@ private:
   /// The connections of a session.
   struct lanes {
     session_ptr who;
+    outbound_link_ptr link; // of the side that has connected
     caf::io::connection_handle calls;
     caf::io::connection_handle bulk;
   };
@@ -115,6 +120,9 @@ private:
   void dial_done(dial_result& x);
   void adopt(dial_result& x, const outbound_link_ptr& link, wire::lane lane);
   void closed(caf::io::connection_handle handle);
+
+  /// The other connection of the session of `x`; null if there is none.
+  connection* partner(const connection& x);
 
   /// Ends it, and what depends on it.
   void drop(caf::io::connection_handle handle, const std::string& why);

@@ -33,6 +33,9 @@ public:
 
   void established(session_ptr by);
 
+  /// The peer ends in order: no new calls.
+  void ending() noexcept { up_.store(false, std::memory_order_release); }
+
   /// The connections are gone: answers what is under way.
   void broken();
 

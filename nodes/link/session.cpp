@@ -176,6 +176,11 @@ session::take_answered(const std::vector<wire::numbered_answer>& answers) {
   return result;
 }
 
+void session::seal() {
+  std::lock_guard guard{mutex_};
+  closed_ = true;
+}
+
 std::vector<lost_call> session::close() {
   std::vector<lost_call> result;
   std::lock_guard guard{mutex_};

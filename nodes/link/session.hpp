@@ -85,7 +85,10 @@ public:
   std::vector<outgoing_call_ptr>
   take_answered(const std::vector<wire::numbered_answer>& answers);
 
-  /// Nothing is sent any more. Returns the calls under way.
+  /// Nothing is sent any more; answers may still come.
+  void seal();
+
+  /// Nothing goes or comes any more. Returns the calls under way.
   std::vector<lost_call> close();
 
 private:
