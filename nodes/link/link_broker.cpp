@@ -136,7 +136,7 @@ void link_broker::failed(const outbound_link_ptr& link,
                          const std::string& why) {
   auto& state = link->state;
   // What is still under way for it comes too late.
-  state.attempt = ++next_attempt_;
+  state.round = ++next_round_;
   if (auto with = std::exchange(state.joining, nullptr))
     end_session(with);
   link->broken();
@@ -145,59 +145,60 @@ void link_broker::failed(const outbound_link_ptr& link,
   if (!state.wanted || closing_)
     return;
   auto delay = backoff_.delay(state.failures++, random_);
-  delayed_send(this, delay, retry_due{link, state.attempt});
+  delayed_send(this, delay, retry_due{link, state.round});
 }
 
 void link_broker::retry(const retry_due& x) {
-  if (x.link->state.wanted && x.link->state.attempt == x.attempt && !closing_)
+  if (x.link->state.wanted && x.link->state.round == x.round && !closing_)
     dial(x.link, wire::lane::calls);
 }
 
 void link_broker::dial(const outbound_link_ptr& link, wire::lane lane) {
-  auto attempt = ++next_attempt_;
-  link->state.attempt = attempt;
-  attempts_[attempt] = {link, lane};
-  env_.doors->dial(attempt, link->where().address);
+  if (lane == wire::lane::calls)
+    link->state.round = ++next_round_;
+  auto number = ++next_attempt_;
+  attempts_[number] = {link, lane, link->state.round};
+  env_.doors->dial(number, link->where().address);
 }
 
 void link_broker::dial_done(dial_result& x) {
   if (closing_)
     return;
   if (x.attempt == 0) {
-    adopt(x, nullptr, wire::lane::calls);
+    adopt(x, {});
     return;
   }
   auto i = attempts_.find(x.attempt);
   if (i == attempts_.end())
     return;
-  auto [link, lane] = i->second;
+  auto why = i->second;
   attempts_.erase(i);
-  if (!link->state.wanted || link->state.attempt != x.attempt)
+  if (!why.link->state.wanted || why.link->state.round != why.round)
     return;
   if (!x.socket.fd)
-    failed(link, x.failure);
+    failed(why.link, x.failure);
   else
-    adopt(x, link, lane);
+    adopt(x, why);
 }
 
 // -- connections ---------------------------------------------------------------
 
-void link_broker::adopt(dial_result& x, const outbound_link_ptr& link,
-                        wire::lane lane) {
+void link_broker::adopt(dial_result& x, const attempt& why) {
   if (connections_.size() >= connections_max)
     return;
   connection c;
   c.fd = x.socket.fd.get();
   c.tls = std::move(x.socket.tls);
   c.since = c.heard = clock::now();
-  c.link = link;
-  c.lane = lane;
+  c.link = why.link;
+  c.lane = why.lane;
+  c.round = why.round;
   auto scribe =
     make_scribe(loop_of(system().middleman()), std::move(x.socket.fd), c.tls);
   c.handle = scribe->hdl();
   add_scribe(std::move(scribe));
   auto& added = connections_[c.handle] = std::move(c);
-  if (link)
+  if (added.link)
     say_hello(added);
   configure_read(added.handle, receive_policy::at_most(small_read));
 }
@@ -245,7 +246,7 @@ void link_broker::drop(connection_handle handle, const std::string& why) {
   abort(gone);
   if (gone.with)
     end_session(gone.with);
-  if (gone.link && !closing_)
+  if (gone.link && gone.link->state.round == gone.round && !closing_)
     failed(gone.link, why);
 }
 
@@ -345,7 +346,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   auto why = wire::mismatch(own_greeting(), theirs);
   if (!why && theirs.from != wanted)
     why = "this is " + to_string(theirs.from) + ", not " + to_string(wanted);
-  if (!x.link->state.wanted)
+  if (!x.link->state.wanted || x.link->state.round != x.round)
     why = "it is not wanted any more";
   if (why) {
     drop(x.handle, *why);

@@ -75,6 +75,7 @@ private:
 
     /// Set on the side that has connected.
     outbound_link_ptr link;
+    uint64_t round = 0;
     session_ptr with;
 
     /// Bytes are not in the kernel yet; known of bulk connections, and of all
@@ -106,6 +107,13 @@ private:
     caf::io::connection_handle bulk;
   };
 
+  /// A connection that the dialer makes.
+  struct attempt {
+    outbound_link_ptr link;
+    wire::lane lane = wire::lane::calls;
+    uint64_t round = 0;
+  };
+
   /// What came together.
   struct arrivals {
     std::vector<incoming_call_ptr> calls;
@@ -118,7 +126,7 @@ private:
 
   void dial(const outbound_link_ptr& link, wire::lane lane);
   void dial_done(dial_result& x);
-  void adopt(dial_result& x, const outbound_link_ptr& link, wire::lane lane);
+  void adopt(dial_result& x, const attempt& why);
   void closed(caf::io::connection_handle handle);
 
   /// The other connection of the session of `x`; null if there is none.
@@ -179,10 +187,11 @@ private:
   clock::time_point ticked_;
   std::unordered_map<caf::io::connection_handle, connection> connections_;
   std::map<session*, lanes> sessions_;
-  std::map<uint64_t, std::pair<outbound_link_ptr, wire::lane>> attempts_;
+  std::map<uint64_t, attempt> attempts_;
   std::map<std::string, outbound_link_ptr> links_; // by node
   std::map<std::string, std::string> gone_;        // node, incarnation
   uint64_t next_attempt_ = 0;
+  uint64_t next_round_ = 0;
   bool closing_ = false;
 };
 

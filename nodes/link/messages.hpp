@@ -43,7 +43,7 @@ struct closing {
 /// INTERNAL: it is time to try again.
 struct retry_due {
   outbound_link_ptr link;
-  uint64_t attempt = 0;
+  uint64_t round = 0;
 };
 
 } // namespace troupe::link

@@ -41,8 +41,9 @@ public:
 
   /// What the broker knows of it; touched by its thread only.
   struct progress {
-    /// The number of the attempt that is under way or failed last.
-    uint64_t attempt = 0;
+    /// The number of the try that is under way or up; what belongs to another
+    /// one is of no interest.
+    uint64_t round = 0;
 
     /// In a row, since it was up.
     uint32_t failures = 0;

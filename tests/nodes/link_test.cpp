@@ -402,7 +402,7 @@ TEST(link_peers, gives_up_a_peer_that_stands_still_and_holds_up_nobody) {
   auto to_b = a.connect(still.endpoint());
   auto to_c = a.connect(lively.endpoint());
   EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
-  still.signal(SIGSTOP);
+  still.stop();
   auto x = link_node::send(to_b);
   // More than the kernel takes: it must not keep anything from ending.
   auto large = link_node::send(to_b, std::string(30'000'000, 'x'));
@@ -412,7 +412,7 @@ TEST(link_peers, gives_up_a_peer_that_stands_still_and_holds_up_nobody) {
   EXPECT_EQ(x->wait().what, outcome::lost);
   EXPECT_EQ(large->wait().what, outcome::unsent);
   EXPECT_EQ(link_node::send(to_c, "still")->wait().result.bytes, "still");
-  still.signal(SIGCONT);
+  still.go_on();
   a.wait_for("up b/1");
   EXPECT_EQ(link_node::send(to_b, "back")->wait().result.bytes, "back");
 }
@@ -421,7 +421,7 @@ TEST(link_peers, stops_in_time_beside_a_peer_that_reads_nothing) {
   link_process still{link_node::options("b")};
   link_node a{link_node::options("a")};
   auto to_b = a.connect(still.endpoint());
-  still.signal(SIGSTOP);
+  still.stop();
   auto x = link_node::send(to_b, std::string(30'000'000, 'x'));
   auto began = std::chrono::steady_clock::now();
   a.link->stop(100ms);

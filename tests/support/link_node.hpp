@@ -58,7 +58,7 @@ public:
 
   const forwarded_answer& wait() {
     std::unique_lock guard{mutex_};
-    if (!changed_.wait_for(guard, 10s, [&] { return answers_ > 0; }))
+    if (!changed_.wait_for(guard, 60s, [&] { return answers_ > 0; }))
       throw std::runtime_error{"no answer"};
     return answer_;
   }
@@ -267,7 +267,14 @@ public:
 
   peer_endpoint endpoint() const { return {self_, address_}; }
 
-  void signal(int which) const { ::kill(id_, which); }
+  /// Returns when all of it stands still.
+  void stop() const {
+    ::kill(id_, SIGSTOP);
+    int status;
+    ::waitpid(id_, &status, WUNTRACED);
+  }
+
+  void go_on() const { ::kill(id_, SIGCONT); }
 
   void kill() {
     if (id_ <= 0)
