@@ -227,6 +227,9 @@ void link_broker::closed(connection_handle handle) {
   other->ending = true;
   other->since = clock::now();
   ::shutdown(other->fd, SHUT_WR);
+  // Its handle may soon be somebody else's.
+  auto& lanes = sessions_.at(x->with.get());
+  (x->lane == wire::lane::calls ? lanes.calls : lanes.bulk) = {};
   connections_.erase(handle);
 }
 
@@ -548,8 +551,10 @@ void link_broker::flush_session(const session_ptr& who) {
   if (i == sessions_.end())
     return;
   auto& handles = i->second;
-  who->take_small(wr_buf(handles.calls));
-  flush(handles.calls);
+  if (find(handles.calls)) {
+    who->take_small(wr_buf(handles.calls));
+    flush(handles.calls);
+  }
   if (auto bulk = find(handles.bulk))
     write_chunk(*bulk);
 }
