@@ -251,7 +251,7 @@ void dialer::end_late_ones() {
     if (x.deadline > now)
       return false;
     failed(x, x.at == step::connecting ? "it does not answer"
-                                       : "it does not shake hands");
+                                       : "no TLS handshake; does it have TLS?");
     return true;
   });
 }
