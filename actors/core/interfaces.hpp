@@ -74,6 +74,9 @@ public:
 
   /// It takes calls from outside C++.
   virtual bool callable_by_bytes() const noexcept { return true; }
+
+  /// What runs calls on this node: itself, unless it may send them elsewhere.
+  virtual call_target& here() noexcept { return *this; }
 };
 
 using call_target_ptr = caf::intrusive_ptr<call_target>;

@@ -17,6 +17,11 @@ bool invocation::start() noexcept {
   return phase_.compare_exchange_strong(expected, phase::running);
 }
 
+bool invocation::unstart() noexcept {
+  auto expected = phase::running;
+  return phase_.compare_exchange_strong(expected, phase::waiting);
+}
+
 bool invocation::wanted() const noexcept {
   auto now = phase_.load(std::memory_order_relaxed);
   return now == phase::waiting || now == phase::running;

@@ -153,6 +153,10 @@ public:
   /// The call begins. False if the caller has given up: then drop it.
   bool start() noexcept;
 
+  /// It did not begin after all, and waits again. False if the caller has given
+  /// up: then drop it. @pre it was started
+  bool unstart() noexcept;
+
   /// The caller still waits.
   bool wanted() const noexcept;
 
@@ -178,6 +182,9 @@ public:
 
   /// The arguments as bytes. May be called once.
   virtual payload take_arguments() = 0;
+
+  /// What was taken comes back untouched: somebody else is to run the call.
+  virtual void give_back(payload arguments) = 0;
 
   /// The same, without taking them. @pre nobody took them
   virtual payload copy_arguments() const = 0;
@@ -245,6 +252,8 @@ public:
   void arguments(payload bytes) { arguments_ = std::move(bytes); }
 
   payload take_arguments() override { return std::move(arguments_); }
+
+  void give_back(payload bytes) override { arguments_ = std::move(bytes); }
 
   payload copy_arguments() const override { return arguments_; }
 

@@ -46,6 +46,17 @@ public:
     return encode_arguments(call_.arguments);
   }
 
+  void give_back([[maybe_unused]] payload bytes) override {
+    // Raw ones were moved; encoding leaves all others as they are.
+    if constexpr (detail::is_raw_tuple<std::tuple<As...>>) {
+      auto& x = std::get<0>(call_.arguments);
+      if constexpr (std::is_same_v<As..., payload>)
+        x = std::move(bytes);
+      else
+        x = std::move(bytes.bytes);
+    }
+  }
+
   payload copy_arguments() const override {
     if constexpr (std::is_copy_constructible_v<std::tuple<As...>>) {
       auto copy = call_.arguments;

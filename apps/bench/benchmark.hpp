@@ -56,6 +56,7 @@ std::vector<round_pair> alternate(const settings& how, Bare bare, Ours ours) {
 
 void call_from_an_actor(const settings& how);
 void blocking_call(const settings& how);
+void forwarded_call(const settings& how);
 void http_echo(const settings& how);
 void http_latency(const settings& how);
 void http_large_bodies(const settings& how);

@@ -23,6 +23,8 @@ constexpr benchmark all_benchmarks[] = {
    call_from_an_actor},
   {"blocking", "a call from a plain thread, against a scoped_actor request",
    blocking_call},
+  {"forward", "a call that goes to a peer, against a CAF remote request",
+   forwarded_call},
   {"echo", "HTTP echo of 128 bytes, against Beast and RESTinio", http_echo},
   {"latency", "HTTP echo on 10 connections, p50 against Beast", http_latency},
   {"large", "HTTP echo of 6 MB, against Beast", http_large_bodies},

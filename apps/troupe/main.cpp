@@ -1,5 +1,5 @@
-// `troupe`: one binary, a file a subcommand. `node` and `store` are linked in; the
-// others talk to a node over HTTP and live in libtroupe_client.so, opened on demand
+// `troupe`: one binary, a file a subcommand. `node`, `store` and `certs` are linked
+// in; the others talk to a node over HTTP and live in libtroupe_client.so, opened on demand
 // (see CMakeLists.txt for the reason).
 
 #include <cstdio>
@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "apps/troupe/certs.hpp"
 #include "apps/troupe/client/client.hpp"
 #include "apps/troupe/exit_status.hpp"
 #include "apps/troupe/node.hpp"
@@ -25,6 +26,7 @@ Functions and services as actors.
 
   troupe node                          run a node
   troupe store check|backup|restore    look after the data of a node
+  troupe certs [NODE...]               make the certificates of a cluster
 
   troupe invoke NAME                   call a function
   troupe call SERVICE KEY METHOD       call a service
@@ -96,6 +98,8 @@ int run(int argc, char** argv) {
     return run_node_command({argv + 2, argv + argc});
   if (command == "store")
     return run_store_command({argv + 2, argv + argc});
+  if (command == "certs")
+    return run_certs_command({argv + 2, argv + argc});
   return run_client(argc, argv);
 }
 
