@@ -1,6 +1,7 @@
 #include "nodes/link/link_broker.hpp"
 
 #include <csignal>
+#include <thread>
 #include <utility>
 
 #include <sys/socket.h>
@@ -28,6 +29,12 @@ constexpr uint64_t streams_length_factor = 2;
 
 /// More are strangers: no cluster is that large.
 constexpr size_t connections_max = 16 * 1024;
+
+/// Large payloads keep this thread busy for as long as they come; those who run
+/// small calls on the same core do not wait for the end of its time slice.
+void give_way() {
+  std::this_thread::yield();
+}
 
 caf::io::network::default_multiplexer& loop_of(caf::io::middleman& owner) {
   return dynamic_cast<caf::io::network::default_multiplexer&>(owner.backend());
@@ -427,7 +434,10 @@ void link_broker::data(caf::io::new_data_msg& msg) {
     x->rest = std::move(joined);
   else
     x->rest.assign(bytes);
+  auto large = x->lane == wire::lane::bulk;
   deliver(*x, what);
+  if (large)
+    give_way();
 }
 
 void link_broker::read(connection& x, std::string_view& bytes, arrivals& to) {
@@ -575,6 +585,7 @@ void link_broker::write_chunk(connection& x) {
   if (x.with->take_chunk(wr_buf(x.handle))) {
     x.writing = true;
     flush(x.handle);
+    give_way();
   }
 }
 
