@@ -7,8 +7,8 @@
 //
 // Messages:
 //   (describe) -> tree_node          what `troupe tree` shows
-//   (drain) -> unit                  give all away and leave; answered when done
-//   (refresh) -> unit                read the shards; answered when published
+//   (drain) -> ()                    give all away and leave; answered when done
+//   (refresh) -> ()                  read the shards; answered when published
 //   (wake)                           a hint: somebody may be dead, look now
 //   (tick, uint64)       INTERNAL    it is time to renew
 //   (late, uint64)       INTERNAL    a hand-over takes too long

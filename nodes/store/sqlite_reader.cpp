@@ -55,7 +55,7 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
     list_after_(db_, list_statement(">")),
     outbox_(db_, "SELECT number, service, key, target, content_type, body "
                  "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2"),
-    shards_(db_, "SELECT count, version, id, owner, epoch FROM shards "
+    shards_(db_, "SELECT count, version, shard.id, owner, epoch FROM shards "
                  "LEFT JOIN shard ON changed > ?1") {}
 
 stored_state sqlite_queries::load(const entity_id& entity) {

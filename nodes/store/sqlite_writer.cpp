@@ -237,7 +237,7 @@ void sqlite_writer::put(claiming& x, answer& to) {
 }
 
 bool sqlite_writer::is_owned(const shard_ownership& x) {
-  return find_shard(x.shard) == shard_row{x.shard, x.owner, x.epoch};
+  return x.epoch > 0 && find_shard(x.shard) == shard_row{x.shard, x.owner, x.epoch};
 }
 
 shard_row sqlite_writer::find_shard(uint32_t shard) {

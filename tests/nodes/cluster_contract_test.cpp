@@ -1,7 +1,11 @@
 // What every table of leases and of shards keeps, whatever it is made of.
 
 #include <atomic>
-#include <set>
+#include <cstdio>
+#include <future>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -37,8 +41,8 @@ struct in_sqlite {
   }
 
   testing::temporary_folder folder;
-  sqlite_store stores[2]{{folder.path(), options()},
-                         {folder.path(), options()}};
+  sqlite_store stores[2]{sqlite_store{folder.path(), options()},
+                         sqlite_store{folder.path(), options()}};
   sqlite_lease_table tables[2]{sqlite_lease_table{folder.path()},
                                sqlite_lease_table{folder.path()}};
 
