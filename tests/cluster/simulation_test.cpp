@@ -46,7 +46,7 @@ public:
   }
 
   result run() {
-    cluster.faults = {20, 20, 20, 20};
+    cluster.faults = faults;
     cluster.calls_lost = 10;
     for (int i = 0; i < 600; ++i) {
       call();
@@ -58,6 +58,7 @@ public:
   }
 
   simulation cluster;
+  testing::store_faults faults{20, 20, 20, 20};
 
 private:
   void call() {
@@ -130,12 +131,15 @@ private:
   }
 };
 
-result run(uint64_t seed, planted_bugs bugs = {}) {
+result run(uint64_t seed, planted_bugs bugs = {},
+           testing::store_faults faults = {20, 20, 20, 20}) {
   simulation_options options;
   options.seed = seed;
   options.bugs = bugs;
   options.proof_of_death = seed % 4 == 0;
-  return storm{options}.run();
+  storm all{options};
+  all.faults = faults;
+  return all.run();
 }
 
 TEST(simulation, keeps_every_promise_whatever_happens) {
@@ -167,10 +171,11 @@ TEST(simulation, a_seed_gives_the_same_run_again) {
 // -- planted bugs ------------------------------------------------------------
 
 /// The first seed that finds it; the test fails if none of many does.
-void expect_found(planted_bugs bugs) {
+void expect_found(planted_bugs bugs,
+                  testing::store_faults faults = {20, 20, 20, 20}) {
   auto begin = std::chrono::steady_clock::now();
   for (uint64_t seed = 1; seed <= 60; ++seed) {
-    auto x = run(seed, bugs);
+    auto x = run(seed, bugs, faults);
     if (!x.found_something())
       continue;
     auto time = std::chrono::steady_clock::now() - begin;
@@ -212,21 +217,23 @@ TEST(simulation, finds_claims_whose_grounds_nobody_checks) {
 TEST(simulation, finds_a_move_without_an_answer_that_is_taken_for_none) {
   planted_bugs bugs;
   bugs.unknown_move_ignored = true;
-  expect_found(bugs);
+  expect_found(bugs, {100, 20, 200, 20});
 }
 
-/// Takeovers after an outage of the store.
-uint64_t takeovers_after_an_outage(planted_bugs bugs) {
+/// Takeovers after outages of the store.
+uint64_t takeovers_after_outages(planted_bugs bugs) {
   simulation_options options;
   options.bugs = bugs;
   simulation cluster{options};
   for (auto id : {"a", "b", "c"})
     cluster.start(id);
   cluster.advance(20s);
-  cluster.store_away(true);
-  cluster.advance(10s);
-  cluster.store_away(false);
-  cluster.advance(10s);
+  for (int i = 0; i < 10; ++i) {
+    cluster.store_away(true);
+    cluster.advance(cluster.between(5s, 10s));
+    cluster.store_away(false);
+    cluster.advance(10s);
+  }
   uint64_t result = 0;
   for (auto& id : cluster.alive())
     result += cluster.state(id).counts.declared;
@@ -234,10 +241,10 @@ uint64_t takeovers_after_an_outage(planted_bugs bugs) {
 }
 
 TEST(simulation, finds_a_node_that_judges_while_its_own_renewals_fail) {
-  EXPECT_EQ(takeovers_after_an_outage({}), 0u);
+  EXPECT_EQ(takeovers_after_outages({}), 0u);
   planted_bugs bugs;
   bugs.judged_without_looking = true;
-  EXPECT_GT(takeovers_after_an_outage(bugs), 0u);
+  EXPECT_GT(takeovers_after_outages(bugs), 0u);
 }
 
 } // namespace
