@@ -34,6 +34,11 @@ using taken = caf::atom_constant<caf::atom("taken")>;
 /// (release, key): end the activation of that key; answered when it is gone.
 using release = caf::atom_constant<caf::atom("release")>;
 
+// -- the cluster --------------------------------------------------------------
+
+/// (refresh): look at the store for who owns what.
+using refresh = caf::atom_constant<caf::atom("refresh")>;
+
 // -- routing ------------------------------------------------------------------
 
 /// Reserve names for a module, and numbers for its versions.

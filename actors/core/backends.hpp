@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/core/expected.hpp"
@@ -50,6 +51,20 @@ struct stored_state {
   bool exists() const noexcept { return !state.empty(); }
 
   friend bool operator==(const stored_state&, const stored_state&) = default;
+};
+
+/// On what grounds a node claims an entity: it owns the entity's shard.
+struct shard_ownership {
+  uint32_t shard = 0;
+
+  /// The node's incarnation.
+  std::string owner;
+
+  /// Of the ownership; see `shard_row`.
+  uint64_t epoch = 0;
+
+  friend bool operator==(const shard_ownership&,
+                         const shard_ownership&) = default;
 };
 
 /// What a claim found.
@@ -165,7 +180,8 @@ struct listed_entity {
 /// Durable state of entities. Thread-safe, never blocks: callbacks come from a
 /// thread of the store (or before the function returns), exactly once each, and
 /// do not block it. Commits of one entity are applied in the order in which they
-/// were given. Every function but `commit` fails with `store_unavailable`.
+/// were given. Every function but `commit` fails with `store_unavailable`, or as
+/// it says.
 class state_store {
 public:
   virtual ~state_store() = default;
@@ -180,8 +196,19 @@ public:
   /// Makes `token` the one that commits of `entity` are compared with. Once it
   /// is answered, no commit with another token is done any more. A claim that
   /// failed may have had its effect all the same.
+  ///
+  /// With `owned` it is done only if the table of shards says the same in that
+  /// transaction (`shard_table`): else it fails with `not_owner`, and had no
+  /// effect. Without, nobody asks; that is for a node that has the store alone.
   virtual void claim(entity_id entity, fencing_token token,
+                     std::optional<shard_ownership> owned,
                      callback<claimed_state> done) = 0;
+
+  /// @copydoc claim
+  void claim(entity_id entity, fencing_token token,
+             callback<claimed_state> done) {
+    claim(std::move(entity), token, std::nullopt, std::move(done));
+  }
 
   /// Commits `request` if the entity still has its token and is at its base.
   virtual void commit(commit_request request, commit_callback done) = 0;
@@ -216,12 +243,34 @@ public:
   virtual std::string describe() const = 0;
 };
 
+/// Which entities this node owns.
+class entity_ownership {
+public:
+  virtual ~entity_ownership() = default;
+
+  /// The shard of an entity, whoever owns it.
+  virtual uint32_t shard_of(const entity_id& entity) const noexcept = 0;
+
+  /// The epoch under which this node owns `shard`; 0 if it does not, or is about
+  /// to give it away. Nobody else owns it before this has said 0. Thread-safe:
+  /// one atomic load.
+  virtual uint64_t epoch(uint32_t shard) const noexcept = 0;
+
+  /// What this node can claim the entities of `shard` with; nothing if `epoch`
+  /// is 0. Thread-safe, for claims only.
+  virtual std::optional<shard_ownership> find(uint32_t shard) const = 0;
+
+  /// A claim was refused: somebody else owns `shard`. A hint; from any thread.
+  virtual void doubt(uint32_t shard) noexcept = 0;
+};
+
 /// Whether this node may serve what it owns.
 class node_lease {
 public:
   virtual ~node_lease() = default;
 
-  /// Thread-safe, never blocks.
+  /// Thread-safe, never blocks. `now` is of the actors' clock; an implementation
+  /// that must see a machine that slept has its own.
   virtual bool
   valid(std::chrono::steady_clock::time_point now) const noexcept = 0;
 };

@@ -14,15 +14,17 @@ namespace {
 /// scheduler.
 constexpr size_t messages_per_loan = 64;
 
-error lease_is_over() {
-  return {errc::not_owner, "the node's lease is over"};
+error may_not_serve() {
+  return {errc::not_owner,
+          "the node's lease is over, or the entity is elsewhere"};
 }
 
 } // namespace
 
 activation::activation(caf::actor_config& cfg, service_target_ptr target,
                        std::string entity_key)
-  : caf::event_based_actor(cfg), activation_slot(std::move(entity_key), ctrl()),
+  : caf::event_based_actor(cfg),
+    activation_slot(entity_key, target->shard_of(entity_key), ctrl()),
     target_(std::move(target)) {
   target_->budget().alive.fetch_add(1);
 }
@@ -45,7 +47,10 @@ caf::behavior activation::make_behavior() {
     [this](claim_answer& msg) { take(msg); },
     [this](outcome_answer& msg) { take(msg); },
     [this](atom::resume, uint64_t wait) { go_on(wait); },
-    [this](atom::tick) { claim(phase::settling); },
+    [this](atom::tick) {
+      claim(phase::settling);
+      pump();
+    },
     [this](atom::run) { flush(); },
     [this](atom::wake) { sweep(); },
   };
@@ -120,10 +125,12 @@ void activation::pump() {
       claim(phase::claiming);
     if (phase_ != phase::ready)
       break;
-    if (!state_.loaded()) {
-      // Its class could not read it: the store decides, once all is durable.
+    if (!state_.loaded() || target_->epoch(shard) != epoch_) {
+      // Its class could not read it, or its shard was elsewhere meanwhile: the
+      // store decides, once all is durable.
       if (!x.gate.clean())
         break;
+      state_.unload();
       phase_ = phase::vacant;
       continue;
     }
@@ -192,8 +199,8 @@ void activation::begin(ticket_ptr next) {
                  context());
     return;
   }
-  if (!target_->lease_valid(time)) {
-    next->finish(lease_is_over(), context());
+  if (!target_->may_serve(shard, epoch_, time)) {
+    next->finish(may_not_serve(), context());
     return;
   }
   auto& x = at_work().current.emplace(std::move(next));
@@ -331,7 +338,7 @@ void activation::leave_method() {
     target_->judge(length);
   target_->left_method(length, x.call().has_failed());
   // A commit is fenced by its token, but what only reads is not.
-  if (!x.call().has_failed() && !target_->lease_valid(ended))
+  if (!x.call().has_failed() && !target_->may_serve(shard, epoch_, ended))
     x.lease_was_over = true;
   x.method = nullptr;
   method.store(nullptr, std::memory_order_relaxed);
@@ -415,7 +422,7 @@ void activation::answer() {
   auto& x = *work_->current;
   auto& call = x.call();
   if (x.lease_was_over && work_->gate.clean())
-    call.fail(lease_is_over());
+    call.fail(may_not_serve());
   if (auto reason = call.pending_failure();
       reason && x.has_called && reason->what_happened() == effect::none)
     // What the others did stays done: a repeat is not safe.

@@ -170,6 +170,9 @@ private:
 
   void take(claim_answer& answer);
 
+  /// The node does not own the entity any more.
+  void claim_elsewhere();
+
   void load(const stored_state& found);
 
   // -- one call --------------------------------------------------------------
@@ -255,6 +258,9 @@ private:
   /// It cannot be known any more.
   void lose(const stored_state& there);
 
+  /// Answers what saw the commit that nobody knows the end of.
+  void give_commit_up(const std::string& why);
+
   std::shared_ptr<const call_path> path();
 
   const service_definition& definition() const noexcept {
@@ -266,6 +272,9 @@ private:
   service_target_ptr target_;
   entity_state state_;
   fencing_token token_;
+
+  /// Of the ownership that it was claimed on the grounds of.
+  uint64_t epoch_ = 0;
 
   /// The one before it, while the entity is claimed again.
   fencing_token last_token_;

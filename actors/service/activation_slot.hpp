@@ -19,13 +19,17 @@ struct method_definition;
 
 class activation_slot {
 public:
-  activation_slot(std::string entity_key, caf::actor_control_block* actor)
-    : key(std::move(entity_key)), control(actor) {}
+  activation_slot(std::string entity_key, uint32_t shard_of_key,
+                  caf::actor_control_block* actor)
+    : key(std::move(entity_key)), shard(shard_of_key), control(actor) {}
 
   activation_slot(const activation_slot&) = delete;
   activation_slot& operator=(const activation_slot&) = delete;
 
   const std::string key;
+
+  /// The shard that it is in.
+  const uint32_t shard;
 
   /// The actor that this is a part of.
   caf::actor_control_block* const control;

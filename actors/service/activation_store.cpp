@@ -66,14 +66,33 @@ bool activation::may_go_on_here() const noexcept {
 
 void activation::claim(phase why) {
   phase_ = why;
+  std::optional<shard_ownership> owned;
+  if (auto ownership = target_->options().ownership) {
+    owned = ownership->find(shard);
+    if (!owned)
+      return claim_elsewhere();
+  }
+  epoch_ = owned ? owned->epoch : 1;
   token_ = fresh_token();
-  target_->store().claim({definition().name, key}, token_,
+  target_->store().claim({definition().name, key}, token_, std::move(owned),
                          [this, self = self()](expected<claimed_state> found) {
                            hear(claim_answer{std::move(found)});
                          });
 }
 
+void activation::claim_elsewhere() {
+  if (phase_ == phase::settling) {
+    give_commit_up("the entity is elsewhere since the commit");
+    invalidate(taken_over());
+  }
+  phase_ = phase::vacant;
+  refuse_waiting({errc::not_owner, "the entity is on another node"});
+}
+
 void activation::take(claim_answer& answer) {
+  auto ownership = target_->options().ownership;
+  if (ownership && !answer.found && answer.found.error() == errc::not_owner)
+    ownership->doubt(shard);
   if (phase_ == phase::settling) {
     settle(answer);
     pump();
@@ -136,6 +155,8 @@ void activation::know_if_repeat(
   auto& x = *work_->current;
   if (!found) {
     refuse(found.error());
+  } else if (!target_->may_serve(shard, epoch_, now())) {
+    refuse(taken_over()); // it took its time
   } else if (auto& first = *found) {
     replay_outcome(x.call(), x.fingerprint, *first);
     answer();
@@ -186,7 +207,7 @@ void activation::take(commit_answer& answer) {
   case commit_outcome::unknown:
     last_token_ = token_;
     claim(phase::settling);
-    return;
+    break;
   }
   pump();
 }
@@ -266,16 +287,19 @@ void activation::settled(bool written, const stored_state& there) {
 }
 
 void activation::lose(const stored_state& there) {
+  give_commit_up("somebody else has claimed the entity since the commit");
+  invalidate(taken_over());
+  load(there);
+}
+
+void activation::give_commit_up(const std::string& why) {
   auto position = work_->gate.commit_position();
   work_->gate.drop_if(
     [&](const gated_output& x) { return x.answer && x.saw <= position; },
     [&](gated_output x) {
-      fail(x, {errc::outcome_unknown,
-               "somebody else has claimed the entity since the commit"});
+      fail(x, {errc::outcome_unknown, why});
       x.answer->finish(context());
     });
-  invalidate(taken_over());
-  load(there);
 }
 
 void activation::settle_later(const error& reason) {

@@ -56,6 +56,7 @@ caf::behavior host_actor::make_behavior() {
       leave_if_drained();
     },
     [this](atom::release, const std::string& key) { return release(key); },
+    [this](shards_message& msg) { let_go(msg); },
     [this](atom::describe) { return describe(); },
     [this](atom::drain) { drain(); },
   };
@@ -139,11 +140,27 @@ void host_actor::let_go(const std::string& key, caf::response_promise promise) {
     promise.deliver(caf::unit);
     return;
   }
-  auto handle = caf::actor_cast<caf::actor>(slot->control);
-  auto& entry = released_[handle.address()];
-  entry.key = key;
-  entry.successors.push_back(std::move(promise));
-  monitor(handle);
+  wait_for_end(*slot).successors.push_back(std::move(promise));
+  passivate_released();
+}
+
+host_actor::wait& host_actor::wait_for_end(activation_slot& slot) {
+  auto handle = caf::actor_cast<caf::actor>(slot.control);
+  auto [i, is_new] = released_.try_emplace(handle.address());
+  if (is_new) {
+    i->second.key = slot.key;
+    monitor(handle);
+  }
+  // Before it is looked at: a call that leaves later wakes us.
+  target_->wake_host(true);
+  return i->second;
+}
+
+void host_actor::let_go(const shards_message& msg) {
+  std::shared_ptr<void> all{nullptr, [done = msg.done](void*) { done(); }};
+  for (auto& x : by_use_)
+    if ((*msg.shards)[x.shard])
+      wait_for_end(x).latches.push_back(all);
   passivate_released();
 }
 
@@ -162,6 +179,7 @@ void host_actor::gone(const caf::down_msg& msg) {
     return;
   }
   auto waiting = released_.extract(msg.source);
+  target_->wake_host(!released_.empty());
   if (waiting.empty())
     return;
   for (auto& promise : waiting.mapped().successors)

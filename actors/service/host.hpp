@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -68,6 +69,14 @@ private:
   /// Answers `promise` once there is no activation of `key`.
   void let_go(const std::string& key, caf::response_promise promise);
 
+  /// Ends the activations of shards that are not the node's any more.
+  void let_go(const shards_message& msg);
+
+  /// What is kept of an activation that is to end.
+  struct wait;
+
+  wait& wait_for_end(activation_slot& slot);
+
   /// Ends activations that a successor waits for, once they are idle.
   void passivate_released();
 
@@ -120,6 +129,9 @@ private:
   struct wait {
     std::string key;
     std::vector<caf::response_promise> successors;
+
+    /// Let go of when it has ended.
+    std::vector<std::shared_ptr<void>> latches;
   };
 
   caf::actor predecessor_;

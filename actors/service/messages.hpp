@@ -3,7 +3,10 @@
 
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <optional>
+#include <vector>
 
 #include <caf/allowed_unsafe_message_type.hpp>
 
@@ -15,6 +18,13 @@ namespace troupe {
 /// target -> host -> activation: a call for an entity.
 struct entity_message {
   ticket_ptr call;
+};
+
+/// target -> host: the node does not own these shards any more; `done` when
+/// their activations are gone.
+struct shards_message {
+  std::shared_ptr<const std::vector<bool>> shards;
+  std::function<void()> done;
 };
 
 /// store -> activation: what the claim found.
@@ -37,6 +47,7 @@ struct outcome_answer {
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::entity_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shards_message)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::claim_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::commit_answer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::outcome_answer)

@@ -157,6 +157,10 @@ std::optional<error> service_target::refuse(const invocation& call) const {
   if (call.path && call.path->depth >= defaults::service::path_length_max)
     return error{errc::call_cycle,
                  "too many entities wait for each other in one path"};
+  if (epoch(shard_of(call.entity->key)) == 0)
+    return error{errc::not_owner, "this node does not own "
+                                    + definition_->name + "/"
+                                    + call.entity->key};
   return std::nullopt;
 }
 
@@ -186,6 +190,22 @@ void service_target::left_method(int64_t ns, bool failed) noexcept {
   running_.fetch_sub(1, std::memory_order_relaxed);
 }
 
+uint32_t service_target::shard_of(const std::string& key) const {
+  if (!options_.ownership)
+    return 0;
+  return options_.ownership->shard_of({definition_->name, key});
+}
+
+void service_target::let_go(shard_set shards, std::function<void()> done) {
+  auto host = host_handle();
+  if (!host)
+    return done();
+  host->enqueue(nullptr, caf::make_message_id(),
+                caf::make_message(
+                  shards_message{std::move(shards), std::move(done)}),
+                nullptr);
+}
+
 void service_target::succeeded_by(call_target_ptr next) {
   std::lock_guard guard{mutex_};
   successor_ = std::move(next);
@@ -198,7 +218,7 @@ call_target_ptr service_target::successor() const {
 
 void service_target::left() noexcept {
   under_way_.fetch_sub(1);
-  if (!draining())
+  if (!draining() && !wake_host_.load())
     return;
   if (auto host = host_handle())
     host->enqueue(nullptr, caf::make_message_id(),

@@ -6,10 +6,12 @@
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <type_traits>
+#include <vector>
 
 #include <caf/actor.hpp>
 
@@ -59,6 +61,9 @@ struct service_options {
   /// Whether the node may serve what it owns; null: always. Outlives every
   /// activation.
   const node_lease* lease = nullptr;
+
+  /// Which entities the node owns; null: all. Outlives every activation.
+  entity_ownership* ownership = nullptr;
 };
 
 class service_target final : public call_target {
@@ -104,6 +109,13 @@ public:
   /// `handle` ends; another one may have taken its place already.
   void host_left(const caf::actor& handle);
 
+  /// Shards that the node does not own any more.
+  using shard_set = std::shared_ptr<const std::vector<bool>>;
+
+  /// Ends the activations of `shards`, once they are idle; calls for them are
+  /// refused already. `done` is called when they are gone, on any thread.
+  void let_go(shard_set shards, std::function<void()> done);
+
   /// A newer build of the service takes the calls that still come here. To be
   /// said before `drain`.
   void succeeded_by(call_target_ptr next);
@@ -144,9 +156,22 @@ public:
            >= defaults::lending::credit_needed;
   }
 
-  bool lease_valid(time_point now) const noexcept {
-    return !options_.lease || options_.lease->valid(now);
+  /// The shard of `key`; 0 if the node owns all.
+  uint32_t shard_of(const std::string& key) const;
+
+  /// Under which epoch the node owns `shard`: 0 if it does not; 1 if it owns all.
+  uint64_t epoch(uint32_t shard) const noexcept {
+    return options_.ownership ? options_.ownership->epoch(shard) : 1;
   }
+
+  /// Whether the node may answer for what it has claimed under `epoch`.
+  bool may_serve(uint32_t shard, uint64_t claimed, time_point now) const noexcept {
+    return epoch(shard) == claimed
+           && (!options_.lease || options_.lease->valid(now));
+  }
+
+  /// The host is to be woken whenever a call has left.
+  void wake_host(bool always) noexcept { wake_host_.store(always); }
 
   /// A call's deadline passed in the queue.
   void count_late() noexcept { add(late_, 1); }
@@ -173,6 +198,7 @@ private:
   const call_environment env_;
   const service_options options_;
   std::atomic<bool> draining_{false};
+  std::atomic<bool> wake_host_{false};
   mutable std::mutex mutex_; // guards host_ and successor_
   caf::actor host_;
   call_target_ptr successor_;

@@ -23,19 +23,10 @@ public:
   explicit batch_queue(size_t limit) : limit_(limit) {}
 
   /// Takes `x`. False if it is full or closed; then `x` is as it was.
-  [[nodiscard]] bool push(T& x) {
-    bool is_first;
-    {
-      std::lock_guard guard{mutex_};
-      if (closed_ || waiting_.size() >= limit_)
-        return false;
-      is_first = waiting_.empty();
-      waiting_.push_back(std::move(x));
-    }
-    if (is_first) // else it is awake, or about to be
-      wake_.notify_one();
-    return true;
-  }
+  [[nodiscard]] bool push(T& x) { return put(x, false); }
+
+  /// The same, ahead of all that waits, also if it is full.
+  [[nodiscard]] bool push_first(T& x) { return put(x, true); }
 
   /// Waits for something and fills `batch` with what is there, `most` at most.
   /// False if it is closed and nothing is left.
@@ -60,6 +51,20 @@ public:
   }
 
 private:
+  bool put(T& x, bool first) {
+    bool was_empty;
+    {
+      std::lock_guard guard{mutex_};
+      if (closed_ || (waiting_.size() >= limit_ && !first))
+        return false;
+      was_empty = waiting_.empty();
+      waiting_.insert(first ? waiting_.begin() : waiting_.end(), std::move(x));
+    }
+    if (was_empty) // else it is awake, or about to be
+      wake_.notify_one();
+    return true;
+  }
+
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<T> waiting_;

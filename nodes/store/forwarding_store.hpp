@@ -16,8 +16,9 @@ public:
     : inner_(std::move(inner)) {}
 
   void claim(entity_id entity, fencing_token token,
+             std::optional<shard_ownership> owned,
              callback<claimed_state> done) override {
-    inner_->claim(std::move(entity), token, std::move(done));
+    inner_->claim(std::move(entity), token, std::move(owned), std::move(done));
   }
 
   void commit(commit_request request, commit_callback done) override {

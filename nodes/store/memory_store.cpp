@@ -4,17 +4,26 @@
 #include <string_view>
 #include <utility>
 
+#include "nodes/store/claim_error.hpp"
+
 namespace troupe {
 
 void memory_store::claim(entity_id entity, fencing_token token,
+                         std::optional<shard_ownership> owned,
                          callback<claimed_state> done) {
-  claimed_state result;
-  {
-    std::lock_guard guard{mutex_};
-    auto& x = entities_[std::move(entity)];
-    result = {x.state, std::exchange(x.token, token)};
-  }
-  done(std::move(result));
+  std::optional<claimed_state> result;
+  auto take_it = [&] { result = take(std::move(entity), token); };
+  if (!owned)
+    take_it();
+  else if (!shards_->if_owned(*owned, take_it))
+    return done(not_the_owner(*owned));
+  done(std::move(*result));
+}
+
+claimed_state memory_store::take(entity_id entity, fencing_token token) {
+  std::lock_guard guard{mutex_};
+  auto& x = entities_[std::move(entity)];
+  return {x.state, std::exchange(x.token, token)};
 }
 
 void memory_store::commit(commit_request request, commit_callback done) {

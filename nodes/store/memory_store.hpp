@@ -4,17 +4,27 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <mutex>
 #include <set>
 
 #include "actors/core/backends.hpp"
+#include "nodes/store/memory_cluster.hpp"
 
 namespace troupe {
 
 /// Calls back before its functions return.
 class memory_store final : public state_store {
 public:
+  /// @param shards what claims are checked against
+  explicit memory_store(std::shared_ptr<memory_shard_table> shards =
+                          std::make_shared<memory_shard_table>())
+    : shards_(std::move(shards)) {}
+
+  using state_store::claim;
+
   void claim(entity_id entity, fencing_token token,
+             std::optional<shard_ownership> owned,
              callback<claimed_state> done) override;
 
   void commit(commit_request request, commit_callback done) override;
@@ -34,6 +44,8 @@ public:
 
   std::string describe() const override { return "memory:"; }
 
+  memory_shard_table& shards() noexcept { return *shards_; }
+
 private:
   struct row {
     stored_state state;
@@ -49,9 +61,12 @@ private:
 
   commit_outcome apply(commit_request request);
 
+  claimed_state take(entity_id entity, fencing_token token);
+
   /// Drops outcomes that are older than they need be kept.
   void forget_old_outcomes();
 
+  std::shared_ptr<memory_shard_table> shards_;
   std::mutex mutex_;
   std::map<entity_id, row> entities_;
   std::map<outcome_id, timed_outcome> outcomes_;

@@ -54,7 +54,9 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
     list_from_(db_, list_statement(">=")),
     list_after_(db_, list_statement(">")),
     outbox_(db_, "SELECT number, service, key, target, content_type, body "
-                 "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2") {}
+                 "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2"),
+    shards_(db_, "SELECT count, version, shard.id, owner, epoch FROM shards "
+                 "LEFT JOIN shard ON changed > ?1") {}
 
 stored_state sqlite_queries::load(const entity_id& entity) {
   bind_entity(load_, entity);
@@ -109,6 +111,20 @@ std::vector<outbox_row> sqlite_queries::read_outbox(uint64_t after,
     result.push_back({static_cast<uint64_t>(found.number(0)),
                       {found.bytes(1), found.bytes(2)},
                       {found.bytes(3), found.bytes(4), found.bytes(5)}});
+  return result;
+}
+
+shard_view sqlite_queries::shards(uint64_t version) {
+  shards_.bind(1, as_limit(version));
+  shard_view result;
+  for (sqlite_query found{shards_}; found.next();) {
+    result.count = static_cast<uint32_t>(found.number(0));
+    result.version = static_cast<uint64_t>(found.number(1));
+    if (!found.column(2).isNull())
+      result.rows.push_back({static_cast<uint32_t>(found.number(2)),
+                             found.bytes(3),
+                             static_cast<uint64_t>(found.number(4))});
+  }
   return result;
 }
 

@@ -10,6 +10,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_options.hpp"
 
@@ -30,6 +31,9 @@ public:
 
   std::vector<outbox_row> read_outbox(uint64_t after, size_t limit);
 
+  /// The shards that have moved after `version`, and how many there are.
+  shard_view shards(uint64_t version);
+
 private:
   SQLite::Database db_;
   SQLite::Statement load_;
@@ -37,6 +41,7 @@ private:
   SQLite::Statement list_from_;
   SQLite::Statement list_after_;
   SQLite::Statement outbox_;
+  SQLite::Statement shards_;
 };
 
 class sqlite_reader {

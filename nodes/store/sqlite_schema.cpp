@@ -70,9 +70,30 @@ CREATE TABLE outbox (
 )");
 }
 
+/// Who owns which shard: shards that have never moved have no row. `changed` is
+/// the version of the table that a row's last move made.
+void add_shards(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE shard (
+  id      INTEGER PRIMARY KEY,
+  owner   TEXT NOT NULL,
+  epoch   INTEGER NOT NULL,
+  changed INTEGER NOT NULL
+);
+CREATE INDEX shard_changed ON shard (changed);
+CREATE TABLE shards (
+  id      INTEGER PRIMARY KEY CHECK (id = 0),
+  count   INTEGER NOT NULL,
+  version INTEGER NOT NULL
+);
+INSERT INTO shards VALUES (0, 0, 0);
+)");
+}
+
 constexpr sqlite_schema::step data_steps[]{
   make_entities,
   add_claims_outcomes_and_outbox,
+  add_shards,
 };
 
 void make_nodes(SQLite::Database& db) {
@@ -86,8 +107,28 @@ CREATE TABLE node (
 )");
 }
 
+/// The nodes that share the folder.
+void add_leases(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE lease (
+  incarnation   TEXT PRIMARY KEY,
+  node          TEXT NOT NULL,
+  link_endpoint TEXT NOT NULL,
+  http_url      TEXT NOT NULL,
+  capacity      INTEGER NOT NULL,
+  zone          TEXT NOT NULL,
+  version       TEXT NOT NULL,
+  wire_version  INTEGER NOT NULL,
+  settings      TEXT NOT NULL,
+  state         INTEGER NOT NULL,
+  counter       INTEGER NOT NULL
+) WITHOUT ROWID;
+)");
+}
+
 constexpr sqlite_schema::step cluster_steps[]{
   make_nodes,
+  add_leases,
 };
 
 constexpr sqlite_schema data{0x54727065, data_steps};       // "Trpe"

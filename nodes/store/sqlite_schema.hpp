@@ -26,10 +26,10 @@ struct sqlite_schema {
   int version() const noexcept { return static_cast<int>(steps.size()); }
 };
 
-/// data.db: entities, outcomes, the outbox.
+/// data.db: entities, outcomes, the outbox, who owns which shard.
 const sqlite_schema& data_schema() noexcept;
 
-/// cluster.db: the node that has the folder.
+/// cluster.db: the node that has the folder, or those that share it.
 const sqlite_schema& cluster_schema() noexcept;
 
 /// The version of the file; 0 if it is empty.

@@ -27,9 +27,45 @@ bool is_too_long(const commit_request& x) {
 
 } // namespace
 
+class sqlite_store::shard_part final : public shard_table {
+public:
+  explicit shard_part(sqlite_store& store) : store_(store) {}
+
+  void read(uint32_t count, uint64_t version,
+            callback<shard_view> done) override {
+    auto read_rows = [this, version](callback<shard_view> answer) {
+      store_.ask<shard_view>(std::move(answer), [version](sqlite_queries& x) {
+        return x.shards(version);
+      });
+    };
+    if (version > 0)
+      return read_rows(std::move(done));
+    sqlite_writer::job x = sqlite_writer::counting{
+      count, [read_rows, done](const expected<uint32_t>& agreed) {
+        if (agreed)
+          read_rows(done);
+        else
+          done(agreed.error());
+      }};
+    if (!store_.writer_->push_first(x))
+      done(store_unavailable("the store is about to be closed"));
+  }
+
+  void move(std::vector<shard_move> moves,
+            callback<std::vector<move_result>> done) override {
+    sqlite_writer::job x = sqlite_writer::moving{std::move(moves), done};
+    if (!store_.writer_->push_first(x))
+      done(store_unavailable("the store is about to be closed"));
+  }
+
+private:
+  sqlite_store& store_;
+};
+
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-  : folder_(folder, options.use) {
+  : folder_(folder, options.use),
+    shards_(std::make_unique<shard_part>(*this)) {
   auto file = folder_.path() / "data.db";
   try {
     writer_ = std::make_unique<sqlite_writer>(file, options);
@@ -49,8 +85,8 @@ sqlite_store::sqlite_store(const std::filesystem::path& folder,
 }
 
 sqlite_store::~sqlite_store() {
+  writer_.reset(); // what it answers may lead to questions
   reader_.reset();
-  writer_.reset();
   checkpointer_.reset();
   presence_.reset(); // its end was clean
 }
@@ -58,9 +94,10 @@ sqlite_store::~sqlite_store() {
 // -- what is written ---------------------------------------------------------
 
 void sqlite_store::claim(entity_id entity, fencing_token token,
+                         std::optional<shard_ownership> owned,
                          callback<claimed_state> done) {
-  sqlite_writer::job x =
-    sqlite_writer::claiming{std::move(entity), token, std::move(done)};
+  sqlite_writer::job x = sqlite_writer::claiming{
+    std::move(entity), token, std::move(owned), std::move(done)};
   if (!writer_->push(x))
     std::get<sqlite_writer::claiming>(x).done(
       store_unavailable("too many claims and commits wait for the store"));
@@ -122,6 +159,10 @@ void sqlite_store::read_outbox(uint64_t after, size_t limit,
   ask(std::move(done), [after, limit](sqlite_queries& x) {
     return x.read_outbox(after, limit);
   });
+}
+
+shard_table& sqlite_store::shards() noexcept {
+  return *shards_;
 }
 
 std::string sqlite_store::describe() const {

@@ -4,7 +4,7 @@
 //
 // A folder holds:
 //   lock        held by the node that has the folder
-//   data.db     entities, outcomes, outbox (sqlite_schema.cpp); WAL,
+//   data.db     entities, outcomes, outbox, shards (sqlite_schema.cpp); WAL,
 //               synchronous=FULL
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
@@ -26,6 +26,7 @@
 #include <string>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/cluster_backends.hpp"
 #include "nodes/store/sqlite_options.hpp"
 #include "nodes/store/store_folder.hpp"
 
@@ -46,7 +47,10 @@ public:
   /// Commits and answers what waits.
   ~sqlite_store() override;
 
+  using state_store::claim;
+
   void claim(entity_id entity, fencing_token token,
+             std::optional<shard_ownership> owned,
              callback<claimed_state> done) override;
 
   void commit(commit_request request, commit_callback done) override;
@@ -66,7 +70,13 @@ public:
 
   std::string describe() const override;
 
+  /// Who owns which shard: in the same file, so that claims can be checked
+  /// against it. As long as this lives.
+  shard_table& shards() noexcept;
+
 private:
+  class shard_part;
+
   template <class T, class Query>
   void ask(callback<T> done, Query query);
 
@@ -75,6 +85,7 @@ private:
   std::unique_ptr<sqlite_checkpointer> checkpointer_;
   std::unique_ptr<sqlite_writer> writer_;
   std::unique_ptr<sqlite_reader> reader_;
+  std::unique_ptr<shard_part> shards_;
 };
 
 } // namespace troupe

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <sqlite3.h>
 
+#include "nodes/store/claim_error.hpp"
 #include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_query.hpp"
@@ -90,6 +91,12 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
     remove_outcomes_(db_, "DELETE FROM outcome WHERE number <= ?1"),
     add_outbox_(db_, "INSERT INTO outbox (service, key, target, content_type, "
                      "body) VALUES (?1, ?2, ?3, ?4, ?5)"),
+    find_shard_(db_, "SELECT owner, epoch FROM shard WHERE id = ?1"),
+    move_shard_(db_, "INSERT OR REPLACE INTO shard "
+                     "SELECT ?1, ?2, ?3, version FROM shards"),
+    next_version_(db_, "UPDATE shards SET version = version + 1"),
+    agree_on_count_(db_, "UPDATE shards SET count = ?1 WHERE count = 0"),
+    count_(db_, "SELECT count FROM shards"),
     now_(options.now), log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
     bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
@@ -180,15 +187,38 @@ bool sqlite_writer::write_fence() {
 }
 
 void sqlite_writer::answer_all() {
-  for (size_t i = 0; i < group_.size(); ++i) {
-    auto& [outcome, found] = answers_[i];
-    if (auto x = std::get_if<committing>(&group_[i]))
-      x->done(outcome);
-    else if (auto y = std::get_if<claiming>(&group_[i]))
-      y->done(outcome == commit_outcome::done
-                ? expected<claimed_state>{std::move(found)}
-                : store_unavailable("the claim could not be written"));
+  for (size_t i = 0; i < group_.size(); ++i)
+    std::visit([&](auto& x) { tell(x, answers_[i]); }, group_[i]);
+}
+
+void sqlite_writer::tell(claiming& x, answer& what) {
+  switch (what.outcome) {
+  case commit_outcome::done:
+    return x.done(std::move(what.found));
+  case commit_outcome::refused:
+    return x.done(not_the_owner(*x.owned));
+  case commit_outcome::failed:
+  case commit_outcome::unknown:
+    return x.done(store_unavailable("the claim could not be written"));
   }
+}
+
+void sqlite_writer::tell(committing& x, answer& what) {
+  x.done(what.outcome);
+}
+
+void sqlite_writer::tell(moving& x, answer& what) {
+  if (what.outcome == commit_outcome::done)
+    x.done(std::move(what.moved));
+  else
+    x.done(store_unavailable("the shards could not be moved"));
+}
+
+void sqlite_writer::tell(counting& x, answer& what) {
+  if (what.outcome == commit_outcome::done)
+    x.done(what.count);
+  else
+    x.done(store_unavailable("the number of shards could not be written"));
 }
 
 // -- a request ---------------------------------------------------------------
@@ -203,6 +233,10 @@ bool sqlite_writer::apply(job& x, answer& to) {
 }
 
 void sqlite_writer::put(claiming& x, answer& to) {
+  if (x.owned && !is_owned(*x.owned)) {
+    to.outcome = commit_outcome::refused;
+    return;
+  }
   auto is_known = false;
   to.found = find(x.entity, is_known);
   auto& statement = is_known ? set_token_ : insert_;
@@ -210,6 +244,46 @@ void sqlite_writer::put(claiming& x, answer& to) {
   bind_entity(statement, x.entity);
   bind_bytes(statement, 3, token);
   change(db_, statement);
+  to.outcome = commit_outcome::done;
+}
+
+bool sqlite_writer::is_owned(const shard_ownership& x) {
+  return x.epoch > 0 && find_shard(x.shard) == shard_row{x.shard, x.owner, x.epoch};
+}
+
+shard_row sqlite_writer::find_shard(uint32_t shard) {
+  find_shard_.bind(1, int64_t{shard});
+  sqlite_query found{find_shard_};
+  if (!found.next())
+    return {shard, {}, 0};
+  return {shard, found.bytes(0), static_cast<uint64_t>(found.number(1))};
+}
+
+void sqlite_writer::put(moving& x, answer& to) {
+  to.moved.clear(); // it may be tried again
+  change(db_, next_version_);
+  for (auto& move : x.moves) {
+    auto row = find_shard(move.shard);
+    auto fits =
+      row.owner == move.expected_owner && row.epoch == move.expected_epoch;
+    if (fits) {
+      row = {move.shard, move.new_owner, row.epoch + 1};
+      move_shard_.bind(1, int64_t{row.shard});
+      move_shard_.bindNoCopy(2, row.owner);
+      bind_number(move_shard_, 3, row.epoch);
+      change(db_, move_shard_);
+    }
+    to.moved.push_back({fits, std::move(row)});
+  }
+  to.outcome = commit_outcome::done;
+}
+
+void sqlite_writer::put(counting& x, answer& to) {
+  agree_on_count_.bind(1, int64_t{x.count});
+  change(db_, agree_on_count_);
+  sqlite_query found{count_};
+  found.next();
+  to.count = static_cast<uint32_t>(found.number(0));
   to.outcome = commit_outcome::done;
 }
 

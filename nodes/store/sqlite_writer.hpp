@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <thread>
 #include <variant>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_options.hpp"
 
@@ -28,6 +30,7 @@ public:
   struct claiming {
     entity_id entity;
     fencing_token token;
+    std::optional<shard_ownership> owned;
     state_store::callback<claimed_state> done;
   };
 
@@ -41,7 +44,19 @@ public:
     fencing_token token;
   };
 
-  using job = std::variant<claiming, committing, releasing>;
+  struct moving {
+    std::vector<shard_move> moves;
+    shard_table::callback<std::vector<move_result>> done;
+  };
+
+  /// Agrees on how many shards there are.
+  struct counting {
+    uint32_t count = 0;
+    shard_table::callback<uint32_t> done;
+  };
+
+  using job =
+    std::variant<claiming, committing, releasing, moving, counting>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception
@@ -64,12 +79,24 @@ public:
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
 
+  /// The same, ahead of all that waits: a shard without an owner stops many.
+  bool push_first(job& x) { return queue_.push_first(x); }
+
 private:
   /// What a job is told once its transaction is durable.
   struct answer {
     commit_outcome outcome = commit_outcome::failed;
     claimed_state found;
+    std::vector<move_result> moved;
+    uint32_t count = 0;
   };
+
+  /// Tells whoever waits for `x`.
+  void tell(claiming& x, answer& what);
+  void tell(committing& x, answer& what);
+  void tell(releasing&, answer&) {}
+  void tell(moving& x, answer& what);
+  void tell(counting& x, answer& what);
 
   void work();
 
@@ -88,7 +115,11 @@ private:
   void put(claiming& x, answer& to);
   void put(committing& x, answer& to);
   void put(releasing& x, answer& to);
+  void put(moving& x, answer& to);
+  void put(counting& x, answer& to);
 
+  bool is_owned(const shard_ownership& x);
+  shard_row find_shard(uint32_t shard);
   claimed_state find(const entity_id& entity, bool& is_known);
   bool has_recorded(const commit_request& x);
   bool change_entity(const commit_request& x);
@@ -133,6 +164,11 @@ private:
   SQLite::Statement oldest_outcomes_;
   SQLite::Statement remove_outcomes_;
   SQLite::Statement add_outbox_;
+  SQLite::Statement find_shard_;
+  SQLite::Statement move_shard_;
+  SQLite::Statement next_version_;
+  SQLite::Statement agree_on_count_;
+  SQLite::Statement count_;
   std::function<std::chrono::system_clock::time_point()> now_;
   int64_t next_removal_ms_ = 0;
   uint32_t log_pages_ = 0;

@@ -24,7 +24,8 @@ public:
   test::awaited<callback<stored_state>> loads;
   test::awaited<callback<std::vector<listed_entity>>> lists;
 
-  void claim(entity_id, fencing_token, callback<claimed_state> done) override {
+  void claim(entity_id, fencing_token, std::optional<shard_ownership>,
+             callback<claimed_state> done) override {
     done(error{errc::store_unavailable, "not this one"});
   }
 

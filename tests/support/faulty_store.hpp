@@ -119,6 +119,7 @@ public:
   // -- state_store -----------------------------------------------------------
 
   void claim(entity_id entity, fencing_token token,
+             std::optional<shard_ownership> owned,
              callback<claimed_state> done) override {
     request(entity, [=, this] {
       auto untold = chance(plan_.claim_untold);
@@ -126,7 +127,7 @@ public:
         fail(entity, done);
         return;
       }
-      inner_->claim(entity, token, [&](expected<claimed_state> found) {
+      inner_->claim(entity, token, owned, [&](expected<claimed_state> found) {
         if (untold)
           fail(entity, done);
         else

@@ -44,6 +44,10 @@ public:
   std::map<entity_id, stored_state> entities;
   std::map<entity_id, fencing_token> tokens;
   std::map<std::pair<entity_id, std::string>, recorded_outcome> outcomes;
+
+  /// What claims on the grounds of an ownership are checked against.
+  std::map<uint32_t, std::optional<shard_ownership>> owners;
+
   size_t loads = 0;
   size_t commits = 0;
   size_t releases = 0;
@@ -74,11 +78,17 @@ public:
   // -- state_store -----------------------------------------------------------
 
   void claim(entity_id entity, fencing_token token,
+             std::optional<shard_ownership> owned,
              callback<claimed_state> done) override {
     ++loads;
-    answer([this, entity = std::move(entity), token, done = std::move(done)] {
+    answer([this, entity = std::move(entity), token, owned = std::move(owned),
+            done = std::move(done)] {
       if (fails()) {
         done(error{errc::store_unavailable, "the store is away"});
+        return;
+      }
+      if (owned && owners[owned->shard] != owned) {
+        done(error{errc::not_owner, "another node owns the shard"});
         return;
       }
       claimed_state result;

@@ -1,0 +1,53 @@
+#include "actors/model/peer_watch.hpp"
+
+#include <algorithm>
+
+namespace troupe {
+
+void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
+                      boot_time now) {
+  auto anew = !last_look_ || now - *last_look_ > options_.gap_max;
+  last_look_ = now;
+  for (auto& [name, x] : peers_)
+    x.seen = false;
+  for (auto& sighted : view) {
+    auto [i, is_new] = peers_.try_emplace(sighted.name);
+    auto& x = i->second;
+    x.seen = true;
+    if (anew || is_new || x.counter != sighted.counter)
+      x.since = now;
+    x.counter = sighted.counter;
+    x.still = std::max(asked - x.since, std::chrono::nanoseconds{0});
+  }
+  std::erase_if(peers_, [](auto& x) { return !x.second.seen; });
+}
+
+std::optional<uint64_t> peer_watch::dead(const std::string& name) const {
+  auto i = peers_.find(name);
+  if (i == peers_.end() || i->second.still < options_.dead_after)
+    return std::nullopt;
+  return i->second.counter;
+}
+
+std::optional<boot_time>
+peer_watch::still_since(const std::string& name) const {
+  auto i = peers_.find(name);
+  if (i == peers_.end())
+    return std::nullopt;
+  return i->second.since;
+}
+
+bool peer_watch::suspect(const std::string& name) const {
+  auto i = peers_.find(name);
+  return i == peers_.end() || i->second.still >= options_.suspect_after;
+}
+
+std::optional<boot_time> peer_watch::next_verdict() const {
+  std::optional<boot_time> result;
+  for (auto& [name, x] : peers_)
+    if (auto due = x.since + options_.dead_after; !result || due < *result)
+      result = due;
+  return result;
+}
+
+} // namespace troupe
