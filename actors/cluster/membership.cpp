@@ -585,6 +585,7 @@ void membership_actor::leave() {
   // From here on it serves nothing: others take what it has.
   leaving_ = true;
   book_.begin({});
+  end_handover();
   leases_.leave(incarnation_, back<node_left, void>(incarnation_));
 }
 
