@@ -203,6 +203,9 @@ void membership_actor::take(lease_renewed& answer) {
   counter_ = view.counter;
   answered_ = answer.number;
   rows_ = std::move(view.rows);
+  std::sort(rows_.begin(), rows_.end(), [](auto& x, auto& y) {
+    return x.incarnation < y.incarnation;
+  });
   judge(answer.sent);
   update_ring();
   read();
@@ -585,6 +588,7 @@ void membership_actor::leave() {
   // From here on it serves nothing: others take what it has.
   leaving_ = true;
   book_.begin({});
+  end_handover();
   leases_.leave(incarnation_, back<node_left, void>(incarnation_));
 }
 

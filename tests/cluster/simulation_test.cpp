@@ -73,6 +73,8 @@ private:
   }
 
   void fault() {
+    if (cluster.alive().empty())
+      return; // some come back
     auto id = any();
     auto time = cluster.between(100ms, 12s);
     switch (cluster.random()() % 7) {
