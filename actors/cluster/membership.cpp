@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <iterator>
 #include <numeric>
-#include <random>
 
 #include <caf/actor_system.hpp>
 #include <caf/response_promise.hpp>
@@ -11,6 +10,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/errors.hpp"
+#include "actors/core/random_name.hpp"
 
 namespace troupe {
 
@@ -98,14 +98,8 @@ std::function<void(expected<T>)> membership_actor::back(Ts... what) {
 // -- its own lease -----------------------------------------------------------
 
 std::string membership_actor::fresh_incarnation() const {
-  if (options_.new_incarnation)
-    return options_.new_incarnation();
-  constexpr auto digits = "0123456789abcdef";
-  std::random_device random;
-  std::string result;
-  for (int i = 0; i < 32; ++i)
-    result += digits[random() % 16];
-  return result;
+  return options_.new_incarnation ? options_.new_incarnation()
+                                  : random_name();
 }
 
 void membership_actor::join() {

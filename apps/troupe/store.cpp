@@ -56,7 +56,8 @@ po::options_description described() {
       "The data of the node. Default: $TROUPE_DATA_DIR, else ./troupe-data.");
   add("config", text("FILE"), "The node's file with options.");
   add("json", "check: print JSON.");
-  add("force", "restore: move a store that is there to replaced-..., a folder in it.");
+  add("force", "restore: move a store that is there to replaced-..., a folder "
+               "in it.");
   add("help,h", "Print this text.");
   return result;
 }

@@ -1,10 +1,10 @@
 #include "nodes/store/node_presence.hpp"
 
 #include <chrono>
-#include <random>
 
 #include <unistd.h>
 
+#include "actors/core/random_name.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_query.hpp"
 #include "nodes/store/sqlite_schema.hpp"
@@ -12,15 +12,6 @@
 namespace troupe {
 
 namespace {
-
-std::string random_name() {
-  constexpr auto digits = "0123456789abcdef";
-  std::random_device random;
-  std::string result;
-  for (int i = 0; i < 32; ++i)
-    result += digits[random() % 16];
-  return result;
-}
 
 node_record own_record() {
   using namespace std::chrono;
