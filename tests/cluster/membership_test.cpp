@@ -1,6 +1,6 @@
-// How nodes come, go, fail and are replaced, one story at a time: the membership
-// and the services that real nodes run, over a store and clocks that do what the
-// story says.
+// How nodes come, go, fail and are replaced, one story at a time: the
+// membership and the services that real nodes run, over a store and clocks that
+// do what the story says.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,8 +19,7 @@ class membership : public ::testing::Test {
 protected:
   membership() : membership(testing::simulation_options{}) {}
 
-  explicit membership(testing::simulation_options options)
-    : cluster(options) {}
+  explicit membership(testing::simulation_options options) : cluster(options) {}
 
   ~membership() override {
     EXPECT_THAT(cluster.violations(), IsEmpty());
@@ -102,7 +101,8 @@ TEST_F(membership, shards_of_a_dead_node_are_served_elsewhere_in_five_seconds) {
   EXPECT_GE(cluster.moves() - moves, before["b"]);
   time_to_rest();
   for (auto& id : cluster.alive())
-    EXPECT_LT(cluster.state(id).counts.takeover_ns_max, std::chrono::nanoseconds{5s}.count());
+    EXPECT_LT(cluster.state(id).counts.takeover_ns_max,
+              std::chrono::nanoseconds{5s}.count());
 }
 
 TEST_F(membership, other_keys_never_stop_when_a_node_dies) {
@@ -126,7 +126,8 @@ TEST_F(membership, a_store_outage_is_no_takeover) {
   EXPECT_EQ(cluster.unrest(), "");
 }
 
-TEST_F(membership, one_that_does_not_reach_the_store_is_replaced_and_comes_back) {
+TEST_F(membership,
+       one_that_does_not_reach_the_store_is_replaced_and_comes_back) {
   start({"a", "b", "c"});
   cluster.store_away("b", true);
   load(8s);
@@ -148,7 +149,8 @@ TEST_F(membership, a_paused_node_that_wakes_serves_nothing_old_and_rejoins) {
   EXPECT_EQ(cluster.state("b").counts.fenced, 1u);
 }
 
-TEST_F(membership, a_machine_that_slept_notices_although_its_clock_stood_still) {
+TEST_F(membership,
+       a_machine_that_slept_notices_although_its_clock_stood_still) {
   start({"a", "b", "c"});
   load(2s);
   cluster.sleep("b");
