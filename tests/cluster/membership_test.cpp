@@ -2,6 +2,9 @@
 // membership and the services that real nodes run, over a store and clocks that
 // do what the story says.
 
+#include <algorithm>
+#include <iostream>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -223,6 +226,44 @@ TEST_F(membership, a_node_with_more_capacity_gets_more) {
   cluster.advance(20s);
   ASSERT_EQ(cluster.unrest(), "");
   EXPECT_GT(cluster.shards()["b"], cluster.shards()["a"]);
+}
+
+/// How long it takes until all is served again after a node was killed at a
+/// random moment.
+std::vector<std::chrono::nanoseconds> takeovers(bool proof_of_death) {
+  std::vector<std::chrono::nanoseconds> result;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    testing::simulation_options options;
+    options.seed = seed;
+    options.proof_of_death = proof_of_death;
+    testing::simulation cluster{options};
+    for (auto id : {"a", "b", "c"})
+      cluster.start(id);
+    cluster.advance(20s + cluster.between(0s, 1s));
+    auto begin = cluster.now();
+    cluster.kill("b");
+    while (cluster.shards()["a"] + cluster.shards()["c"] < 16
+           && cluster.now() - begin < 20s)
+      cluster.advance(10ms);
+    result.push_back(cluster.now() - begin);
+  }
+  std::sort(result.begin(), result.end());
+  auto ms = [](auto x) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(x).count();
+  };
+  std::cout << "median " << ms(result[25]) << " ms, most " << ms(result.back())
+            << " ms\n";
+  return result;
+}
+
+TEST(takeover, takes_five_seconds_at_most_by_leases_alone) {
+  auto times = takeovers(false);
+  EXPECT_LE(times[25], 3500ms);
+  EXPECT_LE(times.back(), 5s);
+}
+
+TEST(takeover, takes_a_second_at_most_with_a_proof_of_death) {
+  EXPECT_LE(takeovers(true).back(), 1s);
 }
 
 class membership_on_one_host : public membership {
