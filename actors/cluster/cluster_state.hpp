@@ -1,6 +1,7 @@
-// What the membership of a node tells the rest of it: which entities it owns, how
-// long it may serve them, and how the cluster looks. It outlives the membership,
-// which writes it, and the activations, which read it from any thread.
+// What the membership of a node tells the rest of it: which entities it owns,
+// how long it may serve them, and how the cluster looks. It outlives the
+// membership, which writes it, and the activations, which read it from any
+// thread.
 
 #pragma once
 
@@ -54,7 +55,8 @@ public:
     epochs_[shard].store(epoch, std::memory_order_seq_cst);
   }
 
-  /// Called with a shard whose ownership is doubted, on any thread; may be empty.
+  /// Called with a shard whose ownership is doubted, on any thread; may be
+  /// empty.
   void on_doubt(std::function<void()> f);
 
 private:

@@ -197,9 +197,8 @@ void membership_actor::take(lease_renewed& answer) {
   counter_ = view.counter;
   answered_ = answer.number;
   rows_ = std::move(view.rows);
-  std::sort(rows_.begin(), rows_.end(), [](auto& x, auto& y) {
-    return x.incarnation < y.incarnation;
-  });
+  std::sort(rows_.begin(), rows_.end(),
+            [](auto& x, auto& y) { return x.incarnation < y.incarnation; });
   judge(answer.sent);
   update_ring();
   read();
@@ -257,8 +256,8 @@ void membership_actor::judge(boot_time asked) {
     if (is_alive(x))
       peers.push_back({x.incarnation, x.counter});
     else if (down_since_.try_emplace(x.incarnation, now()).second)
-      last_seen_.try_emplace(
-        x.incarnation, watch_.still_since(x.incarnation).value_or(now()));
+      last_seen_.try_emplace(x.incarnation,
+                             watch_.still_since(x.incarnation).value_or(now()));
   }
   watch_.look(peers, asked, now());
   for (auto& x : rows_) {
@@ -286,8 +285,8 @@ void membership_actor::take(node_declared& answer) {
     ++state_.counts.declared;
     x.state = node_state::down;
     down_since_.try_emplace(x.incarnation, now());
-    last_seen_.try_emplace(
-      x.incarnation, watch_.still_since(x.incarnation).value_or(now()));
+    last_seen_.try_emplace(x.incarnation,
+                           watch_.still_since(x.incarnation).value_or(now()));
   }
   update_ring();
   plan();
@@ -297,9 +296,8 @@ void membership_actor::take(node_declared& answer) {
 void membership_actor::forget_old_rows() {
   std::erase_if(down_since_, [this](auto& x) { return !find(x.first); });
   std::erase_if(last_seen_, [this](auto& x) { return !find(x.first); });
-  auto first = std::find_if(rows_.begin(), rows_.end(), [](auto& x) {
-    return x.state == node_state::up;
-  });
+  auto first = std::find_if(rows_.begin(), rows_.end(),
+                            [](auto& x) { return x.state == node_state::up; });
   if (first == rows_.end() || first->incarnation != incarnation_ || !has_read_)
     return; // one is enough
   for (auto& [incarnation, since] : down_since_) {
@@ -427,8 +425,8 @@ void membership_actor::plan_drain() {
       proposed.emplace_back(i, ring_.empty() ? 0 : wanted_places_[i]);
   if (proposed.empty())
     return leave();
-  give(gifts_for(proposed, ring_.empty() ? proposed.size()
-                                         : size_t{options_.drain_max}));
+  give(gifts_for(proposed,
+                 ring_.empty() ? proposed.size() : size_t{options_.drain_max}));
 }
 
 void membership_actor::take_over(const std::vector<uint32_t>& shards) {
@@ -441,8 +439,8 @@ void membership_actor::take_over(const std::vector<uint32_t>& shards) {
 void membership_actor::move(move_purpose why, std::vector<shard_move> moves) {
   if (why != move_purpose::give)
     moving_ = true;
-  auto answer = back<shards_moved, std::vector<move_result>>(incarnation_, why,
-                                                             moves);
+  auto answer =
+    back<shards_moved, std::vector<move_result>>(incarnation_, why, moves);
   shards_.move(std::move(moves), std::move(answer));
 }
 

@@ -1,9 +1,9 @@
-// Who is there and who owns what, kept by one actor a node. It renews the node's
-// lease, judges the others by theirs, takes the shards of dead ones, gives its own
-// away when they should be elsewhere or the node is to leave, and publishes what
-// it knows (cluster_state.hpp). README.md beside this file is the protocol and why
-// it is safe; the parts that decide are in actors/model/: own_lease, peer_watch,
-// shard_book, placement.
+// Who is there and who owns what, kept by one actor a node. It renews the
+// node's lease, judges the others by theirs, takes the shards of dead ones,
+// gives its own away when they should be elsewhere or the node is to leave, and
+// publishes what it knows (cluster_state.hpp). README.md beside this file is
+// the protocol and why it is safe; the parts that decide are in actors/model/:
+// own_lease, peer_watch, shard_book, placement.
 //
 // Messages:
 //   (describe) -> tree_node          what `troupe tree` shows
@@ -12,7 +12,7 @@
 //   (wake)                           a hint: somebody may be dead, look now
 //   (tick, uint64)       INTERNAL    it is time to renew
 //   (late, uint64)       INTERNAL    a hand-over takes too long
-//   the store's answers  INTERNAL    see membership.cpp
+//   messages.hpp         INTERNAL    the store's answers
 
 #pragma once
 
@@ -53,8 +53,8 @@ struct membership_options {
   /// Renewals that were not answered yet, after which no more are sent.
   uint32_t renewals_max = 4;
 
-  /// Shards that are given away at once when only the balance asks for it: calls
-  /// of them wait meanwhile.
+  /// Shards that are given away at once when only the balance asks for it:
+  /// calls of them wait meanwhile.
   uint32_t give_max = 32;
 
   /// The same for a node that leaves.
@@ -75,8 +75,8 @@ struct membership_options {
   /// A random name for each run; empty: 32 hexadecimal digits.
   std::function<std::string()> new_incarnation{};
 
-  /// Ends the activations of these shards, which take no calls any more; `done`,
-  /// on any thread, when they are gone. Empty: there are none.
+  /// Ends the activations of these shards, which take no calls any more;
+  /// `done`, on any thread, when they are gone. Empty: there are none.
   std::function<void(const std::vector<uint32_t>& shards,
                      std::function<void()> done)>
     let_go{};
@@ -243,7 +243,7 @@ private:
   peer_watch watch_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
-  std::map<std::string, boot_time> last_seen_;  // of those that are dead
+  std::map<std::string, boot_time> last_seen_; // of those that are dead
   std::map<std::string, boot_time> down_since_;
 
   // Shards.

@@ -1,5 +1,5 @@
-// What the store answers the membership, as messages to it: they never leave the
-// process.
+// What the store answers the membership, as messages to it: they never leave
+// the process.
 
 #pragma once
 

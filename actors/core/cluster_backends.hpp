@@ -1,7 +1,8 @@
-// What nodes agree on, as the actors see it: who is alive, and who owns what. Both
-// are tables in the store, so that there is one truth and no vote: every change
-// is a compare-and-set of one transaction. Implementations live in nodes/store/;
-// actors/cluster/README.md says why the protocol that uses them is safe.
+// What nodes agree on, as the actors see it: who is alive, and who owns what.
+// Both are tables in the store, so that there is one truth and no vote: every
+// change is a compare-and-set of one transaction. Implementations live in
+// nodes/store/; actors/cluster/README.md says why the protocol that uses them
+// is safe.
 //
 // Two rules hold in every implementation:
 // - An answer means that it is durable. A request that failed may have had its
@@ -83,8 +84,8 @@ struct lease_row {
 
 /// What a renewal found.
 struct lease_view {
-  /// The incarnation is down: it must stop at once, and never renews again. Then
-  /// nothing was written.
+  /// The incarnation is down: it must stop at once, and never renews again.
+  /// Then nothing was written.
   bool fenced = false;
 
   /// Its own counter after the renewal.
@@ -184,8 +185,8 @@ struct shard_view {
 
 /// Who owns what. Threads and callbacks as with `lease_table`.
 ///
-/// Who moves a shard makes sure before that its old owner cannot serve it: it is
-/// the caller itself, or `lease_table` says that it is down.
+/// Who moves a shard makes sure before that its old owner cannot serve it: it
+/// is the caller itself, or `lease_table` says that it is down.
 class shard_table {
 public:
   virtual ~shard_table() = default;

@@ -6,7 +6,8 @@
 
 namespace troupe {
 
-const lease_row* cluster_view::find(std::string_view incarnation) const noexcept {
+const lease_row*
+cluster_view::find(std::string_view incarnation) const noexcept {
   for (auto& x : nodes)
     if (x.incarnation == incarnation)
       return &x;

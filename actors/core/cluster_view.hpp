@@ -1,7 +1,7 @@
-// Who is there and who owns what, as an immutable snapshot. The membership makes a
-// new one when something changes; callers read the last one without a lock, as
-// they do with routes (route_table.hpp). It may be old: what a call does with it
-// is checked where the call arrives.
+// Who is there and who owns what, as an immutable snapshot. The membership
+// makes a new one when something changes; callers read the last one without a
+// lock, as they do with routes (route_table.hpp). It may be old: what a call
+// does with it is checked where the call arrives.
 
 #pragma once
 
@@ -22,8 +22,8 @@ namespace troupe {
 struct shard_place {
   static constexpr uint32_t nobody = UINT32_MAX;
 
-  /// An index in `cluster_view::nodes`; `nobody` if it has no owner, or one that
-  /// is down.
+  /// An index in `cluster_view::nodes`; `nobody` if it has no owner, or one
+  /// that is down.
   uint32_t node = nobody;
 
   uint64_t epoch = 0;

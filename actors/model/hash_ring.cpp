@@ -58,8 +58,7 @@ std::vector<size_t> hash_ring::successors(uint64_t hash, bool zones) const {
   return zones ? spread(result) : result;
 }
 
-std::vector<size_t>
-hash_ring::spread(const std::vector<size_t>& nodes) const {
+std::vector<size_t> hash_ring::spread(const std::vector<size_t>& nodes) const {
   std::set<std::string> known;
   std::vector<size_t> result;
   std::vector<size_t> rest;

@@ -1,7 +1,7 @@
-// Consistent hashing (Karger et al., 1997): each node has many points on a ring,
-// and a key belongs to the node whose point comes next. A node that goes leaves
-// its keys to many others, and no other key moves. It only proposes: what decides
-// is the table of shards.
+// Consistent hashing (Karger et al., 1997): each node has many points on a
+// ring, and a key belongs to the node whose point comes next. A node that goes
+// leaves its keys to many others, and no other key moves. It only proposes:
+// what decides is the table of shards.
 
 #pragma once
 
@@ -66,8 +66,8 @@ public:
     return std::nullopt;
   }
 
-  /// All nodes in the order in which they come after `hash`. With `zones`, those
-  /// of zones that did not come yet go first.
+  /// All nodes in the order in which they come after `hash`. With `zones`,
+  /// those of zones that did not come yet go first.
   std::vector<size_t> successors(uint64_t hash, bool zones = false) const;
 
 private:

@@ -1,12 +1,12 @@
-// Which peers are dead, as one node sees it: those whose counter stood still for
-// long enough of the node's own clock, while it looked all the time. It never
-// compares clocks of two machines, and it draws no conclusion from a time in which
-// it did not look: after its own pause, or after the store was away, all begins
-// anew. So an outage of the store is no mass takeover.
+// Which peers are dead, as one node sees it: those whose counter stood still
+// for long enough of the node's own clock, while it looked all the time. It
+// never compares clocks of two machines, and it draws no conclusion from a time
+// in which it did not look: after its own pause, or after the store was away,
+// all begins anew. So an outage of the store is no mass takeover.
 //
-// The time that a counter stood still is taken from the arrival of the first view
-// that showed it to the departure of the last question: both make it shorter than
-// it was.
+// The time that a counter stood still is taken from the arrival of the first
+// view that showed it to the departure of the last question: both make it
+// shorter than it was.
 
 #pragma once
 
@@ -58,8 +58,8 @@ public:
   /// It has not moved for a while.
   bool suspect(const std::string& name) const;
 
-  /// When the next peer will be dead if it does not move; nothing if there is no
-  /// peer.
+  /// When the next peer will be dead if it does not move; nothing if there is
+  /// no peer.
   std::optional<boot_time> next_verdict() const;
 
 private:

@@ -1,7 +1,7 @@
 // Which node should own which shard, and which moves lead there. Where shards
-// should be is a function of the nodes alone, not of where they are: so all nodes
-// come to the same result, and moving ends. The ring keeps most shards where they
-// are when nodes come and go; a bound on the load (Mirrokni, Thorup,
+// should be is a function of the nodes alone, not of where they are: so all
+// nodes come to the same result, and moving ends. The ring keeps most shards
+// where they are when nodes come and go; a bound on the load (Mirrokni, Thorup,
 // Zadimoghaddam: Consistent Hashing with Bounded Loads, 2016) keeps a node from
 // getting much more than its part.
 
@@ -19,8 +19,8 @@ namespace troupe {
 /// What a node owns at most, as a multiple of its part.
 inline constexpr double placement_load_max = 1.15;
 
-/// For each of `count` shards the index of a node in `ring.nodes()`; empty if the
-/// ring is.
+/// For each of `count` shards the index of a node in `ring.nodes()`; empty if
+/// the ring is.
 std::vector<uint32_t> place_shards(const hash_ring& ring, uint32_t count);
 
 /// Who has a shard now.
@@ -46,7 +46,7 @@ struct proposed_moves {
 /// @param me this node's index in the ring; past its end if it is not in it
 /// @param give_max so many are given away at most
 proposed_moves propose_moves(const std::vector<uint32_t>& wanted,
-                             const std::vector<shard_holder>& held,
-                             size_t me, size_t give_max);
+                             const std::vector<shard_holder>& held, size_t me,
+                             size_t give_max);
 
 } // namespace troupe

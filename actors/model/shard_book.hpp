@@ -1,10 +1,11 @@
-// What a node knows of the table of shards, and which of them it may serve. Rows
-// come late, twice and out of order, and moves are answered, or never are; the
-// epoch of a row says which one is newer.
+// What a node knows of the table of shards, and which of them it may serve.
+// Rows come late, twice and out of order, and moves are answered, or never are;
+// the epoch of a row says which one is newer.
 //
 // A shard of this node is served unless it is being given away, or a move of it
-// was asked for and not answered: that one may still happen at any time. Another
-// move that is done settles it, since then no earlier one fits any more.
+// was asked for and not answered: that one may still happen at any time.
+// Another move that is done settles it, since then no earlier one fits any
+// more.
 
 #pragma once
 
@@ -28,7 +29,8 @@ public:
     /// It is being given away.
     bool leaving = false;
 
-    /// A move of the row as it is was asked for, and nobody knows the end of it.
+    /// A move of the row as it is was asked for, and nobody knows the end of
+    /// it.
     bool unsettled = false;
   };
 
@@ -40,8 +42,8 @@ public:
 
   const entry& operator[](uint32_t shard) const { return entries_[shard]; }
 
-  /// Called for each shard that this node may serve from now on, with the epoch,
-  /// or may not, with 0.
+  /// Called for each shard that this node may serve from now on, with the
+  /// epoch, or may not, with 0.
   std::function<void(uint32_t, uint64_t)> on_change;
 
   /// A new incarnation of this node: it owns nothing.

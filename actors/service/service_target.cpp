@@ -158,9 +158,8 @@ std::optional<error> service_target::refuse(const invocation& call) const {
     return error{errc::call_cycle,
                  "too many entities wait for each other in one path"};
   if (epoch(shard_of(call.entity->key)) == 0)
-    return error{errc::not_owner, "this node does not own "
-                                    + definition_->name + "/"
-                                    + call.entity->key};
+    return error{errc::not_owner, "this node does not own " + definition_->name
+                                    + "/" + call.entity->key};
   return std::nullopt;
 }
 
@@ -200,10 +199,10 @@ void service_target::let_go(shard_set shards, std::function<void()> done) {
   auto host = host_handle();
   if (!host)
     return done();
-  host->enqueue(nullptr, caf::make_message_id(),
-                caf::make_message(
-                  shards_message{std::move(shards), std::move(done)}),
-                nullptr);
+  host->enqueue(
+    nullptr, caf::make_message_id(),
+    caf::make_message(shards_message{std::move(shards), std::move(done)}),
+    nullptr);
 }
 
 void service_target::succeeded_by(call_target_ptr next) {

@@ -165,7 +165,8 @@ public:
   }
 
   /// Whether the node may answer for what it has claimed under `epoch`.
-  bool may_serve(uint32_t shard, uint64_t claimed, time_point now) const noexcept {
+  bool may_serve(uint32_t shard, uint64_t claimed,
+                 time_point now) const noexcept {
     return epoch(shard) == claimed
            && (!options_.lease || options_.lease->valid(now));
   }

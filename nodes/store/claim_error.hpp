@@ -1,5 +1,5 @@
-// What a claim fails with when the table of shards says otherwise: the same from
-// every store.
+// What a claim fails with when the table of shards says otherwise: the same
+// from every store.
 
 #pragma once
 

@@ -1,6 +1,6 @@
 // The tables of a cluster that lives in one process: for tests, simulators and
-// the test kit. They keep the whole contract but for durability; all nodes share
-// one object.
+// the test kit. They keep the whole contract but for durability; all nodes
+// share one object.
 
 #pragma once
 

@@ -31,9 +31,9 @@ process_lock::process_lock(const std::filesystem::path& folder,
   auto reason = errno;
   if (file_ >= 0)
     close(file_);
-  throw error_exception{error{errc::store_unavailable,
-                              "'" + file.string() + "' cannot be locked: "
-                                + std::strerror(reason)}};
+  throw error_exception{error{
+    errc::store_unavailable,
+    "'" + file.string() + "' cannot be locked: " + std::strerror(reason)}};
 }
 
 process_lock::~process_lock() {

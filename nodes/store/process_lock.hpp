@@ -1,10 +1,11 @@
-// Proof that a process has ended. Each run of a node holds a lock on a file of its
-// own in the folder that the nodes share; the kernel drops it when the process is
-// gone, however it went, and no program that is executed inherits it. Who gets
-// the lock knows for sure, and need not wait for a lease to run out.
+// Proof that a process has ended. Each run of a node holds a lock on a file of
+// its own in the folder that the nodes share; the kernel drops it when the
+// process is gone, however it went, and no program that is executed inherits
+// it. Who gets the lock knows for sure, and need not wait for a lease to run
+// out.
 //
-// A child that was forked and has not executed anything yet keeps the lock: that
-// only delays the proof.
+// A child that was forked and has not executed anything yet keeps the lock:
+// that only delays the proof.
 
 #pragma once
 

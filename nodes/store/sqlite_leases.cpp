@@ -213,9 +213,8 @@ void sqlite_lease_table::renew(lease_row mine, callback<lease_view> done) {
 void sqlite_lease_table::declare_dead(std::string incarnation,
                                       uint64_t counter_seen,
                                       callback<bool> done) {
-  ask<bool>(std::move(done), [=](rows& x) {
-    return x.declare_dead(incarnation, counter_seen);
-  });
+  ask<bool>(std::move(done),
+            [=](rows& x) { return x.declare_dead(incarnation, counter_seen); });
 }
 
 void sqlite_lease_table::leave(std::string incarnation, callback<void> done) {
@@ -227,11 +226,12 @@ void sqlite_lease_table::leave(std::string incarnation, callback<void> done) {
 }
 
 void sqlite_lease_table::forget(std::string incarnation) {
-  ask<void>([](const expected<void>&) {}, [=, this](rows& x) {
-    x.forget(incarnation);
-    process_lock::remove(folder_, incarnation);
-    return expected<void>{};
-  });
+  ask<void>([](const expected<void>&) {},
+            [=, this](rows& x) {
+              x.forget(incarnation);
+              process_lock::remove(folder_, incarnation);
+              return expected<void>{};
+            });
 }
 
 bool sqlite_lease_table::proven_dead(const std::string& incarnation) noexcept {

@@ -1,8 +1,9 @@
-// The leases of the nodes that share a folder: cluster.db, a file of its own with
-// a thread of its own, so that no lease runs out behind commits.
+// The leases of the nodes that share a folder: cluster.db, a file of its own
+// with a thread of its own, so that no lease runs out behind commits.
 //
 // It is written without an fsync: what a power loss takes back are leases of
-// processes that it has ended too, and their locks (process_lock.hpp) prove that.
+// processes that it has ended too, and their locks (process_lock.hpp) prove
+// that.
 
 #pragma once
 
@@ -60,7 +61,7 @@ private:
   void unlock(const std::string& incarnation);
 
   std::filesystem::path folder_;
-  std::mutex mutex_; // guards locks_
+  std::mutex mutex_;                          // guards locks_
   std::map<std::string, process_lock> locks_; // by incarnation
   std::unique_ptr<rows> rows_;
   batch_queue<job> queue_;

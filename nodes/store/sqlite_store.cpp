@@ -64,8 +64,7 @@ private:
 
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-  : folder_(folder, options.use),
-    shards_(std::make_unique<shard_part>(*this)) {
+  : folder_(folder, options.use), shards_(std::make_unique<shard_part>(*this)) {
   auto file = folder_.path() / "data.db";
   try {
     writer_ = std::make_unique<sqlite_writer>(file, options);

@@ -96,8 +96,8 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
                      "SELECT ?1, ?2, ?3, version FROM shards"),
     next_version_(db_, "UPDATE shards SET version = version + 1"),
     agree_on_count_(db_, "UPDATE shards SET count = ?1 WHERE count = 0"),
-    count_(db_, "SELECT count FROM shards"),
-    now_(options.now), log_pages_max_(options.log_pages_max),
+    count_(db_, "SELECT count FROM shards"), now_(options.now),
+    log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
     bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
     requests_per_commit_(options.requests_per_commit) {}
@@ -248,7 +248,8 @@ void sqlite_writer::put(claiming& x, answer& to) {
 }
 
 bool sqlite_writer::is_owned(const shard_ownership& x) {
-  return x.epoch > 0 && find_shard(x.shard) == shard_row{x.shard, x.owner, x.epoch};
+  return x.epoch > 0
+         && find_shard(x.shard) == shard_row{x.shard, x.owner, x.epoch};
 }
 
 shard_row sqlite_writer::find_shard(uint32_t shard) {

@@ -55,8 +55,7 @@ public:
     shard_table::callback<uint32_t> done;
   };
 
-  using job =
-    std::variant<claiming, committing, releasing, moving, counting>;
+  using job = std::variant<claiming, committing, releasing, moving, counting>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception

@@ -107,7 +107,8 @@ TEST_F(service_ownership, serves_what_the_node_owns) {
   EXPECT_EQ(call("a", "get"), "2");
 }
 
-TEST_F(service_ownership, refuses_what_it_does_not_own_without_asking_the_store) {
+TEST_F(service_ownership,
+       refuses_what_it_does_not_own_without_asking_the_store) {
   EXPECT_EQ(call("b", "increment", "2"), "not_owner none");
   EXPECT_EQ(store.loads, 0u);
   EXPECT_EQ(target().stats().instances, 0u);
@@ -138,7 +139,8 @@ TEST_F(service_ownership, reads_anew_what_comes_back) {
   EXPECT_EQ(call("a", "increment", "1"), "10");
 }
 
-TEST_F(service_ownership, a_read_that_ends_after_the_shard_is_gone_is_no_answer) {
+TEST_F(service_ownership,
+       a_read_that_ends_after_the_shard_is_gone_is_no_answer) {
   call("a", "increment", "1");
   auto read = begin("a", "get_slowly");
   run();

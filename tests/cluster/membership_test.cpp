@@ -1,6 +1,9 @@
-// How nodes come, go, fail and are replaced, one story at a time: the membership
-// and the services that real nodes run, over a store and clocks that do what the
-// story says.
+// How nodes come, go, fail and are replaced, one story at a time: the
+// membership and the services that real nodes run, over a store and clocks that
+// do what the story says.
+
+#include <algorithm>
+#include <iostream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -19,8 +22,7 @@ class membership : public ::testing::Test {
 protected:
   membership() : membership(testing::simulation_options{}) {}
 
-  explicit membership(testing::simulation_options options)
-    : cluster(options) {}
+  explicit membership(testing::simulation_options options) : cluster(options) {}
 
   ~membership() override {
     EXPECT_THAT(cluster.violations(), IsEmpty());
@@ -102,7 +104,8 @@ TEST_F(membership, shards_of_a_dead_node_are_served_elsewhere_in_five_seconds) {
   EXPECT_GE(cluster.moves() - moves, before["b"]);
   time_to_rest();
   for (auto& id : cluster.alive())
-    EXPECT_LT(cluster.state(id).counts.takeover_ns_max, std::chrono::nanoseconds{5s}.count());
+    EXPECT_LT(cluster.state(id).counts.takeover_ns_max,
+              std::chrono::nanoseconds{5s}.count());
 }
 
 TEST_F(membership, other_keys_never_stop_when_a_node_dies) {
@@ -126,7 +129,8 @@ TEST_F(membership, a_store_outage_is_no_takeover) {
   EXPECT_EQ(cluster.unrest(), "");
 }
 
-TEST_F(membership, one_that_does_not_reach_the_store_is_replaced_and_comes_back) {
+TEST_F(membership,
+       one_that_does_not_reach_the_store_is_replaced_and_comes_back) {
   start({"a", "b", "c"});
   cluster.store_away("b", true);
   load(8s);
@@ -148,7 +152,8 @@ TEST_F(membership, a_paused_node_that_wakes_serves_nothing_old_and_rejoins) {
   EXPECT_EQ(cluster.state("b").counts.fenced, 1u);
 }
 
-TEST_F(membership, a_machine_that_slept_notices_although_its_clock_stood_still) {
+TEST_F(membership,
+       a_machine_that_slept_notices_although_its_clock_stood_still) {
   start({"a", "b", "c"});
   load(2s);
   cluster.sleep("b");
@@ -221,6 +226,44 @@ TEST_F(membership, a_node_with_more_capacity_gets_more) {
   cluster.advance(20s);
   ASSERT_EQ(cluster.unrest(), "");
   EXPECT_GT(cluster.shards()["b"], cluster.shards()["a"]);
+}
+
+/// How long it takes until all is served again after a node was killed at a
+/// random moment.
+std::vector<std::chrono::nanoseconds> takeovers(bool proof_of_death) {
+  std::vector<std::chrono::nanoseconds> result;
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    testing::simulation_options options;
+    options.seed = seed;
+    options.proof_of_death = proof_of_death;
+    testing::simulation cluster{options};
+    for (auto id : {"a", "b", "c"})
+      cluster.start(id);
+    cluster.advance(20s + cluster.between(0s, 1s));
+    auto begin = cluster.now();
+    cluster.kill("b");
+    while (cluster.shards()["a"] + cluster.shards()["c"] < 16
+           && cluster.now() - begin < 20s)
+      cluster.advance(10ms);
+    result.push_back(cluster.now() - begin);
+  }
+  std::sort(result.begin(), result.end());
+  auto ms = [](auto x) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(x).count();
+  };
+  std::cout << "median " << ms(result[25]) << " ms, most " << ms(result.back())
+            << " ms\n";
+  return result;
+}
+
+TEST(takeover, takes_five_seconds_at_most_by_leases_alone) {
+  auto times = takeovers(false);
+  EXPECT_LE(times[25], 3500ms);
+  EXPECT_LE(times.back(), 5s);
+}
+
+TEST(takeover, takes_a_second_at_most_with_a_proof_of_death) {
+  EXPECT_LE(takeovers(true).back(), 1s);
 }
 
 class membership_on_one_host : public membership {

@@ -1,6 +1,7 @@
-// Whatever happens to clocks, processes and the store, no two nodes serve a shard,
-// clients see one counter a key, and all comes to rest when the faults end. The
-// seeds are printed; TROUPE_SEED repeats one, TROUPE_ROUNDS does more of them.
+// Whatever happens to clocks, processes and the store, no two nodes serve a
+// shard, clients see one counter a key, and all comes to rest when the faults
+// end. The seeds are printed; TROUPE_SEED repeats one, TROUPE_ROUNDS does more
+// of them.
 //
 // A checker that finds nothing may be blind: so the second half plants bugs in
 // what the nodes run, and each must be found.
@@ -124,8 +125,7 @@ private:
     cluster.advance(30s);
     x.moves_after = cluster.moves() - moves;
     x.violations = cluster.violations();
-    x.linearizable =
-      static_cast<bool>(testing::is_linearizable(cluster.calls));
+    x.linearizable = static_cast<bool>(testing::is_linearizable(cluster.calls));
     x.counts = cluster.calls.counts();
     for (auto& id : cluster.alive())
       x.declared += cluster.state(id).counts.declared;

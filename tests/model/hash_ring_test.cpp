@@ -156,8 +156,8 @@ TEST(placement, proposes_nothing_once_all_is_as_wanted) {
 
 TEST(placement, takes_only_what_is_wanted_here_and_nobody_has) {
   using enum shard_holder;
-  auto moves = propose_moves({0, 0, 1, 1, 0}, {nobody, other, nobody, me, me},
-                             0, 10);
+  auto moves =
+    propose_moves({0, 0, 1, 1, 0}, {nobody, other, nobody, me, me}, 0, 10);
   EXPECT_EQ(moves.take, std::vector<uint32_t>{0});
   EXPECT_EQ(moves.give, (std::vector<std::pair<uint32_t, uint32_t>>{{3, 1}}));
 }

@@ -44,7 +44,8 @@ TEST_F(shard_book_test, what_is_given_away_is_not_served) {
   EXPECT_EQ(served[1], 3u);
 }
 
-TEST_F(shard_book_test, a_move_without_an_answer_stops_it_until_another_is_done) {
+TEST_F(shard_book_test,
+       a_move_without_an_answer_stops_it_until_another_is_done) {
   book.learn(1, "me", 3, 0);
   book.leaving(1, true);
   book.doubt(1);

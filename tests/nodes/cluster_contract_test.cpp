@@ -157,7 +157,8 @@ TYPED_TEST(cluster_contract, a_first_renewal_makes_a_row_that_others_see) {
   EXPECT_EQ(this->seen("a"), row("a", 1, node_state::joining));
 }
 
-TYPED_TEST(cluster_contract, each_renewal_raises_the_counter_and_keeps_the_row) {
+TYPED_TEST(cluster_contract,
+           each_renewal_raises_the_counter_and_keeps_the_row) {
   this->renew(row("a"));
   auto changed = row("a", 1, node_state::draining);
   changed.http_url = "http://elsewhere";
@@ -268,9 +269,9 @@ TYPED_TEST(cluster_contract, moves_what_is_as_it_is_expected_to_be) {
   this->read();
   auto results =
     this->move({{3, "", 0, "a"}, {5, "", 0, "a"}, {5, "a", 1, "b"}});
-  EXPECT_EQ(results, (std::vector<move_result>{{true, {3, "a", 1}},
-                                               {true, {5, "a", 1}},
-                                               {true, {5, "b", 2}}}));
+  EXPECT_EQ(results,
+            (std::vector<move_result>{
+              {true, {3, "a", 1}}, {true, {5, "a", 1}}, {true, {5, "b", 2}}}));
   auto view = this->read(0, 1);
   EXPECT_EQ(view.rows, (std::vector<shard_row>{{3, "a", 1}, {5, "b", 2}}));
 }
@@ -353,8 +354,9 @@ TYPED_TEST(cluster_contract, a_claim_on_other_grounds_has_no_effect) {
     EXPECT_EQ(refused.error(), errc::not_owner);
     EXPECT_EQ(refused.error().what_happened(), effect::none);
   }
-  EXPECT_EQ(testing::commit(this->store(1), testing::change(this->cart, 0, "1")),
-            commit_outcome::done);
+  EXPECT_EQ(
+    testing::commit(this->store(1), testing::change(this->cart, 0, "1")),
+    commit_outcome::done);
 }
 
 TYPED_TEST(cluster_contract, a_refused_claim_refuses_none_of_those_beside_it) {
@@ -362,11 +364,10 @@ TYPED_TEST(cluster_contract, a_refused_claim_refuses_none_of_those_beside_it) {
   this->move({{7, "", 0, "a"}});
   std::vector<std::future<expected<claimed_state>>> claims;
   for (int i = 0; i < 100; ++i)
-    claims.push_back(
-      testing::begin<expected<claimed_state>>([&](auto done) {
-        this->store().claim({"cart", std::to_string(i)}, testing::our_token,
-                            shard_ownership{7, "a", i % 2 + 1u}, done);
-      }));
+    claims.push_back(testing::begin<expected<claimed_state>>([&](auto done) {
+      this->store().claim({"cart", std::to_string(i)}, testing::our_token,
+                          shard_ownership{7, "a", i % 2 + 1u}, done);
+    }));
   for (int i = 0; i < 100; ++i)
     EXPECT_EQ(claims[i].get().has_value(), i % 2 == 0) << i;
 }
@@ -379,15 +380,17 @@ TYPED_TEST(cluster_contract, a_claim_comes_before_or_after_a_move) {
     auto ours = shard_ownership{7, name(round - 1), round};
     auto theirs = shard_ownership{7, name(round), round + 1};
     auto claimed = false;
-    std::thread claiming{
-      [&] { claimed = this->claim(ours, 0, {1, round}).has_value(); }};
+    std::thread claiming{[&] {
+      claimed = this->claim(ours, 0, {1, round}).has_value();
+    }};
     std::thread moving{[&] {
       this->move({{7, ours.owner, ours.epoch, theirs.owner}}, 1);
       EXPECT_TRUE(this->claim(theirs, 1, {2, round}));
     }};
     claiming.join();
     moving.join();
-    // Whether ours came in time or not, it is the new owner's token that counts.
+    // Whether ours came in time or not, it is the new owner's token that
+    // counts.
     auto found = this->claim(theirs, 1, {3, round}).value();
     EXPECT_EQ(found.previous, (fencing_token{2, round}));
   }

@@ -128,8 +128,7 @@ public:
 
   void forget(std::string incarnation) override {
     sim_.ask<bool>(
-      owner_,
-      [=, this](auto) { sim_.lease_table_.forget(incarnation); },
+      owner_, [=, this](auto) { sim_.lease_table_.forget(incarnation); },
       [](bool) {}, false);
   }
 
@@ -164,7 +163,8 @@ public:
     if (sim_.options_.bugs.unknown_move_ignored) {
       std::vector<move_result> nothing;
       for (auto& x : moves)
-        nothing.push_back({false, {x.shard, x.expected_owner, x.expected_epoch}});
+        nothing.push_back(
+          {false, {x.shard, x.expected_owner, x.expected_epoch}});
       failure = std::move(nothing);
     }
     auto apply = [=, this](std::function<void(results)> f) {
@@ -202,8 +202,8 @@ public:
   }
 
   void commit(commit_request request, commit_callback done) override {
-    auto failure = sim_.is_away(owner_) ? commit_outcome::failed
-                                        : commit_outcome::unknown;
+    auto failure =
+      sim_.is_away(owner_) ? commit_outcome::failed : commit_outcome::unknown;
     auto apply = [=, this](std::function<void(commit_outcome)> f) {
       auto x = sim_.options_.bugs.token_unchecked ? forced(request) : request;
       sim_.store_.commit(x, [&](commit_outcome outcome) {
@@ -270,8 +270,8 @@ public:
       state(sim.options_.shards, cluster_state::default_lease,
             [this] { return boot(); }),
       stale_(state.owned), module_(counters()), system_(prepare(config_)),
-      scheduler_(dynamic_cast<caf::scheduler::test_coordinator&>(
-        system_.scheduler())),
+      scheduler_(
+        dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())),
       synced_(sim.now()) {
     scheduler_.clock().current_time += 1h;
     begin(capacity);
@@ -373,8 +373,9 @@ public:
   void drain(std::function<void()> done) {
     system_.spawn<caf::hidden>(
       [done, to = membership_](caf::event_based_actor* self) {
-        self->request(to, caf::infinite, atom::drain::value)
-          .then([done] { done(); });
+        self->request(to, caf::infinite, atom::drain::value).then([done] {
+          done();
+        });
       });
   }
 
@@ -422,7 +423,8 @@ private:
     options.ownership = const_cast<entity_ownership*>(&ownership());
     options.idle_time = 20s;
     auto& service = module_.services().front();
-    target_ = caf::make_counted<service_target>(service, states_, env_, options);
+    target_ =
+      caf::make_counted<service_target>(service, states_, env_, options);
     host_ = system_.spawn<host_actor>(target_);
     auto table = std::make_shared<route_table>();
     table->services["counter"] = {"", target_, service};
@@ -558,8 +560,8 @@ void simulation::answer(const std::shared_ptr<client_call>& x) {
 
 simulation::simulation(simulation_options options)
   : options_(options), random_(options.seed),
-    shard_table_(std::make_shared<memory_shard_table>()),
-    store_(shard_table_) {}
+    shard_table_(std::make_shared<memory_shard_table>()), store_(shard_table_) {
+}
 
 simulation::~simulation() {
   events_ = {};
@@ -607,8 +609,8 @@ void simulation::advance(duration d) {
 void simulation::violation(const std::string& what) {
   if (violations_.size() < 10)
     violations_.push_back(
-      std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(now_)
-                       .count())
+      std::to_string(
+        std::chrono::duration_cast<std::chrono::milliseconds>(now_).count())
       + " ms: " + what);
 }
 
@@ -654,9 +656,8 @@ void simulation::ask(node& from,
   }
   after(way, [=, this, &from] {
     what([&](T x) {
-      after(way, [=, &from, x = std::move(x)] {
-        from.receive([=] { done(x); });
-      });
+      after(way,
+            [=, &from, x = std::move(x)] { from.receive([=] { done(x); }); });
     });
   });
 }
@@ -686,7 +687,8 @@ simulation::node& simulation::find(const std::string& id) {
 }
 
 void simulation::start(const std::string& id, uint32_t capacity) {
-  auto drift = options_.drift_max * (static_cast<double>(random_() % 2001) / 1000 - 1);
+  auto drift =
+    options_.drift_max * (static_cast<double>(random_() % 2001) / 1000 - 1);
   nodes_[id] = std::make_unique<node>(*this, id, capacity, 1 + drift);
 }
 

@@ -1,17 +1,17 @@
 // A cluster in one thread and in virtual time: each node has an actor system, a
 // clock and a way to the store of its own, and runs the membership and the
-// services that real nodes run, over tables in memory. What happens is decided by
-// a seed, so a run that found something finds it again.
+// services that real nodes run, over tables in memory. What happens is decided
+// by a seed, so a run that found something finds it again.
 //
-// Clocks run at different speeds. A node can be killed, paused (SIGSTOP), or its
-// machine put to sleep; the store can be slow or away; what is asked of it can be
-// lost before or after it was done, and be done long after the asker was told
-// that it failed. Clients call counters through any node, which may know an old
-// owner; calls and answers are lost or late.
+// Clocks run at different speeds. A node can be killed, paused (SIGSTOP), or
+// its machine put to sleep; the store can be slow or away; what is asked of it
+// can be lost before or after it was done, and be done long after the asker was
+// told that it failed. Clients call counters through any node, which may know
+// an old owner; calls and answers are lost or late.
 //
 // While it runs, it watches that no shard is served by two nodes, that no claim
-// is done on grounds that do not hold, and that no commit is done under an older
-// claim. What clients saw is a history for the linearizability checker.
+// is done on grounds that do not hold, and that no commit is done under an
+// older claim. What clients saw is a history for the linearizability checker.
 
 #pragma once
 
