@@ -110,7 +110,10 @@ node::~node() {
 expected<void> node::open() {
   if (auto valid = options_.validate(); !valid)
     return valid.error();
-  auto store = open_store(options_.store_url());
+  postgres_options postgres;
+  postgres.replication = options_.replication;
+  postgres.log = [log = log_](const std::string& text) { log->warn(text); };
+  auto store = open_store(options_.store_url(), std::move(postgres));
   if (!store)
     return store.error();
   assembly_options actors;

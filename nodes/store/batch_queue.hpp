@@ -43,7 +43,8 @@ public:
                   std::chrono::milliseconds time) {
     batch.clear();
     std::unique_lock guard{mutex_};
-    wake_.wait_for(guard, time, [this] { return closed_ || !waiting_.empty(); });
+    wake_.wait_for(guard, time,
+                   [this] { return closed_ || !waiting_.empty(); });
     return take(batch, most) > 0 || !closed_;
   }
 

@@ -42,8 +42,7 @@ void postgres_asker::work() {
   }
 }
 
-void postgres_asker::ask_all(std::vector<question> questions,
-                             bool may_repeat) {
+void postgres_asker::ask_all(std::vector<question> questions, bool may_repeat) {
   // Who is about to go has no time to connect.
   if (queue_.is_closed() ? !session_.is_open() : !session_.is_ready()) {
     for (auto& x : questions)

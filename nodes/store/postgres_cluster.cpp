@@ -66,27 +66,21 @@ constexpr postgres_statement forget_row{
 postgres_call renewal(const lease_row& x) {
   auto state = std::min(x.state, node_state::draining);
   return {x.counter == 0 ? &renew_first : &renew_again,
-          {as_bytes(x.incarnation), as_bytes(x.node),
-           as_bytes(x.link_endpoint), as_bytes(x.http_url), as_int8(x.capacity),
-           as_bytes(x.zone), as_bytes(x.version), as_int8(x.wire_version),
-           as_bytes(x.settings), as_int8(static_cast<int64_t>(state))}};
+          {as_bytes(x.incarnation), as_bytes(x.node), as_bytes(x.link_endpoint),
+           as_bytes(x.http_url), as_int8(x.capacity), as_bytes(x.zone),
+           as_bytes(x.version), as_int8(x.wire_version), as_bytes(x.settings),
+           as_int8(static_cast<int64_t>(state))}};
 }
 
 lease_view read_leases(const postgres_rows& x) {
   lease_view result;
   result.fenced = true;
   for (int i = 0; i < x.size(); ++i) {
-    result.rows.push_back({x.bytes(i, 1),
-                           x.bytes(i, 0),
-                           x.bytes(i, 2),
-                           x.bytes(i, 3),
-                           static_cast<uint32_t>(x.number(i, 4)),
-                           x.bytes(i, 5),
-                           x.bytes(i, 6),
-                           static_cast<uint32_t>(x.number(i, 7)),
-                           x.bytes(i, 8),
-                           static_cast<node_state>(x.number(i, 9)),
-                           x.count(i, 10)});
+    result.rows.push_back(
+      {x.bytes(i, 1), x.bytes(i, 0), x.bytes(i, 2), x.bytes(i, 3),
+       static_cast<uint32_t>(x.number(i, 4)), x.bytes(i, 5), x.bytes(i, 6),
+       static_cast<uint32_t>(x.number(i, 7)), x.bytes(i, 8),
+       static_cast<node_state>(x.number(i, 9)), x.count(i, 10)});
     if (x.flag(i, 11)) { // it is the one that was renewed
       result.fenced = false;
       result.counter = result.rows.back().counter;
@@ -178,8 +172,8 @@ shard_view read_view(const postgres_rows& x, uint32_t timeline) {
     result.count = static_cast<uint32_t>(x.number(i, 0));
     result.version = uint64_t{timeline} << timeline_shift | x.count(i, 1);
     if (!x.is_null(i, 2))
-      result.rows.push_back({static_cast<uint32_t>(x.number(i, 2)),
-                             x.bytes(i, 3), x.count(i, 4)});
+      result.rows.push_back(
+        {static_cast<uint32_t>(x.number(i, 2)), x.bytes(i, 3), x.count(i, 4)});
   }
   return result;
 }
@@ -226,8 +220,7 @@ void postgres_lease_table::declare_dead(std::string incarnation,
                            [](const auto& x) { return x[0].flag(0, 0); })});
 }
 
-void postgres_lease_table::leave(std::string incarnation,
-                                 callback<void> done) {
+void postgres_lease_table::leave(std::string incarnation, callback<void> done) {
   asker_.ask({{{{&leave_table, {as_bytes(std::move(incarnation))}}}},
               false,
               answer<void>(std::move(done),
@@ -283,22 +276,22 @@ void postgres_shard_table::move(std::vector<shard_move> moves,
   postgres_transaction transaction{{{&next_version, {}}}};
   for (auto& x : waves)
     transaction.calls.push_back(move_call(moves, x));
-  auto decode = [waves, count = moves.size()](
-                  const std::vector<postgres_rows>& found) {
-    std::vector<move_result> results(count);
-    for (size_t wave = 0; wave < waves.size(); ++wave) {
-      auto& rows = found[wave + 1];
-      for (int i = 0; i < rows.size(); ++i)
-        results[waves[wave][static_cast<size_t>(i)]] = {
-          rows.flag(i, 0),
-          {static_cast<uint32_t>(rows.number(i, 1)), rows.bytes(i, 2),
-           rows.count(i, 3)}};
-    }
-    return results;
-  };
-  asker_.ask_first({std::move(transaction), false,
-                    answer<std::vector<move_result>>(std::move(done),
-                                                     std::move(decode))});
+  auto decode =
+    [waves, count = moves.size()](const std::vector<postgres_rows>& found) {
+      std::vector<move_result> results(count);
+      for (size_t wave = 0; wave < waves.size(); ++wave) {
+        auto& rows = found[wave + 1];
+        for (int i = 0; i < rows.size(); ++i)
+          results[waves[wave][static_cast<size_t>(i)]] = {
+            rows.flag(i, 0),
+            {static_cast<uint32_t>(rows.number(i, 1)), rows.bytes(i, 2),
+             rows.count(i, 3)}};
+      }
+      return results;
+    };
+  asker_.ask_first(
+    {std::move(transaction), false,
+     answer<std::vector<move_result>>(std::move(done), std::move(decode))});
 }
 
 } // namespace troupe

@@ -13,13 +13,17 @@ namespace {
 
 using fate = postgres_outcome::fate;
 
-/// Of libpq: without the line's end, and in one line.
-std::string one_line(std::string text) {
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  std::replace(text.begin(), text.end(), '\t', ' ');
-  return text;
+/// Of libpq, in one line.
+std::string one_line(const std::string& text) {
+  std::string result;
+  for (auto c : text) {
+    auto is_blank = c == '\n' || c == '\t' || c == ' ';
+    if (!is_blank)
+      result.push_back(c);
+    else if (!result.empty() && result.back() != ' ')
+      result.push_back(' ');
+  }
+  return result.substr(0, result.find_last_not_of(' ') + 1);
 }
 
 std::string field(const PGresult* x, int code) {
@@ -140,8 +144,8 @@ void postgres_connection::wait(time_point deadline) {
     deadline - std::chrono::steady_clock::now());
   pollfd socket{PQsocket(connection_.get()),
                 static_cast<short>(pending > 0 ? POLLIN | POLLOUT : POLLIN), 0};
-  auto ready = poll(&socket, 1, static_cast<int>(std::max<int64_t>(
-                                  left.count(), 0)));
+  auto ready =
+    poll(&socket, 1, static_cast<int>(std::max<int64_t>(left.count(), 0)));
   if (ready < 0 && errno != EINTR)
     throw postgres_error{"", std::strerror(errno)};
   if (ready == 0)
@@ -303,8 +307,8 @@ void postgres_connection::receive_call(postgres_outcome& to,
       if (PQstatus(connection_.get()) != CONNECTION_OK)
         throw postgres_error{"", message_of(x.get())};
       // Who is thrown out of a COMMIT does not know how far it came.
-      tell_error(x.get(), to, rows || is_error(x.get()) ? fate::undone
-                                                        : fate::unknown);
+      tell_error(x.get(), to,
+                 rows || is_error(x.get()) ? fate::undone : fate::unknown);
     }
   }
 }
@@ -319,8 +323,7 @@ void postgres_connection::receive_sync(postgres_outcome& to) {
     if (PQstatus(connection_.get()) != CONNECTION_OK)
       throw postgres_error{"", x ? message_of(x.get()) : error_text()};
     if (status == PGRES_FATAL_ERROR) // while it committed
-      tell_error(x.get(), to, is_error(x.get()) ? fate::undone
-                                                : fate::unknown);
+      tell_error(x.get(), to, is_error(x.get()) ? fate::undone : fate::unknown);
   }
 }
 

@@ -152,15 +152,12 @@ postgres_claims::read(const std::vector<request>& requests,
   auto places = by_entity(requests);
   for (int row = 0; row < rows.size(); ++row) {
     entity_id entity{rows.bytes(row, 0), rows.bytes(row, 1)};
-    auto place =
-      std::lower_bound(places.begin(), places.end(), entity,
-                       [&](size_t i, const entity_id& x) {
-                         return *requests[i].entity < x;
-                       });
-    result[*place] = {
-      {rows.count(row, 2), rows.bytes(row, 5),
-       static_cast<uint32_t>(rows.number(row, 3))},
-      read_token(rows.bytes(row, 4))};
+    auto place = std::lower_bound(
+      places.begin(), places.end(), entity,
+      [&](size_t i, const entity_id& x) { return *requests[i].entity < x; });
+    result[*place] = {{rows.count(row, 2), rows.bytes(row, 5),
+                       static_cast<uint32_t>(rows.number(row, 3))},
+                      read_token(rows.bytes(row, 4))};
   }
   return result;
 }
@@ -258,16 +255,15 @@ postgres_call postgres_commits::call(const std::vector<request>& requests) {
   if (is_plain && o.of.size() == 0 && m.of.size() == 0)
     return result;
   result.statement = &full;
-  for (auto column : {&o.of, &o.id, &o.fingerprint, &o.revision, &o.failed,
-                      &o.content_type, &o.body, &m.of, &m.target,
-                      &m.content_type, &m.body})
+  for (auto column :
+       {&o.of, &o.id, &o.fingerprint, &o.revision, &o.failed, &o.content_type,
+        &o.body, &m.of, &m.target, &m.content_type, &m.body})
     result.arguments.push_back(column->take());
   return result;
 }
 
-std::vector<bool>
-postgres_commits::read(const std::vector<request>& requests,
-                       const postgres_rows& rows) {
+std::vector<bool> postgres_commits::read(const std::vector<request>& requests,
+                                         const postgres_rows& rows) {
   std::vector<bool> result(requests.size());
   auto places = by_entity(requests);
   for (int row = 0; row < rows.size(); ++row)

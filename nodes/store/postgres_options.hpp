@@ -94,8 +94,7 @@ struct postgres_options {
   /// Called once for each change, before anything is answered from the new
   /// timeline: what was read or claimed before may not be so any more. From a
   /// thread of the store; does not block, and calls nothing of it.
-  std::function<void(const postgres_timeline& was,
-                     const postgres_timeline& is)>
+  std::function<void(const postgres_timeline& was, const postgres_timeline& is)>
     on_new_timeline;
 
   /// Told of what an operator would want to know. From any thread of the store.

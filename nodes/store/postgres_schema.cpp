@@ -108,7 +108,8 @@ constexpr const char* take_turns =
   "SELECT pg_advisory_xact_lock(92941017509989)";
 
 error wrong_database(const std::string& why) {
-  return {errc::store_unavailable, "the schema 'troupe' of the database " + why};
+  return {errc::store_unavailable,
+          "the schema 'troupe' of the database " + why};
 }
 
 bool exists(postgres_connection& db, const std::string& question) {
@@ -120,12 +121,11 @@ int64_t schema_version(postgres_connection& db) {
   if (!exists(db, "SELECT 1 FROM pg_tables WHERE schemaname = 'troupe' AND "
                   "tablename = 'schema_version'")) {
     if (exists(db, "SELECT 1 FROM pg_tables WHERE schemaname = 'troupe'"))
-      throw error_exception{
-        wrong_database("is of something else than Troupe")};
+      throw error_exception{wrong_database("is of something else than Troupe")};
     return 0;
   }
-  auto version =
-    std::stoll(db.execute("SELECT version FROM troupe.schema_version").at(0)[0]);
+  auto version = std::stoll(
+    db.execute("SELECT version FROM troupe.schema_version").at(0)[0]);
   if (version < 1 || version > newest)
     throw error_exception{wrong_database(
       "was written by a newer Troupe (version " + std::to_string(version)
@@ -145,8 +145,7 @@ void migrate(postgres_connection& db) {
                "INSERT INTO schema_version VALUES (0)");
   for (; version < newest; ++version)
     db.execute(steps[version]);
-  db.execute("UPDATE schema_version SET version = "
-             + std::to_string(version));
+  db.execute("UPDATE schema_version SET version = " + std::to_string(version));
 }
 
 } // namespace

@@ -10,7 +10,7 @@ namespace troupe {
 
 namespace {
 
-/// pg_terminate_backend has had its time limit since then.
+/// Sessions notice a client that is gone since then, while they work.
 constexpr int version_min = 140'000;
 
 /// The timeline is that of the log's file: pg_control learns of a new one only
@@ -49,19 +49,15 @@ struct server_facts {
     error{errc::store_unavailable, "the PostgreSQL server " + why}};
 }
 
-/// One that waits for its standby is left: it keeps its rows locked until it is
-/// through, and would be done at once, on one disk, if it were ended.
-void end_session(postgres_connection& db, const postgres_backend& x,
-                 std::chrono::milliseconds time) {
-  if (x.pid.empty())
-    return;
-  auto ended = db.execute("SELECT pg_terminate_backend(pid, $3::bigint) FROM "
-                          "pg_stat_activity WHERE pid = $1::integer "
-                          "AND backend_start = $2::timestamptz "
-                          "AND wait_event IS DISTINCT FROM 'SyncRep'",
-                          {x.pid, x.started, std::to_string(time.count())});
-  if (!ended.empty() && ended[0][0] != "t")
-    throw postgres_error{"", "the session before does not end"};
+/// Whoever gets this signal does nothing any more that it has not begun; what it
+/// has begun keeps its rows locked until it is through. One that waits for its
+/// standby is left: it would be done at once, on one disk, if it were ended.
+void end_session(postgres_connection& db, const postgres_backend& x) {
+  if (!x.pid.empty())
+    db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+               "WHERE pid = $1::integer AND backend_start = $2::timestamptz "
+               "AND wait_event IS DISTINCT FROM 'SyncRep'",
+               {x.pid, x.started});
 }
 
 std::string setting(const char* name, const std::string& value) {
@@ -135,8 +131,8 @@ void postgres_server::note(const postgres_timeline& x) {
   timeline_number_.store(x.number, std::memory_order_release);
   if (was.number == 0)
     return;
-  log("the PostgreSQL server is on a new timeline: "
-      + std::to_string(x.number) + ", it was " + std::to_string(was.number));
+  log("the PostgreSQL server is on a new timeline: " + std::to_string(x.number)
+      + ", it was " + std::to_string(was.number));
   if (options_.on_new_timeline)
     options_.on_new_timeline(was, x);
 }
@@ -157,7 +153,7 @@ postgres_link postgres_server::connect(const postgres_role& role,
   result.timeline = {facts.system, facts.timeline};
   result.backend = facts.backend;
   note(result.timeline);
-  end_session(db, before, role.answer_time / 2);
+  end_session(db, before);
   migrate_schema(db);
   db.execute(settings(role, options_));
   if (facts.commit == "off") { // an acknowledged commit is on a disk

@@ -14,10 +14,9 @@ void postgres_session::open() {
       error{errc::store_unavailable, "the store " + server_.description()
                                        + " cannot be opened: " + e.what()}};
   } catch (const error_exception& e) {
-    throw error_exception{
-      error{e.reason().code(), "the store " + server_.description()
-                                 + " cannot be opened: "
-                                 + e.reason().message()}};
+    throw error_exception{error{
+      e.reason().code(), "the store " + server_.description()
+                           + " cannot be opened: " + e.reason().message()}};
   }
 }
 

@@ -72,8 +72,7 @@ void postgres_store::commit(commit_request request, commit_callback done) {
 }
 
 void postgres_store::release(entity_id entity, fencing_token token) {
-  postgres_writer::job x =
-    postgres_writer::releasing{std::move(entity), token};
+  postgres_writer::job x = postgres_writer::releasing{std::move(entity), token};
   (void)writer_->push(x); // it is a hint
 }
 

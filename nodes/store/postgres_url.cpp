@@ -1,5 +1,6 @@
 #include "nodes/store/postgres_url.hpp"
 
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -12,8 +13,7 @@ namespace {
 /// What the URL sets, by keyword; nothing if it is none.
 std::optional<std::map<std::string, std::string>>
 parse(const std::string& url) {
-  if (!url.starts_with(postgres_prefix)
-      || url.find('\0') != std::string::npos)
+  if (!url.starts_with(postgres_prefix) || url.find('\0') != std::string::npos)
     return std::nullopt;
   char* wrong = nullptr; // it may quote the password
   std::unique_ptr<PQconninfoOption, void (*)(PQconninfoOption*)> options{
@@ -26,6 +26,21 @@ parse(const std::string& url) {
     if (x->val)
       result[x->keyword] = x->val;
   return result;
+}
+
+/// libpq finds that out when it connects. One for each host, or one for all; an
+/// empty one is the default.
+bool are_ports(const std::string& list) {
+  for (size_t begin = 0; begin <= list.size();) {
+    auto end = std::min(list.find(',', begin), list.size());
+    auto port = list.substr(begin, end - begin);
+    auto is_number = port.find_first_not_of("0123456789") == port.npos;
+    if (!is_number || port.size() > 5
+        || (!port.empty() && (std::stoi(port) < 1 || std::stoi(port) > 65535)))
+      return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 /// "a:1,b:2" of the hosts "a,b" and the ports "1,2".
@@ -51,11 +66,13 @@ std::string join(const std::string& hosts, const std::string& ports) {
 } // namespace
 
 expected<void> check_postgres_url(const std::string& url) {
-  if (!parse(url))
-    return error{errc::bad_request,
-                 "the store's URL cannot be read: it is "
-                 "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with '%40' for "
-                 "an '@' in a name and so on"};
+  auto options = parse(url);
+  if (!options || !are_ports((*options)["port"]))
+    return error{
+      errc::bad_request,
+      "the store's URL cannot be read: it is "
+      "postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with '%40' for "
+      "an '@' in a name and so on"};
   return {};
 }
 

@@ -174,8 +174,7 @@ void postgres_writer::write_wave(part wave) {
 }
 
 /// By kind, and so that no part has too many bytes.
-std::vector<postgres_writer::part>
-postgres_writer::split(const part& wave) {
+std::vector<postgres_writer::part> postgres_writer::split(const part& wave) {
   std::vector<part> parts;
   size_t current[std::variant_size_v<job>] = {};
   size_t bytes[std::variant_size_v<job>] = {};
@@ -315,8 +314,8 @@ void postgres_writer::remove_old_outcomes() {
   if (now < next_removal_ || !session_.is_open())
     return;
   auto removed = session_.run({{{{&remove_outcomes, {}}}}});
-  auto is_more =
-    removed[0].what == fate::done && removed[0].rows[0].changed() == removed_per_step;
+  auto is_more = removed[0].what == fate::done
+                 && removed[0].rows[0].changed() == removed_per_step;
   next_removal_ = is_more ? now : now + removal_interval;
 }
 

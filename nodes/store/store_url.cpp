@@ -1,6 +1,8 @@
 #include "nodes/store/store_url.hpp"
 
 #include "nodes/store/memory_store.hpp"
+#include "nodes/store/postgres_store.hpp"
+#include "nodes/store/postgres_url.hpp"
 #include "nodes/store/sqlite_store.hpp"
 
 namespace troupe {
@@ -11,11 +13,9 @@ constexpr std::string_view sqlite_prefix = "sqlite:";
 
 constexpr std::string_view memory_prefix = "memory:";
 
-constexpr std::string_view postgresql_prefix = "postgresql://";
-
 error wrong_url(std::string_view url, std::string_view why) {
   return {errc::bad_request,
-          "'" + std::string{url} + "' is no store: " + std::string{why}};
+          "'" + without_password(url) + "' is no store: " + std::string{why}};
 }
 
 } // namespace
@@ -35,12 +35,16 @@ expected<store_url> parse_store_url(std::string_view url) {
       return wrong_url(url, "nothing comes after 'memory:'");
     return store_url{scheme::memory, {}};
   }
-  if (url.starts_with(postgresql_prefix))
+  if (url.starts_with(postgres_prefix)) {
+    if (auto good = check_postgres_url(std::string{url}); !good)
+      return good.error();
     return store_url{scheme::postgresql, std::string{url}};
+  }
   return wrong_url(url, "it begins with sqlite:, memory: or postgresql://");
 }
 
-expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
+expected<std::unique_ptr<state_store>> open_store(std::string_view url,
+                                                  postgres_options postgres) {
   auto parsed = parse_store_url(url);
   if (!parsed)
     return parsed.error();
@@ -52,8 +56,8 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
     case store_url::scheme::memory:
       return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
     case store_url::scheme::postgresql:
-      return error{errc::not_implemented,
-                   "PostgreSQL as a store is not built yet"};
+      return std::unique_ptr<state_store>{std::make_unique<postgres_store>(
+        parsed->location, std::move(postgres))};
     }
   } catch (const error_exception& e) {
     return e.reason();

@@ -130,14 +130,14 @@ postgres_instance::postgres_instance(std::vector<std::string> settings)
 }
 
 postgres_instance::postgres_instance(postgres_instance& primary,
-                                 const std::string& name)
+                                     const std::string& name)
   : data_((folder_.path() / "data").string()), settings_(primary.settings_),
     port_(free_port()) {
   give_away(folder_.path());
   run({"pg_basebackup", "--no-sync", "-D", data_, "-R", "-X", "stream", "-c",
        "fast", "-d",
-       "host=127.0.0.1 port=" + std::to_string(primary.port_)
-         + " user=" + admin + " application_name=" + name});
+       "host=127.0.0.1 port=" + std::to_string(primary.port_) + " user=" + admin
+         + " application_name=" + name});
   start();
 }
 
@@ -180,7 +180,8 @@ void postgres_instance::start() {
     command.push_back("-c");
     command.push_back(x);
   }
-  pid_ = spawn(as_server(std::move(command)), (folder_.path() / "log").string());
+  pid_ =
+    spawn(as_server(std::move(command)), (folder_.path() / "log").string());
   wait_until_it_answers();
 }
 
@@ -254,7 +255,7 @@ std::string postgres_instance::new_database() {
 }
 
 std::string postgres_instance::url(const std::string& database,
-                                 const std::string& user) const {
+                                   const std::string& user) const {
   return "postgresql://" + user + "@127.0.0.1:" + std::to_string(port_) + "/"
          + database;
 }
@@ -264,7 +265,7 @@ std::string postgres_instance::url_of(const std::string& other_url) const {
 }
 
 postgres_instance::rows postgres_instance::sql(const std::string& statement,
-                                           const std::string& database) {
+                                               const std::string& database) {
   std::unique_ptr<PGconn, void (*)(PGconn*)> db{
     PQconnectdb(url(database, admin).c_str()), PQfinish};
   std::unique_ptr<PGresult, void (*)(PGresult*)> found{
@@ -284,9 +285,8 @@ postgres_instance::rows postgres_instance::sql(const std::string& statement,
 void postgres_instance::set(const std::string& name, const std::string& value) {
   sql("ALTER SYSTEM SET " + name + " = '" + value + "'");
   sql("SELECT pg_reload_conf()");
-  wait_until("a setting does not come", [&] {
-    return sql("SHOW " + name).at(0).at(0) == value;
-  });
+  wait_until("a setting does not come",
+             [&] { return sql("SHOW " + name).at(0).at(0) == value; });
 }
 
 std::string postgres_instance::log() const {
