@@ -112,7 +112,10 @@ expected<void> node::open() {
     return valid.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
-  postgres.log = [log = log_](const std::string& text) { log->warn(text); };
+  postgres.log = [log = log_,
+                  format = options_.log.format](const std::string& text) {
+    log->warn("{}", escaped(text, format));
+  };
   auto store = open_store(options_.store_url(), std::move(postgres));
   if (!store)
     return store.error();

@@ -143,7 +143,7 @@ postgres_link postgres_server::connect(const postgres_role& role,
                                        const postgres_backend& before) {
   postgres_link result;
   result.connection = std::make_unique<postgres_connection>(
-    postgres_url_parameters(url_, role.name, options_.connect_time),
+    postgres_url_parameters(url_, role.name, role.connect_time),
     role.answer_time);
   auto& db = *result.connection;
   server_facts facts{db.execute(ask_server).at(0)};

@@ -244,7 +244,7 @@ class stopped_node {
 public:
   stopped_node(const std::string& url, const entity_id& locked)
     : server_(url, impatient()),
-      link_(server_.connect({"stopped", 5s, 1s, {}}, {})) {
+      link_(server_.connect({"stopped", 5s, 1s, 3s, {}, {}}, {})) {
     link_.connection->execute("BEGIN");
     link_.connection->execute("UPDATE entity SET revision = revision "
                               "WHERE key = convert_to($1, 'UTF8')",
@@ -303,7 +303,7 @@ TEST_F(postgres_faults, a_move_waits_no_longer_than_a_lease_can) {
     [&](auto done) { store.shards().read(8, 0, std::move(done)); });
   ASSERT_TRUE(view.get());
   postgres_server stopped{url, options};
-  auto link = stopped.connect({"stopped", 5s, 1s, {}}, {});
+  auto link = stopped.connect({"stopped", 5s, 1s, 3s, {}, {}}, {});
   link.connection->execute("BEGIN");
   link.connection->execute("SELECT FROM shard WHERE id = 3 FOR SHARE");
   auto began = clock::now();
