@@ -1,6 +1,7 @@
 #include "nodes/store/store_url.hpp"
 
 #include "nodes/store/memory_store.hpp"
+#include "nodes/store/sqlite_leases.hpp"
 #include "nodes/store/sqlite_store.hpp"
 
 namespace troupe {
@@ -51,6 +52,45 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
         std::make_unique<sqlite_store>(parsed->location)};
     case store_url::scheme::memory:
       return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
+    case store_url::scheme::postgresql:
+      return error{errc::not_implemented,
+                   "PostgreSQL as a store is not built yet"};
+    }
+  } catch (const error_exception& e) {
+    return e.reason();
+  }
+  return error{errc::internal_error, "a store of no kind"};
+}
+
+namespace {
+
+store_set open_shared_folder(const std::string& folder) {
+  sqlite_options options;
+  options.use = folder_use::shared;
+  auto states = std::make_unique<sqlite_store>(folder, options);
+  store_set result;
+  result.leases = std::make_unique<sqlite_lease_table>(
+    std::filesystem::absolute(folder));
+  // It lives in the store, which outlives whoever asks for it.
+  result.shards = std::shared_ptr<shard_table>{std::shared_ptr<void>{},
+                                               &states->shards()};
+  result.states = std::move(states);
+  return result;
+}
+
+} // namespace
+
+expected<store_set> open_shared_store(std::string_view url) {
+  auto parsed = parse_store_url(url);
+  if (!parsed)
+    return parsed.error();
+  try {
+    switch (parsed->kind) {
+    case store_url::scheme::sqlite:
+      return open_shared_folder(parsed->location);
+    case store_url::scheme::memory:
+      return wrong_url(url, "what is in memory cannot be shared by nodes; "
+                            "give --store sqlite:FOLDER or postgresql://...");
     case store_url::scheme::postgresql:
       return error{errc::not_implemented,
                    "PostgreSQL as a store is not built yet"};

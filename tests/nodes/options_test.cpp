@@ -243,12 +243,41 @@ TEST(options, know_the_stores) {
 }
 
 TEST(options, answer_what_is_not_built_yet_with_not_implemented) {
-  auto cluster = parse_node_options({"--cluster.listen", "127.0.0.1:1"}, {});
-  ASSERT_FALSE(cluster);
-  EXPECT_EQ(cluster.error(), errc::not_implemented);
   auto store = parse_node_options({"--store", "postgresql://h/db"}, {});
   ASSERT_FALSE(store);
   EXPECT_EQ(store.error(), errc::not_implemented);
+}
+
+TEST(options, of_a_cluster_are_refused_where_they_make_no_sense) {
+  auto with = [](std::vector<std::string> more) {
+    std::vector<std::string> all{"--cluster.listen", "127.0.0.1:0"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  EXPECT_EQ(parse(with({})).cluster.listen, listen_address::parse("127.0.0.1:0"));
+  EXPECT_EQ(parse(with({"--cluster.zone", "z"})).cluster.zone, "z");
+  EXPECT_THAT(refusal({"--cluster.zone", "z"}),
+              HasSubstr("need cluster.listen"));
+  EXPECT_THAT(refusal(with({"--store", "memory:"})),
+              HasSubstr("cannot be shared"));
+  EXPECT_THAT(refusal({"--cluster.listen", "192.0.2.1:1"}),
+              HasSubstr("cluster.ca"));
+  EXPECT_THAT(refusal({"--cluster.listen", "0.0.0.0:1", "--insecure"}),
+              HasSubstr("cluster.advertise"));
+  parse({"--cluster.listen", "0.0.0.0:1", "--insecure", "--cluster.advertise",
+         "192.0.2.1:1"});
+  EXPECT_THAT(refusal(with({"--cluster.advertise", "192.0.2.1:0"})),
+              HasSubstr("cluster.advertise needs a port"));
+  EXPECT_THAT(refusal(with({"--cluster.advertise", "x"})),
+              HasSubstr("cluster.advertise"));
+  EXPECT_THAT(refusal(with({"--cluster.ca", "f", "--cluster.cert", "f"})),
+              HasSubstr("go together"));
+  EXPECT_THAT(refusal(with({"--cluster.capacity", "0"})),
+              HasSubstr("cluster.capacity must be from 1"));
+  EXPECT_THAT(refusal(with({"--cluster.shards", "0"})),
+              HasSubstr("cluster.shards must be from 1"));
+  EXPECT_THAT(refusal(with({"--cluster.name", "a b"})),
+              HasSubstr("cluster.name"));
 }
 
 TEST(options, refuse_command_lines_that_are_wrong) {
