@@ -31,6 +31,10 @@ using namespace std::chrono_literals;
 /// How long a start waits for the cluster.
 constexpr auto join_limit = 10s;
 
+/// How long a node that has left still tells others where their calls belong:
+/// longer than they need to see that it has.
+constexpr auto farewell = 1s;
+
 /// Between two looks at something that is waited for.
 constexpr auto poll_interval = 5ms;
 
@@ -365,8 +369,11 @@ std::chrono::milliseconds node::grace() const {
 bool node::leave_cluster(std::chrono::milliseconds time) {
   auto left = std::make_shared<std::promise<void>>();
   auto has_left = left->get_future();
+  assembly_->cluster()->router().notify_all(notice_topic::leaving);
   assembly_->cluster()->drain([left] { left->set_value(); });
-  return has_left.wait_for(time) == std::future_status::ready;
+  auto is_clean = has_left.wait_for(time) == std::future_status::ready;
+  assembly_->cluster()->router().notify_all(notice_topic::shards);
+  return is_clean;
 }
 
 bool node::drain() {
@@ -379,14 +386,24 @@ bool node::drain() {
              format_duration(options_.shutdown.timeout));
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
-  auto clean = !assembly_->cluster() || leave_cluster(left());
+  auto clean = true;
+  auto others_know = std::chrono::steady_clock::now();
+  if (assembly_->cluster()) {
+    auto is_alone = view()->nodes.size() < 2;
+    clean = leave_cluster(left());
+    if (!is_alone)
+      others_know = std::chrono::steady_clock::now() + farewell;
+  }
   if (server_) {
     server_->stop_accepting();
-    clean = server_->drain(left());
+    clean = server_->drain(left()) && clean;
   }
   clean = assembly_->drain(left()) && clean;
   if (server_)
     server_->stop();
+  // Calls that others sent before they knew find nobody, but an answer.
+  std::this_thread::sleep_until(
+    std::min(others_know, std::chrono::steady_clock::now() + left()));
   return clean;
 }
 

@@ -309,10 +309,10 @@ void append_cluster_rows(std::vector<option_row>& rows) {
      },
      [](const node_options&) { return ""; }});
   rows.push_back(text_row(
-    group, "cluster.advertise", "ADDRESS:PORT", cluster,
+    group, "cluster.advertise", "ADDRESS", cluster,
     &member_options::advertise,
-    "What other nodes connect to, if that is not --cluster.listen: behind NAT, "
-    "or when it listens on all addresses."));
+    "ADDRESS:PORT that other nodes connect to, if that is not "
+    "--cluster.listen: behind NAT, or when it listens on all addresses."));
   rows.push_back(text_row(
     group, "cluster.name", "NAME", cluster, &member_options::name,
     "Nodes of different clusters refuse each other. Set it where several share "

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include <caf/actor_system.hpp>
@@ -51,6 +52,10 @@ public:
     return {
       [this](held_message& x) { hold(std::move(x)); },
       [this](atom::wake) { follow(); },
+      [this](atom::drain, const std::string& incarnation) {
+        if (links_.contains(incarnation))
+          leaving_.insert(incarnation);
+      },
       [this](atom::tick) { tick(); },
       [this](atom::describe) { return describe(); },
     };
@@ -76,6 +81,7 @@ private:
       connect();
       publish();
     }
+    part();
     look();
   }
 
@@ -113,9 +119,25 @@ private:
           : owner_.link_->connect({{node, x->incarnation}, x->link_endpoint});
     }
     for (auto& [incarnation, link] : links_)
-      if (!next.contains(incarnation))
-        owner_.link_->disconnect(link->where().who);
+      if (!next.contains(incarnation)) {
+        if (leaving_.erase(incarnation) > 0)
+          parting_.push_back(link);
+        else
+          owner_.link_->disconnect(link->where().who);
+      }
     links_ = std::move(next);
+    std::erase_if(leaving_,
+                  [this](auto& x) { return !links_.contains(x); });
+  }
+
+  /// Who has left in order still answers what it has, and closes the link then.
+  void part() {
+    std::erase_if(parting_, [this](const peer_link_ptr& link) {
+      if (link->up())
+        return false;
+      owner_.link_->disconnect(link->where().who);
+      return true;
+    });
   }
 
   void publish() {
@@ -199,6 +221,8 @@ private:
   uint64_t views_ = 0;
   std::map<std::string, uint64_t> seen_;       // in which view it came first
   std::map<std::string, peer_link_ptr> links_; // by incarnation
+  std::set<std::string> leaving_;              // those that have said so
+  std::vector<peer_link_ptr> parting_;
   std::multimap<uint32_t, held_message> held_;         // by shard
   bool ticking_ = false;
 };
@@ -299,6 +323,13 @@ void shard_router::notify(const std::string& incarnation, const char* topic) {
   auto now = current();
   for (auto& link : now->links)
     if (link && link->where().who.incarnation == incarnation)
+      link->notify({topic, {}});
+}
+
+void shard_router::notify_all(const char* topic) {
+  auto now = current();
+  for (auto& link : now->links)
+    if (link)
       link->notify({topic, {}});
 }
 
@@ -464,9 +495,15 @@ void shard_router::received(std::vector<incoming_call_ptr> calls) noexcept {
     to->received(std::move(calls));
 }
 
-void shard_router::noticed(const peer_identity&, peer_notice notice) noexcept {
+void shard_router::noticed(const peer_identity& from,
+                           peer_notice notice) noexcept {
   if (notice.topic == notice_topic::shards)
-    return tell_membership(atom::refresh::value);
+    return tell_membership(atom::wake::value);
+  if (notice.topic == notice_topic::leaving) {
+    if (auto to = handle())
+      caf::anon_send(to, atom::drain::value, from.incarnation);
+    return tell_membership(atom::wake::value);
+  }
   if (notice.topic != notice_topic::drain)
     return;
   std::function<void()> f;
@@ -484,6 +521,7 @@ void shard_router::peer_up(const peer_identity&) noexcept {
 }
 
 void shard_router::peer_down(const peer_identity&, std::string_view) noexcept {
+  wake();
   tell_membership(atom::wake::value);
 }
 

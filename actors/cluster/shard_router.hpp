@@ -14,6 +14,7 @@
 // Messages of the actor:
 //   (describe) -> tree_node     what `troupe tree` shows
 //   (wake)                      there is a new view, or a link came or went
+//   (drain, string)             that incarnation is about to leave in order
 //   (tick)            INTERNAL  look at what is held
 //   held              INTERNAL  hold this call
 
@@ -59,8 +60,11 @@ struct shard_router_options {
 /// Topics of notices between nodes.
 namespace notice_topic {
 
-/// Shards were moved to the one who gets this.
+/// Shards were moved to the one who gets this, or a node has left.
 constexpr auto shards = "shards";
+
+/// Whoever sends this is about to leave in order: it answers all it has got.
+constexpr auto leaving = "leaving";
 
 /// Whoever gets this is to drain and leave.
 constexpr auto drain = "drain";
@@ -105,6 +109,8 @@ public:
   bool ready(const std::vector<lease_row>& peers);
 
   void notify(const std::string& incarnation, const char* topic);
+
+  void notify_all(const char* topic);
 
   // -- call_placement --------------------------------------------------------
 
