@@ -257,6 +257,8 @@ expected<void> node::join() {
     }
     std::this_thread::sleep_for(poll_interval);
   }
+  // So that they need not wait for their next look.
+  assembly_->cluster()->router().notify_all(notice_topic::shards);
   return {};
 }
 
