@@ -1,6 +1,7 @@
 #include "nodes/assembly.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include <caf/actor_registry.hpp>
@@ -280,10 +281,23 @@ expected<void> assembly::join(std::string http_url) {
   return {};
 }
 
+void assembly::begin_anew() {
+  std::vector<uint32_t> all(cluster_ ? cluster_->options().shards : 1);
+  std::iota(all.begin(), all.end(), 0u);
+  if (cluster_) {
+    // What it knew is gone with it; the next one owns nothing at first.
+    cluster_->state().owned.begin({});
+    cluster_->state().lease.end();
+    if (auto membership = cluster_->membership_handle())
+      caf::anon_send_exit(membership, caf::exit_reason::kill);
+  }
+  let_go_of(all, [] {});
+}
+
 void assembly::let_go_of(const std::vector<uint32_t>& shards,
                          std::function<void()> done) const {
-  auto set =
-    std::make_shared<std::vector<bool>>(cluster_->options().shards, false);
+  auto count = cluster_ ? cluster_->options().shards : 1;
+  auto set = std::make_shared<std::vector<bool>>(count, false);
   for (auto x : shards)
     (*set)[x] = true;
   // The last to go calls it.

@@ -114,6 +114,10 @@ public:
   /// @param http_url where clients reach it; may be empty
   expected<void> join(std::string http_url);
 
+  /// The store has another history: forgets what it has read and claimed, and
+  /// joins anew. Thread-safe, never blocks.
+  void begin_anew();
+
   // -- control ---------------------------------------------------------------
 
   /// The supervision tree; `deadline_exceeded` if it does not answer in time.

@@ -237,7 +237,7 @@ public:
     };
     store_set store;
     store.states = std::make_unique<states>(all_.store, way);
-    store.leases = std::make_unique<leases>(all_.lease_rows, way,
+    store.leases = std::make_shared<leases>(all_.lease_rows, way,
                                             all_.settings.proof_of_death);
     store.shards = std::make_shared<shards>(*all_.shard_rows, way);
     node = std::make_unique<assembly>(

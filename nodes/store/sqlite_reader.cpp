@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "nodes/store/key_prefix.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_query.hpp"
 
@@ -25,18 +26,6 @@ std::string list_statement(const char* comparison) {
                      "WHERE service = ?1 AND key "}
          + comparison
          + " ?2 AND key < ?3 AND state IS NOT NULL ORDER BY key LIMIT ?5";
-}
-
-/// Greater than all strings that begin with `prefix`, and not greater than any
-/// other that is; nothing if there is no such string.
-std::optional<std::string> end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '\xFF')
-    prefix.pop_back();
-  if (prefix.empty())
-    return std::nullopt;
-  prefix.back() =
-    static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
 }
 
 } // namespace
