@@ -43,7 +43,7 @@ expected<void> start(node& self, const module& content, bool http) {
     return done;
   if (auto done = self.load_plugins(); !done)
     return done;
-  return http ? self.listen() : expected<void>{};
+  return http ? self.listen() : self.join();
 }
 
 } // namespace
@@ -138,7 +138,7 @@ caf::actor runtime::actor(const std::string& name) {
   auto target = port().function(name);
   if (!target || (*target)->kind() != "exposed")
     return nullptr;
-  return static_cast<exposed_target&>(**target).actor();
+  return static_cast<exposed_target&>((*target)->here()).actor();
 }
 
 caf::actor_system& runtime::system() noexcept {

@@ -47,7 +47,11 @@ membership_actor::membership_actor(caf::actor_config& cfg,
     leases_(leases), shards_(shards), watch_(options_.watch),
     book_(state.owned.count()) {
   book_.on_change = [this](uint32_t shard, uint64_t epoch) {
-    state_.owned.set(shard, epoch);
+    auto& x = book_[shard];
+    if (x.leaving && !x.unsettled && book_.is_mine(shard))
+      state_.owned.set_leaving(shard, x.epoch);
+    else
+      state_.owned.set(shard, epoch);
   };
 }
 
@@ -183,6 +187,7 @@ void membership_actor::take(lease_renewed& answer) {
   if (answer.incarnation != incarnation_ || is_gone_)
     return;
   --open_;
+  state_.store_is_away = !answer.view;
   if (!answer.view) {
     ++state_.counts.renewals_failed;
     return;
@@ -538,8 +543,10 @@ void membership_actor::vacated(uint64_t number) {
   if (gifts_.front().second.empty())
     return leave();
   std::vector<shard_move> moves;
-  for (auto& [shard, receiver] : gifts_)
+  for (auto& [shard, receiver] : gifts_) {
+    state_.owned.set(shard, 0); // nothing is answered any more
     moves.push_back({shard, incarnation_, book_[shard].epoch, receiver});
+  }
   move(move_purpose::give, std::move(moves));
 }
 
@@ -597,7 +604,8 @@ void membership_actor::has_left() {
   is_gone_ = true;
   state_.lease.end();
   state_.owned.begin({});
-  rows_.clear();
+  // The others stay in view: calls that still come here go to them.
+  std::erase_if(rows_, [this](auto& x) { return x.node == options_.self.node; });
   publish();
   for (auto& x : std::exchange(drained_, {}))
     x.deliver(caf::unit);

@@ -252,9 +252,13 @@ public:
   virtual uint32_t shard_of(const entity_id& entity) const noexcept = 0;
 
   /// The epoch under which this node owns `shard`; 0 if it does not, or is about
-  /// to give it away. Nobody else owns it before this has said 0. Thread-safe:
-  /// one atomic load.
+  /// to give it away: no call begins any more. Nobody else owns it before this
+  /// has said 0. Thread-safe: one atomic load.
   virtual uint64_t epoch(uint32_t shard) const noexcept = 0;
+
+  /// The same, but it is 0 only once the shard is given away: until then what
+  /// had begun may be answered. Thread-safe: one atomic load.
+  virtual uint64_t held(uint32_t shard) const noexcept { return epoch(shard); }
 
   /// What this node can claim the entities of `shard` with; nothing if `epoch`
   /// is 0. Thread-safe, for claims only.

@@ -174,7 +174,10 @@ void activation::sweep() {
 
 void activation::refuse_waiting(const error& reason) {
   for (auto& x : at_work().waiting.take_if(true))
-    x->finish(reason, context());
+    if (reason == errc::not_owner)
+      x->turn_away(reason, context());
+    else
+      x->finish(reason, context());
 }
 
 void activation::rest() {
@@ -200,7 +203,7 @@ void activation::begin(ticket_ptr next) {
     return;
   }
   if (!target_->may_serve(shard, epoch_, time)) {
-    next->finish(may_not_serve(), context());
+    next->turn_away(may_not_serve(), context());
     return;
   }
   auto& x = at_work().current.emplace(std::move(next));
@@ -338,7 +341,7 @@ void activation::leave_method() {
     target_->judge(length);
   target_->left_method(length, x.call().has_failed());
   // A commit is fenced by its token, but what only reads is not.
-  if (!x.call().has_failed() && !target_->may_serve(shard, epoch_, ended))
+  if (!x.call().has_failed() && !target_->may_answer(shard, epoch_, ended))
     x.lease_was_over = true;
   x.method = nullptr;
   method.store(nullptr, std::memory_order_relaxed);

@@ -156,7 +156,9 @@ void activation::know_if_repeat(
   if (!found) {
     refuse(found.error());
   } else if (!target_->may_serve(shard, epoch_, now())) {
-    refuse(taken_over()); // it took its time
+    auto call = std::move(work_->current->ticket); // the store took its time
+    work_->current.reset();
+    call->turn_away(taken_over(), context());
   } else if (auto& first = *found) {
     replay_outcome(x.call(), x.fingerprint, *first);
     answer();

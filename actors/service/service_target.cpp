@@ -46,7 +46,10 @@ service_target::service_target(
 
 void service_target::submit(invocation_ptr call, lender& from) {
   if (auto reason = refuse(*call)) {
-    call->finish(std::move(*reason), from.outer());
+    if (*reason == errc::not_owner)
+      call->turn_away(std::move(*reason), from.outer());
+    else
+      call->finish(std::move(*reason), from.outer());
     return;
   }
   if (draining()) {

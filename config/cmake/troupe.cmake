@@ -16,7 +16,8 @@ set(TROUPE_PUBLIC_HEADERS
   errors=actors/core/errors.hpp
   supervisor=actors/supervision/supervisor.hpp
   runtime=nodes/runtime.hpp
-  testing=nodes/testing.hpp)
+  testing=nodes/testing.hpp
+  testing_cluster=nodes/testing_cluster.hpp)
 foreach(entry IN LISTS TROUPE_PUBLIC_HEADERS)
   string(REGEX REPLACE "=.*" "" header_name "${entry}")
   string(REGEX REPLACE ".*=" "" header_path "${entry}")

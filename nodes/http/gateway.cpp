@@ -162,14 +162,57 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
 }
 
 void gateway::cluster(http::exchange& x, const path_view& path) {
+  if (path.count == 2 && path[1] == "drain")
+    return drain(x);
   check_get(x.request());
   if (path.count == 1)
     return x.respond(json_answer(host_.cluster()));
   if (path.count == 2 && path[1] == "tree")
     return tree(x);
+  if (path.count == 2 && path[1] == "shards")
+    return x.respond(json_answer(host_.shards()));
   if (path.count == 2 && path[1] == "owner")
-    not_built("the owner of a key");
+    return owner(x);
   refuse(errc::not_found, "there is no such path");
+}
+
+void gateway::owner(http::exchange& x) {
+  std::string service;
+  std::string key;
+  for (auto& [name, value] : query_of(x.request()))
+    if (name == "service")
+      service = value;
+    else if (name == "key")
+      key = value;
+    else
+      refuse(errc::bad_request, "there is no parameter '" + name
+                                  + "': there are service and key");
+  check_name(service, "service");
+  if (!is_valid_key(key))
+    refuse(errc::bad_request, "key is 1 to 512 bytes of UTF-8");
+  if (auto target = port_.service(service); !target)
+    throw error_exception{target.error()};
+  auto found = host_.owner(service, key);
+  if (!found)
+    throw error_exception{found.error()};
+  x.respond(json_answer(*found));
+}
+
+void gateway::drain(http::exchange& x) {
+  check_post(x.request());
+  std::string node;
+  for (auto& [name, value] : query_of(x.request()))
+    if (name == "node")
+      node = value;
+    else
+      refuse(errc::bad_request,
+             "there is no parameter '" + name + "': there is node");
+  if (node.empty())
+    refuse(errc::bad_request, "which node? the path is /cluster/drain?node=ID");
+  if (auto done = host_.drain(node); !done)
+    throw error_exception{done.error()};
+  http::response answer{202};
+  x.respond(std::move(answer));
 }
 
 void gateway::tree(http::exchange& x) {

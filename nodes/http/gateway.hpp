@@ -28,6 +28,17 @@ struct gateway_host {
   /// The body of `/cluster`.
   std::function<std::string()> cluster;
 
+  /// The body of `/cluster/shards`.
+  std::function<std::string()> shards;
+
+  /// The body of `/cluster/owner`.
+  std::function<expected<std::string>(const std::string& service,
+                                      const std::string& key)>
+    owner;
+
+  /// Has the node `id` leave.
+  std::function<expected<void>(const std::string& id)> drain;
+
   /// The body of `/metrics`.
   std::function<std::string()> metrics;
 
@@ -65,6 +76,8 @@ private:
 
   void invoke(http::exchange& x, const path_view& path);
   void cluster(http::exchange& x, const path_view& path);
+  void owner(http::exchange& x);
+  void drain(http::exchange& x);
   void tree(http::exchange& x);
 
   // -- /services (gateway_services.cpp) --------------------------------------

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "nodes/http/gateway.hpp"
+#include "nodes/http/uri.hpp"
 
 namespace troupe {
 
@@ -44,6 +45,9 @@ void check_post(const http::request& x);
 void check_name(std::string_view name, const char* what);
 
 std::string decode(std::string_view segment);
+
+/// Each parameter may be there once.
+std::vector<http::parameter> query_of(const http::request& x);
 
 /// `text` as a number from 1 to `most`; `what` is said of one that is none.
 uint64_t read_number(std::string_view text, std::string_view what,

@@ -60,16 +60,9 @@ void set(key_query& query, const http::parameter& x) {
 }
 
 key_query read_query(const http::request& x) {
-  auto parameters = http::parse_query(x.query());
-  if (!parameters)
-    refuse(errc::bad_request, "the query has a bad percent-encoding");
   key_query result;
-  for (auto i = parameters->begin(); i != parameters->end(); ++i) {
-    auto is_same = [&](const http::parameter& y) { return y.name == i->name; };
-    if (std::any_of(parameters->begin(), i, is_same))
-      refuse(errc::bad_request, "'" + i->name + "' is there more than once");
-    set(result, *i);
-  }
+  for (auto& parameter : query_of(x))
+    set(result, parameter);
   result.validate().value();
   return result;
 }

@@ -69,7 +69,7 @@ private:
 
 link_broker::link_broker(caf::actor_config& cfg, environment& env)
   : caf::io::broker(cfg), env_(env), options_(env.around.options),
-    backoff_(options_.reconnect), random_(std::random_device{}()),
+    self_(options_.self), backoff_(options_.reconnect), random_(std::random_device{}()),
     ticked_(clock::now()) {}
 
 caf::behavior link_broker::make_behavior() {
@@ -88,6 +88,7 @@ caf::behavior link_broker::make_behavior() {
     },
     [this](const flush_request& x) { flush_session(x.who); },
     [this](const dialed& x) { dial_done(*x.result); },
+    [this](const identity& x) { identify(x.self); },
     [this](const link_wanted& x) { want(x.link); },
     [this](const link_unwanted& x) { unwant(x.peer); },
     [this](const retry_due& x) { retry(x); },
@@ -110,6 +111,18 @@ void link_broker::on_exit() {
 }
 
 // -- links ---------------------------------------------------------------------
+
+void link_broker::identify(const peer_identity& self) {
+  if (self == self_)
+    return;
+  self_ = self;
+  // All have met somebody else.
+  std::vector<connection_handle> all;
+  for (auto& [handle, x] : connections_)
+    all.push_back(handle);
+  for (auto& x : all)
+    drop(x, "this node is another run now");
+}
 
 void link_broker::want(const outbound_link_ptr& link) {
   auto& slot = links_[link->where().who.node];
@@ -292,7 +305,7 @@ wire::greeting link_broker::own_greeting() const {
   result.version_min = options_.version_min;
   result.version_max = options_.version_max;
   result.cluster = options_.cluster;
-  result.from = options_.self;
+  result.from = self_;
   result.heartbeat_interval_ms =
     static_cast<uint32_t>(options_.heartbeat_interval.count());
   result.heartbeat_timeout_ms =
@@ -318,8 +331,8 @@ std::optional<std::string>
 link_broker::objection(const wire::greeting& theirs) const {
   if (auto why = wire::mismatch(own_greeting(), theirs))
     return why;
-  if (theirs.to != options_.self)
-    return "this is " + to_string(options_.self) + ", not "
+  if (theirs.to != self_)
+    return "this is " + to_string(self_) + ", not "
            + to_string(theirs.to);
   auto i = gone_.find(theirs.from.node);
   if (i != gone_.end() && i->second == theirs.from.incarnation)

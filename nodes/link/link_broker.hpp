@@ -142,6 +142,7 @@ private:
 
   // -- links -----------------------------------------------------------------
 
+  void identify(const peer_identity& self);
   void want(const outbound_link_ptr& link);
   void unwant(const peer_identity& peer);
   void failed(const outbound_link_ptr& link, const std::string& why);
@@ -182,6 +183,7 @@ private:
 
   environment& env_;
   const link_options& options_;
+  peer_identity self_;
   backoff backoff_;
   std::mt19937_64 random_;
   clock::time_point ticked_;

@@ -29,6 +29,13 @@ public:
   /// The same, ahead of all that waits, also if it is full.
   [[nodiscard]] bool push_first(T& x) { return put(x, true); }
 
+  /// Waits for something; false if it is closed and nothing is left.
+  bool wait() {
+    std::unique_lock guard{mutex_};
+    wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
+    return !waiting_.empty();
+  }
+
   /// Waits for something and fills `batch` with what is there, `most` at most.
   /// False if it is closed and nothing is left.
   bool pop(std::vector<T>& batch, size_t most) {

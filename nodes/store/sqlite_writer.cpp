@@ -100,7 +100,11 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
     log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
     bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
-    requests_per_commit_(options.requests_per_commit) {}
+    requests_per_commit_(options.requests_per_commit),
+    busy_timeout_(options.busy_timeout) {
+  if (options.use == folder_use::shared)
+    turn_.emplace(file.parent_path());
+}
 
 sqlite_writer::~sqlite_writer() {
   queue_.close();
@@ -120,14 +124,30 @@ void sqlite_writer::start(sqlite_checkpointer& checkpointer) {
 
 void sqlite_writer::work() {
   wait_for_a_free_core();
-  while (queue_.pop(group_, requests_per_commit_)) {
+  while (queue_.wait()) {
+    auto is_our_turn = !turn_ || turn_->take(busy_timeout_);
+    // What came while others wrote goes into the same transaction.
+    queue_.pop(group_, requests_per_commit_);
     answers_.assign(group_.size(), {});
     left_out_.assign(group_.size(), false);
-    write();
+    if (is_our_turn)
+      write();
+    else
+      fail_all(commit_outcome::failed);
+    // The log begins anew only if nobody writes meanwhile.
+    auto is_log_full = log_pages_ >= log_pages_max_;
+    if (!is_log_full)
+      pass_turn_on();
     answer_all();
     group_.clear();
     bound_log();
+    pass_turn_on();
   }
+}
+
+void sqlite_writer::pass_turn_on() noexcept {
+  if (turn_)
+    turn_->pass_on();
 }
 
 // -- a transaction -----------------------------------------------------------

@@ -18,6 +18,7 @@
 #include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_options.hpp"
+#include "nodes/store/write_turn.hpp"
 
 struct sqlite3;
 
@@ -98,6 +99,8 @@ private:
   void tell(counting& x, answer& what);
 
   void work();
+
+  void pass_turn_on() noexcept;
 
   /// One transaction. A request that is refused refuses only itself, and one
   /// that cannot be written fails only itself.
@@ -180,6 +183,8 @@ private:
   std::vector<bool> left_out_;
   batch_queue<job> queue_;
   size_t requests_per_commit_;
+  std::chrono::milliseconds busy_timeout_;
+  std::optional<write_turn> turn_; // if others may write too
   bool is_uncertain_ = false;
   std::thread thread_;
 };

@@ -32,13 +32,16 @@ constexpr command commands[] = {
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},
+  {"shards", shards},
+  {"owner", owner},
+  {"drain", drain},
   {"tree", tree},
 };
 
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
   "deploy", "versions", "alias",    "rollback", "logs",  "top",
-  "cost",   "queue",    "schedule", "lock",     "drain", "shards",
+  "cost",   "queue",    "schedule", "lock",
 };
 
 bool wants_help(const arguments& args) {

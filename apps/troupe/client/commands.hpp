@@ -49,6 +49,15 @@ void services(const arguments& args);
 /// Lists nodes.
 void nodes(const arguments& args);
 
+/// Shows who owns which shards.
+void shards(const arguments& args);
+
+/// Shows who owns an entity.
+void owner(const arguments& args);
+
+/// Has a node leave.
+void drain(const arguments& args);
+
 /// Shows the actors of a node.
 void tree(const arguments& args);
 
