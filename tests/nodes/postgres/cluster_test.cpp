@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "nodes/store/postgres_store.hpp"
+#include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace troupe {
@@ -10,7 +11,8 @@ namespace {
 
 struct in_postgres {
   std::string url = testing::shared_postgres().new_database();
-  postgres_store stores[2]{postgres_store{url}, postgres_store{url}};
+  postgres_store stores[2]{postgres_store{url, testing::patient()},
+                           postgres_store{url, testing::patient()}};
 
   lease_table& leases(int node) { return stores[node].leases(); }
   shard_table& shards(int node) { return stores[node].shards(); }

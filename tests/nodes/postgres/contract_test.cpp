@@ -3,13 +3,15 @@
 #include <gtest/gtest.h>
 
 #include "nodes/store/postgres_store.hpp"
+#include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace troupe {
 namespace {
 
 struct in_postgres {
-  postgres_store store{testing::shared_postgres().new_database()};
+  postgres_store store{testing::shared_postgres().new_database(),
+                       testing::patient()};
 };
 
 using store_kinds = ::testing::Types<in_postgres>;

@@ -12,6 +12,7 @@
 
 #include "nodes/store/postgres_server.hpp"
 #include "nodes/store/postgres_store.hpp"
+#include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/settling_clients.hpp"
 #include "tests/support/store_calls.hpp"
@@ -36,17 +37,26 @@ postgres_instance& server() {
   return result;
 }
 
-/// So that a test of what hangs takes no long.
+/// For tests of what hangs.
 postgres_options impatient() {
-  postgres_options result;
-  result.statement_time = 800ms;
-  result.cluster_time = 800ms;
-  result.lock_time = 300ms;
-  result.cluster_lock_time = 200ms;
-  result.idle_in_transaction_time = 700ms;
-  result.connect_time = 2s;
+  auto result = testing::patient();
+  result.statement_time = 2s;
+  result.cluster_time = 2s;
+  result.connect_time = 3s;
   return result;
 }
+
+/// For tests of rows that somebody has locked.
+postgres_options impatient_for_locks() {
+  auto result = testing::patient();
+  result.lock_time = 300ms;
+  result.cluster_lock_time = 200ms;
+  result.idle_in_transaction_time = 3s;
+  return result;
+}
+
+/// Far more than any of it takes, and far less than for ever.
+constexpr auto soon = 40s;
 
 /// The process of the server that serves `name`: "writer".
 std::string backend_of(const std::string& name, const std::string& url) {
@@ -59,9 +69,16 @@ std::string backend_of(const std::string& name, const std::string& url) {
 
 class postgres_faults : public ::testing::Test {
 protected:
+  /// Entities at revision 1 that `our_token` has claimed.
+  void make(const std::string& url, const std::vector<entity_id>& entities) {
+    postgres_store store{url, testing::patient()};
+    for (auto& x : entities)
+      ASSERT_EQ(testing::put(store, x, "1"), commit_outcome::done);
+  }
+
   /// Claims and commits until that works.
   bool works_again(state_store& store, const entity_id& entity,
-                   std::chrono::seconds time = 30s) {
+                   std::chrono::seconds time = 90s) {
     auto end = clock::now() + time;
     while (clock::now() < end)
       if (testing::put(store, entity, "[0]") == commit_outcome::done)
@@ -78,7 +95,7 @@ protected:
 class postgres_restarts : public ::testing::TestWithParam<postgres_stop> {};
 
 TEST_P(postgres_restarts, lose_nothing_that_was_acknowledged) {
-  postgres_store store{server().new_database()};
+  postgres_store store{server().new_database(), testing::patient()};
   testing::settling_clients clients{store, 8};
   for (int round = 0; round < 3; ++round) {
     ASSERT_TRUE(clients.wait_for(200));
@@ -103,7 +120,7 @@ TEST_F(postgres_faults, a_server_that_is_in_a_hurry_loses_nothing_either) {
                + " SET synchronous_commit = off");
   server().set("wal_writer_delay", "10s");
   std::atomic<bool> is_told{false};
-  postgres_options options;
+  auto options = testing::patient();
   options.log = [&](const std::string& text) {
     if (text.find("synchronous_commit = off") != text.npos)
       is_told = true;
@@ -122,7 +139,7 @@ TEST_F(postgres_faults, a_server_that_is_in_a_hurry_loses_nothing_either) {
 }
 
 TEST_F(postgres_faults, fail_at_once_while_the_server_is_gone) {
-  postgres_store store{server().new_database()};
+  postgres_store store{server().new_database(), testing::patient()};
   testing::put(store, cart, "1");
   server().stop(postgres_stop::fast);
   std::vector<std::future<commit_outcome>> commits;
@@ -137,7 +154,7 @@ TEST_F(postgres_faults, fail_at_once_while_the_server_is_gone) {
   for (auto& x : claims)
     EXPECT_EQ(x.get().error(), errc::store_unavailable);
   EXPECT_EQ(testing::load(store, cart).error(), errc::store_unavailable);
-  EXPECT_LT(clock::now() - began, 10s);
+  EXPECT_LT(clock::now() - began, soon);
   server().start();
   EXPECT_TRUE(works_again(store, cart));
   EXPECT_EQ(testing::load(store, cart).value().revision, 2u);
@@ -145,7 +162,7 @@ TEST_F(postgres_faults, fail_at_once_while_the_server_is_gone) {
 
 TEST_F(postgres_faults, a_session_that_was_cut_while_idle_costs_nothing) {
   auto url = server().new_database();
-  postgres_store store{url};
+  postgres_store store{url, testing::patient()};
   testing::put(store, cart, "1");
   for (uint64_t i = 1; i <= 5; ++i) {
     server().sql("SELECT pg_terminate_backend(pid, 10000) FROM "
@@ -160,9 +177,9 @@ TEST_F(postgres_faults, a_session_that_was_cut_while_idle_costs_nothing) {
 // -- what hangs --------------------------------------------------------------
 
 TEST_F(postgres_faults, a_server_that_stands_still_keeps_nobody_waiting) {
-  postgres_store store{server().new_database(), impatient()};
-  testing::put(store, cart, "1");
-  testing::put(store, other, "1");
+  auto url = server().new_database();
+  make(url, {cart, other});
+  postgres_store store{url, impatient()};
   server().pause();
   auto began = clock::now();
   auto first = begin_commit(store, change(cart, 1, "2"));
@@ -174,14 +191,14 @@ TEST_F(postgres_faults, a_server_that_stands_still_keeps_nobody_waiting) {
     store.leases().renew(mine, std::move(done));
   });
   EXPECT_EQ(first.get(), commit_outcome::unknown);
-  EXPECT_LT(clock::now() - began, 3s);
+  EXPECT_LT(clock::now() - began, soon);
   auto second = begin_commit(store, change(other, 1, "2"));
   EXPECT_EQ(second.get(), commit_outcome::failed);
   EXPECT_EQ(read.get().error(), errc::store_unavailable);
   EXPECT_EQ(renewal.get().error(), errc::store_unavailable);
-  EXPECT_LT(clock::now() - began, 12s);
+  EXPECT_LT(clock::now() - began, soon);
   server().resume();
-  auto end = clock::now() + 30s;
+  auto end = clock::now() + 90s;
   auto settled = testing::claim(store, cart, theirs);
   while (!settled && clock::now() < end)
     settled = testing::claim(store, cart, theirs);
@@ -217,13 +234,13 @@ TEST_F(postgres_faults, pauses_under_load_settle) {
 /// the same token claims again.
 TEST_F(postgres_faults, what_hung_is_not_done_once_it_was_claimed_again) {
   auto url = server().new_database();
+  make(url, {cart});
   postgres_store store{url, impatient()};
-  testing::put(store, cart, "1");
   auto pid = static_cast<pid_t>(std::stol(backend_of("writer", url)));
   kill(pid, SIGSTOP);
   EXPECT_EQ(testing::commit(store, change(cart, 1, "late")),
             commit_outcome::unknown);
-  auto end = clock::now() + 20s;
+  auto end = clock::now() + 90s;
   auto settled = testing::claim(store, cart, our_token);
   while (!settled && clock::now() < end)
     settled = testing::claim(store, cart, our_token);
@@ -242,9 +259,10 @@ TEST_F(postgres_faults, what_hung_is_not_done_once_it_was_claimed_again) {
 /// sessions of a store have.
 class stopped_node {
 public:
-  stopped_node(const std::string& url, const entity_id& locked)
-    : server_(url, impatient()),
-      link_(server_.connect({"stopped", 5s, 1s, 3s, {}, {}}, {})) {
+  stopped_node(const std::string& url, const postgres_options& options,
+               const entity_id& locked)
+    : server_(url, options),
+      link_(server_.connect({"stopped", 60s, 40s, 60s, {}, {}}, {})) {
     link_.connection->execute("BEGIN");
     link_.connection->execute("UPDATE entity SET revision = revision "
                               "WHERE key = convert_to($1, 'UTF8')",
@@ -258,15 +276,15 @@ private:
 
 TEST_F(postgres_faults, a_row_that_is_locked_holds_up_nobody_elses) {
   auto url = server().new_database();
-  auto options = impatient();
-  options.idle_in_transaction_time = 30s; // the lock stays
+  auto options = impatient_for_locks();
+  options.idle_in_transaction_time = 120s; // the lock stays
   postgres_store store{url, options};
   std::vector<entity_id> all;
   for (int i = 0; i < 20; ++i)
     all.push_back({"cart", std::to_string(i)});
   for (auto& x : all)
     testing::put(store, x, "1");
-  stopped_node stopped{url, all[7]};
+  stopped_node stopped{url, options, all[7]};
   auto began = clock::now();
   std::vector<std::future<commit_outcome>> commits;
   for (auto& x : all)
@@ -275,19 +293,20 @@ TEST_F(postgres_faults, a_row_that_is_locked_holds_up_nobody_elses) {
     EXPECT_EQ(commits[i].get(),
               i == 7 ? commit_outcome::failed : commit_outcome::done)
       << i;
-  EXPECT_LT(clock::now() - began, 3s);
+  EXPECT_LT(clock::now() - began, soon);
 }
 
 TEST_F(postgres_faults, a_node_that_stands_still_holds_rows_for_so_long_only) {
   auto url = server().new_database();
-  postgres_store store{url, impatient()};
+  auto options = impatient_for_locks();
+  postgres_store store{url, options};
   testing::put(store, cart, "1");
-  stopped_node stopped{url, cart};
+  stopped_node stopped{url, options, cart};
   auto began = clock::now();
   auto claimed = testing::claim(store, cart, theirs);
   EXPECT_FALSE(claimed);
-  EXPECT_LT(clock::now() - began, 3s);
-  while (!claimed && clock::now() < began + 20s)
+  EXPECT_LT(clock::now() - began, soon);
+  while (!claimed && clock::now() < began + 90s)
     claimed = testing::claim(store, cart, theirs);
   EXPECT_TRUE(claimed);
   EXPECT_EQ(testing::commit(store, change(cart, 1, "2", theirs)),
@@ -296,14 +315,14 @@ TEST_F(postgres_faults, a_node_that_stands_still_holds_rows_for_so_long_only) {
 
 TEST_F(postgres_faults, a_move_waits_no_longer_than_a_lease_can) {
   auto url = server().new_database();
-  auto options = impatient();
-  options.idle_in_transaction_time = 30s;
+  auto options = impatient_for_locks();
+  options.idle_in_transaction_time = 120s;
   postgres_store store{url, options};
   auto view = testing::begin<expected<shard_view>>(
     [&](auto done) { store.shards().read(8, 0, std::move(done)); });
   ASSERT_TRUE(view.get());
   postgres_server stopped{url, options};
-  auto link = stopped.connect({"stopped", 5s, 1s, 3s, {}, {}}, {});
+  auto link = stopped.connect({"stopped", 60s, 40s, 60s, {}, {}}, {});
   link.connection->execute("BEGIN");
   link.connection->execute("SELECT FROM shard WHERE id = 3 FOR SHARE");
   auto began = clock::now();
@@ -312,7 +331,7 @@ TEST_F(postgres_faults, a_move_waits_no_longer_than_a_lease_can) {
       store.shards().move({{3, "", 0, "a"}}, std::move(done));
     });
   EXPECT_EQ(moved.get().error(), errc::store_unavailable);
-  EXPECT_LT(clock::now() - began, 2s);
+  EXPECT_LT(clock::now() - began, soon);
   link.connection->execute("ROLLBACK");
   auto again =
     testing::begin<expected<std::vector<move_result>>>([&](auto done) {
@@ -321,9 +340,44 @@ TEST_F(postgres_faults, a_move_waits_no_longer_than_a_lease_can) {
   EXPECT_TRUE(again.get().value().at(0).moved);
 }
 
+/// A claim that began before a move was committed, and ends after it.
+TEST_F(postgres_faults, a_claim_waits_for_the_move_of_its_shard) {
+  auto url = server().new_database();
+  postgres_store store{url, testing::patient()};
+  auto view = testing::begin<expected<shard_view>>(
+    [&](auto done) { store.shards().read(8, 0, std::move(done)); });
+  ASSERT_TRUE(view.get());
+  auto moved =
+    testing::begin<expected<std::vector<move_result>>>([&](auto done) {
+      store.shards().move({{3, "", 0, "a"}}, std::move(done));
+    });
+  ASSERT_TRUE(moved.get());
+  postgres_server mover{url, testing::patient()};
+  auto link = mover.connect({"mover", 60s, 40s, 60s, {}, {}}, {});
+  link.connection->execute("BEGIN");
+  link.connection->execute(
+    "UPDATE shard SET owner = 'b', epoch = 2 WHERE id = 3");
+  auto claimed = testing::begin<expected<claimed_state>>([&](auto done) {
+    store.claim(cart, our_token, shard_ownership{3, "a", 1}, std::move(done));
+  });
+  auto end = clock::now() + 10s;
+  while (server()
+           .sql("SELECT FROM pg_stat_activity WHERE application_name = "
+                "'troupe writer' AND wait_event_type = 'Lock'")
+           .empty()
+         && claimed.wait_for(0s) != std::future_status::ready
+         && clock::now() < end)
+    std::this_thread::yield();
+  link.connection->execute("COMMIT");
+  auto refused = claimed.get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error(), errc::not_owner);
+}
+
 TEST_F(postgres_faults, two_nodes_that_claim_from_each_other_lose_no_change) {
   auto url = server().new_database();
-  postgres_store stores[]{postgres_store{url}, postgres_store{url}};
+  postgres_store stores[]{postgres_store{url, testing::patient()},
+                          postgres_store{url, testing::patient()}};
   constexpr uint64_t increments = 50;
   constexpr int keys = 3;
   auto key = [](int i) { return entity_id{"cart", "k" + std::to_string(i)}; };
@@ -358,9 +412,9 @@ TEST_F(postgres_faults, two_nodes_that_claim_from_each_other_lose_no_change) {
 TEST_F(postgres_faults, every_request_is_answered_once_however_many_wait) {
   auto options = impatient();
   options.queue = 10;
-  auto store =
-    std::make_unique<postgres_store>(server().new_database(), options);
-  testing::put(*store, cart, "1");
+  auto url = server().new_database();
+  make(url, {cart});
+  auto store = std::make_unique<postgres_store>(url, options);
   constexpr int requests = 500;
   std::vector<std::atomic<int>> answers(3 * requests);
   server().pause();
@@ -373,14 +427,14 @@ TEST_F(postgres_faults, every_request_is_answered_once_however_many_wait) {
   }
   auto began = clock::now();
   store.reset();
-  EXPECT_LT(clock::now() - began, 10s);
+  EXPECT_LT(clock::now() - began, soon);
   server().resume();
   for (auto& x : answers)
     EXPECT_EQ(x, 1);
 }
 
 TEST_F(postgres_faults, a_value_that_does_not_fit_fails_only_itself) {
-  postgres_store store{server().new_database()};
+  postgres_store store{server().new_database(), testing::patient()};
   testing::put(store, cart, "1");
   testing::put(store, other, "1");
   auto large = change(cart, 1, "2");
@@ -403,7 +457,7 @@ TEST_F(postgres_faults, a_value_that_does_not_fit_fails_only_itself) {
 
 /// More than one transaction of bytes, and more than a socket takes at once.
 TEST_F(postgres_faults, many_large_states_go_through) {
-  postgres_store store{server().new_database()};
+  postgres_store store{server().new_database(), testing::patient()};
   std::vector<std::future<expected<claimed_state>>> claims;
   std::vector<std::future<commit_outcome>> commits;
   for (int i = 0; i < 40; ++i)
@@ -429,7 +483,7 @@ TEST_F(postgres_faults, outcomes_are_kept_for_a_day_and_then_go) {
   auto url = server().new_database();
   auto database = testing::database_of(url);
   {
-    postgres_store store{url};
+    postgres_store store{url, testing::patient()};
     testing::put(store, cart, "1");
     auto request = change(cart, 1, "2");
     request.outcomes = {{"old", "f", 2, false, "t", "b"},
@@ -442,8 +496,8 @@ TEST_F(postgres_faults, outcomes_are_kept_for_a_day_and_then_go) {
   server().sql("UPDATE troupe.outcome SET recorded_at = now() - interval "
                "'23 hours 59 minutes' WHERE id = 'young'",
                database);
-  postgres_store store{url};
-  auto end = clock::now() + 20s;
+  postgres_store store{url, testing::patient()};
+  auto end = clock::now() + 90s;
   while (testing::find_outcome(store, cart, "old").value()
          && clock::now() < end)
     std::this_thread::yield();

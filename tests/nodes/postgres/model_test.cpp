@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "nodes/store/postgres_store.hpp"
+#include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 
 namespace troupe {
@@ -14,7 +15,7 @@ namespace {
 struct in_postgres {
   postgres_store& open() {
     if (!store)
-      store.emplace(url);
+      store.emplace(url, testing::patient());
     return *store;
   }
 

@@ -9,6 +9,7 @@
 #include "nodes/store/postgres_schema.hpp"
 #include "nodes/store/postgres_store.hpp"
 #include "nodes/store/store_url.hpp"
+#include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/store_calls.hpp"
 
@@ -21,9 +22,16 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using testing::shared_postgres;
 
+/// Patient, but for who has the store.
+postgres_options options() {
+  auto result = testing::patient();
+  result.lock_time = std::chrono::seconds{2};
+  return result;
+}
+
 /// What is said when it cannot be opened.
-std::string refusal(const std::string& url, postgres_options options = {}) {
-  auto store = open_store(url, std::move(options));
+std::string refusal(const std::string& url) {
+  auto store = open_store(url, options());
   if (store)
     return "it was opened";
   EXPECT_EQ(store.error(), errc::store_unavailable);
@@ -51,7 +59,7 @@ TEST(postgres_open, describes_itself_without_the_password) {
   auto url = shared_postgres().new_database();
   auto login = url;
   login.insert(login.find('@'), ":secret");
-  auto store = open_store(login);
+  auto store = open_store(login, options());
   ASSERT_TRUE(store);
   EXPECT_EQ((*store)->describe(), url);
 }
@@ -93,7 +101,7 @@ TEST(postgres_open, takes_the_server_that_is_there_of_several) {
   auto url = shared_postgres().new_database();
   auto several = url;
   several.insert(several.find('@') + 1, "127.0.0.1:1,");
-  auto store = open_store(several);
+  auto store = open_store(several, options());
   ASSERT_TRUE(store) << store.error().message();
   EXPECT_THAT((*store)->describe(), HasSubstr("127.0.0.1:1,127.0.0.1:"));
 }
@@ -103,15 +111,15 @@ TEST(postgres_open, takes_the_server_that_is_there_of_several) {
 TEST(postgres_open, one_node_alone_and_nodes_that_share_exclude_each_other) {
   auto url = shared_postgres().new_database();
   {
-    auto alone = open_store(url);
+    auto alone = open_store(url, options());
     ASSERT_TRUE(alone);
     EXPECT_THAT(refusal(url), HasSubstr("other nodes use"));
-    auto shared = open_shared_store(url);
+    auto shared = open_shared_store(url, options());
     ASSERT_FALSE(shared);
     EXPECT_THAT(shared.error().message(), HasSubstr("alone"));
   }
-  auto one = open_shared_store(url);
-  auto two = open_shared_store(url);
+  auto one = open_shared_store(url, options());
+  auto two = open_shared_store(url, options());
   EXPECT_TRUE(one);
   EXPECT_TRUE(two);
   EXPECT_THAT(refusal(url), HasSubstr("other nodes use"));
@@ -119,7 +127,7 @@ TEST(postgres_open, one_node_alone_and_nodes_that_share_exclude_each_other) {
 
 TEST(postgres_open, a_node_alone_has_it_again_after_its_session_was_cut) {
   auto url = shared_postgres().new_database();
-  auto store = open_store(url).value();
+  auto store = open_store(url, options()).value();
   for (int i = 0; i < 3; ++i) {
     shared_postgres().sql("SELECT pg_terminate_backend(pid, 10000) FROM "
                           "pg_stat_activity WHERE datname = '"
@@ -135,21 +143,21 @@ TEST(postgres_open, makes_its_tables_and_leaves_those_of_others) {
   execute(url, "CREATE TABLE public.entity (mine text)");
   execute(url, "INSERT INTO public.entity VALUES ('mine')");
   {
-    postgres_store store{url};
+    postgres_store store{url, options()};
     EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
   }
   EXPECT_EQ(version(url), newest());
   auto mine =
     shared_postgres().sql("SELECT mine FROM public.entity", database_of(url));
   EXPECT_EQ(mine.size(), 1u);
-  postgres_store again{url};
+  postgres_store again{url, options()};
   EXPECT_EQ(testing::load(again, {"cart", "ann"}).value().state, "1");
 }
 
 TEST(postgres_open, uses_an_empty_schema_that_somebody_made_for_it) {
   auto url = shared_postgres().new_database();
   execute(url, "CREATE SCHEMA troupe AUTHORIZATION troupe");
-  postgres_store store{url};
+  postgres_store store{url, options()};
   EXPECT_EQ(version(url), newest());
 }
 
@@ -163,7 +171,7 @@ TEST(postgres_open, refuses_the_tables_of_something_else) {
 
 TEST(postgres_open, refuses_what_a_newer_troupe_wrote) {
   auto url = shared_postgres().new_database();
-  { postgres_store store{url}; }
+  { postgres_store store{url, options()}; }
   execute(url, "UPDATE troupe.schema_version SET version = version + 1");
   EXPECT_THAT(refusal(url), HasSubstr("newer Troupe"));
   execute(url, "SELECT * FROM troupe.entity");
@@ -173,7 +181,7 @@ TEST(postgres_open, refuses_what_a_newer_troupe_wrote) {
 /// on until it must connect again.
 TEST(postgres_open, does_not_come_back_to_what_a_newer_troupe_wrote) {
   auto url = shared_postgres().new_database();
-  postgres_store store{url};
+  postgres_store store{url, options()};
   testing::put(store, {"cart", "ann"}, "1");
   execute(url, "UPDATE troupe.schema_version SET version = version + 1");
   execute(url, "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity "
@@ -199,7 +207,7 @@ TEST(postgres_open, each_step_makes_the_next_version) {
     for (size_t i = 0; i < before; ++i)
       execute(url, std::string{"SET ROLE troupe; SET search_path = troupe;"}
                      + steps[i]);
-    postgres_store store{url};
+    postgres_store store{url, options()};
     EXPECT_EQ(version(url), newest()) << "from version " << before;
     EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
   }
@@ -210,7 +218,7 @@ TEST(postgres_open, nodes_that_start_at_once_make_the_tables_once) {
   std::vector<std::future<std::unique_ptr<postgres_store>>> stores;
   for (int i = 0; i < 6; ++i)
     stores.push_back(std::async(std::launch::async, [&] {
-      return std::make_unique<postgres_store>(url);
+      return std::make_unique<postgres_store>(url, testing::patient());
     }));
   for (auto& x : stores)
     EXPECT_EQ(testing::put(*x.get(), {"cart", "ann"}, "1"),
