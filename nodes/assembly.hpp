@@ -6,6 +6,7 @@
 //   root
 //   ├─ router
 //   ├─ deadlines
+//   ├─ locks       those who wait for one
 //   ├─ functions   a pool for each version
 //   ├─ exposed     a keeper for each exposed actor
 //   └─ services    a host for each service
@@ -29,6 +30,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
+#include "actors/cluster/lock_keeper.hpp"
 #include "actors/core/backends.hpp"
 #include "actors/core/deadline_keeper.hpp"
 #include "actors/core/interfaces.hpp"
@@ -78,6 +80,8 @@ public:
   const call_environment& environment() const noexcept { return env_; }
 
   state_store& store() noexcept { return *store_; }
+
+  lock_keeper& locks() noexcept { return locks_; }
 
   deadline_keeper& deadlines() noexcept { return deadlines_; }
 
@@ -154,6 +158,7 @@ private:
 
   assembly_options options_;
   std::unique_ptr<state_store> store_;
+  lock_keeper locks_;
   std::unique_ptr<caf::actor_system_config> config_;
   std::shared_ptr<route_source> routes_;
   caf::actor_system system_;

@@ -129,6 +129,7 @@ expected<void> node::open() {
   host_.tree = [this](auto done) { ask_tree(std::move(done)); };
   host_.ready = [this] { return ready_.load(); };
   host_.store = &assembly_->store();
+  host_.locks = &assembly_->locks();
   return {};
 }
 
@@ -276,6 +277,7 @@ bool node::drain() {
   ready_ = false;
   if (options_.shutdown.grace)
     std::this_thread::sleep_for(std::min(*options_.shutdown.grace, left()));
+  assembly_->locks().stop_waiting();
   auto clean = true;
   if (server_) {
     server_->stop_accepting();
