@@ -29,6 +29,7 @@ constexpr command commands[] = {
   {"delete", delete_entity},
   {"export", export_entities},
   {"import", import_entities},
+  {"lock", lock},
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},
@@ -89,6 +90,8 @@ int run_guarded(const std::string& name, const arguments& args) {
   try {
     run(name, args);
     return exit_done;
+  } catch (const exit_request& e) {
+    return e.status;
   } catch (const usage_error& e) {
     return report_usage(name, e.what());
   } catch (const error_exception& e) {
