@@ -134,6 +134,8 @@ void activation::pump() {
       phase_ = phase::vacant;
       continue;
     }
+    if (!may_see_all(x.waiting.front()))
+      break;
     begin(x.waiting.next());
   }
   if (phase_ == phase::ready && x.gate.wants_commit() && !flush_is_due_) {
@@ -189,6 +191,10 @@ void activation::rest() {
 
 // -- one call ----------------------------------------------------------------
 
+bool activation::may_see_all(const invocation& call) const noexcept {
+  return work_->gate.clean() || call.entity->locks == work_->guard;
+}
+
 void activation::begin(ticket_ptr next) {
   auto& call = next->call();
   if (!next->start()) {
@@ -208,6 +214,9 @@ void activation::begin(ticket_ptr next) {
   }
   auto& x = at_work().current.emplace(std::move(next));
   x.began = time;
+  x.before = work_->gate.last();
+  if (work_->gate.clean())
+    work_->guard = call.entity->locks;
   if (call.entity->idempotency_key.empty() || !replay())
     serve();
 }
@@ -330,6 +339,7 @@ void activation::end_if_done() {
   leave_method();
   if (writes)
     conclude();
+  bind_to_locks();
   answer();
 }
 
@@ -361,6 +371,14 @@ void activation::conclude() {
   if (x.call().has_failed())
     restore();
   record();
+}
+
+void activation::bind_to_locks() {
+  auto& x = *work_->current;
+  auto& gate = work_->gate;
+  if (!x.call().entity->locks.empty() && !x.call().has_failed()
+      && gate.last() == x.before)
+    gate.changed();
 }
 
 void activation::record() {
@@ -404,6 +422,7 @@ void activation::replace() {
       {errc::bad_request, "this is no state of '" + definition().name + "'"});
   }
   record();
+  bind_to_locks();
   answer();
 }
 
@@ -418,6 +437,7 @@ void activation::erase() {
       {errc::not_found, definition().name + "/" + key + " has no state"});
   }
   record();
+  bind_to_locks();
   answer();
 }
 

@@ -34,6 +34,11 @@ error taken_over() {
   return {errc::not_owner, "somebody else has claimed the entity"};
 }
 
+error locks_lost(const std::vector<lock_proof>& shown) {
+  return {errc::lock_held,
+          "not all of these are held any more: " + to_string(shown)};
+}
+
 } // namespace
 
 // -- the store's answers -----------------------------------------------------
@@ -189,6 +194,7 @@ void activation::commit() {
   else
     request.next = state_.snapshot(definition());
   request.outcomes = work_->outcomes.take_new();
+  request.locks = work_->guard;
   target_->store().commit(std::move(request),
                           [this, self = self()](commit_outcome outcome) {
                             hear(commit_answer{outcome});
@@ -202,6 +208,9 @@ void activation::take(commit_answer& answer) {
     break;
   case commit_outcome::refused:
     invalidate(taken_over());
+    break;
+  case commit_outcome::lock_lost:
+    invalidate(locks_lost(work_->guard));
     break;
   case commit_outcome::failed:
     invalidate(not_committed());
@@ -263,6 +272,10 @@ void activation::settle(claim_answer& answer) {
     return;
   }
   auto& there = *answer.found;
+  if (next_ == base_ && !work_->outcomes.committing()) {
+    settled(false, there.found); // nothing was to be written
+    return;
+  }
   if (next_ == base_) {
     // Only outcomes were to be written: the revision does not tell.
     work_->claimed = there.found;
