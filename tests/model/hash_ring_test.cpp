@@ -56,6 +56,29 @@ TEST(hash_ring, hashes_as_xxhash64_says) {
   EXPECT_EQ(ring_hash("a"), 0xD24EC4F1A98C6E5Bull);
 }
 
+TEST(hash_ring, gives_a_key_to_the_point_that_comes_next) {
+  for (size_t n : {1, 2, 7, 60}) {
+    auto all = nodes(n);
+    all.back().weight = 2;
+    hash_ring ring{all};
+    for (uint64_t i = 0; i < 50; ++i) {
+      auto hash = i == 0 ? UINT64_MAX : ring_hash(std::to_string(i));
+      auto nearest = UINT64_MAX;
+      std::string owner;
+      for (auto& node : all)
+        for (uint32_t j = 0; j < node.weight * hash_ring::points_per_weight;
+             ++j) {
+          auto way = ring_hash(std::to_string(j), ring_hash(node.name)) - hash;
+          if (way < nearest) {
+            nearest = way;
+            owner = node.name;
+          }
+        }
+      EXPECT_EQ(name_of(ring, hash), owner);
+    }
+  }
+}
+
 TEST(hash_ring, moves_only_keys_of_the_node_that_went) {
   auto all = nodes(20);
   hash_ring before{all};
