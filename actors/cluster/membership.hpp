@@ -156,7 +156,7 @@ private:
 
   void learn(const shard_row& row);
 
-  /// Makes a ring of those who may own shards.
+  /// Sees who may own shards, and where each should be.
   void update_ring();
 
   /// Begins what is due, if it is not under way already.
@@ -213,6 +213,12 @@ private:
 
   void publish();
 
+  /// It has all that live, as they are now.
+  bool shows_nodes(const cluster_view& view) const;
+
+  /// Who owns which shard. @pre `nodes` are in the order of their incarnations
+  std::vector<shard_place> places(const std::vector<lease_row>& nodes) const;
+
   tree_node describe() const;
 
   std::string fresh_incarnation() const;
@@ -239,7 +245,7 @@ private:
   std::string refused_;
 
   // The others.
-  std::vector<lease_row> rows_;
+  std::vector<lease_row> rows_; // by incarnation, without their counters
   peer_watch watch_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
@@ -254,8 +260,8 @@ private:
   bool read_again_ = false;
   std::vector<caf::response_promise> waiting_; // for what is read now
   std::vector<caf::response_promise> next_;    // for what is read after that
-  hash_ring ring_;
-  std::vector<std::string> ring_owners_; // incarnations, as in ring_.nodes()
+  std::vector<ring_node> ring_nodes_;    // those who may own shards, by name
+  std::vector<std::string> ring_owners_; // their incarnations
   std::vector<uint32_t> wanted_places_;
   boot_time ring_since_;
   bool moving_ = false;
