@@ -164,6 +164,45 @@ TEST(placement, moves_few_shards_when_a_node_comes_or_goes) {
   }
 }
 
+TEST(placement, gives_nobody_much_more_room_when_a_few_nodes_go) {
+  // Where a part of so and so many shards, and a little more, is nearly a whole
+  // number, all nodes would have room for one more at once.
+  for (size_t n : {171, 200, 300}) {
+    auto all = nodes(n);
+    auto before = placed(hash_ring{all}, 1024);
+    auto gone = n / 40;
+    std::set<std::string> dead;
+    for (size_t i = 0; i < gone; ++i)
+      dead.insert(all[i * 7].name);
+    std::erase_if(all, [&](auto& x) { return dead.contains(x.name); });
+    auto moved = differences(before, placed(hash_ring{all}, 1024));
+    auto ideal = std::count_if(before.begin(), before.end(),
+                               [&](auto& x) { return dead.contains(x); });
+    std::cout << n << " nodes: " << moved << " moved, ideal " << ideal << '\n';
+    EXPECT_LE(moved, 3 * static_cast<size_t>(ideal));
+  }
+}
+
+TEST(placement, has_room_for_every_shard_whatever_the_nodes) {
+  std::mt19937_64 random{11};
+  for (int round = 0; round < 200; ++round) {
+    auto all = nodes(1 + random() % 40);
+    for (auto& x : all)
+      x.weight = static_cast<uint32_t>(1 + random() % 5);
+    hash_ring ring{all};
+    auto count = static_cast<uint32_t>(1 + random() % 60);
+    std::map<uint32_t, uint32_t> got;
+    for (auto x : place_shards(ring, count))
+      ++got[x];
+    uint32_t sum = 0;
+    for (auto& [node, n] : got) {
+      ASSERT_LT(node, all.size());
+      sum += n;
+    }
+    EXPECT_EQ(sum, count);
+  }
+}
+
 TEST(placement, proposes_nothing_once_all_is_as_wanted) {
   hash_ring ring{nodes(3)};
   auto wanted = place_shards(ring, 64);
