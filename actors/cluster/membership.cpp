@@ -273,11 +273,25 @@ void membership_actor::judge(boot_time asked) {
                              watch_.still_since(x.incarnation).value_or(now()));
   }
   watch_.look(peers, asked, now());
-  for (auto& x : rows_) {
+  declare_those_dead();
+}
+
+void membership_actor::declare_those_dead() {
+  more_to_declare_ = false;
+  auto own =
+    std::lower_bound(rows_.begin(), rows_.end(), incarnation_, comes_before);
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (own == rows_.end())
+      own = rows_.begin();
+    auto& x = *own++;
     if (x.incarnation == incarnation_ || !is_alive(x))
       continue;
-    if (watch_.dead(x.incarnation) || leases_.proven_dead(x.incarnation))
+    if (!watch_.dead(x.incarnation) && !leases_.proven_dead(x.incarnation))
+      continue;
+    if (declaring_.size() < options_.declare_max)
       declare(x);
+    else if (!declaring_.contains(x.incarnation))
+      more_to_declare_ = true;
   }
 }
 
@@ -290,6 +304,8 @@ void membership_actor::declare(const lease_row& peer) {
 
 void membership_actor::take(node_declared& answer) {
   declaring_.erase(answer.incarnation);
+  if (declaring_.empty() && std::exchange(more_to_declare_, false))
+    renew(); // others may have declared the rest meanwhile
   if (!answer.is_down || !*answer.is_down)
     return;
   for (auto& x : rows_) {

@@ -53,6 +53,10 @@ struct membership_options {
   /// Renewals that were not answered yet, after which no more are sent.
   uint32_t renewals_max = 4;
 
+  /// Peers that are declared dead at once: when many have died, and many see
+  /// it, each of these begins with others of them.
+  uint32_t declare_max = 4;
+
   /// Shards that are given away at once when only the balance asks for it:
   /// calls of them wait meanwhile.
   uint32_t give_max = 32;
@@ -135,6 +139,8 @@ private:
   // -- the others ------------------------------------------------------------
 
   void judge(boot_time asked);
+
+  void declare_those_dead();
 
   void declare(const lease_row& peer);
 
@@ -249,6 +255,7 @@ private:
   peer_watch watch_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
+  bool more_to_declare_ = false;
   std::map<std::string, boot_time> last_seen_; // of those that are dead
   std::map<std::string, boot_time> down_since_;
 

@@ -112,6 +112,20 @@ TEST(cluster_sim, sees_shards_that_nobody_serves) {
   EXPECT_EQ(cluster.watch(60s).moved, 0u);
 }
 
+TEST(cluster_sim, does_not_have_everybody_declare_everybody_dead) {
+  // Twenty see at once that forty are dead: that would be 800 declarations.
+  auto plan = small_plan();
+  plan.nodes = {60};
+  plan.failures = {40};
+  plan.notices = {death_notice::proof};
+  for (auto& x : simulate(plan)) {
+    EXPECT_THAT(x.faults, IsEmpty());
+    EXPECT_GE(x.failures[0].death.declarations, 40);
+    EXPECT_LE(x.failures[0].death.declarations, 300);
+    EXPECT_LE(x.failures[0].death.served.most, 1);
+  }
+}
+
 // -- what is printed ---------------------------------------------------------
 
 TEST(table, has_columns_as_wide_as_they_have_to_be) {
@@ -137,7 +151,7 @@ TEST(report, is_a_picture_with_a_curve_for_each_number_of_failures) {
   auto curves = 0;
   for (size_t i = 0; (i = svg.find("<polyline", i)) != svg.npos; ++i)
     ++curves;
-  EXPECT_EQ(curves, 3 * 4 + 3);
+  EXPECT_EQ(curves, 4 * 4 + 4 + 3);
   for (auto bad : {"nan", "inf", "-nan"})
     EXPECT_EQ(svg.find(bad), svg.npos) << bad;
 }

@@ -34,10 +34,10 @@ struct plot {
   std::vector<curve> curves;
 };
 
-constexpr double width = 460;
-constexpr double height = 300;
+constexpr double width = 520;
+constexpr double height = 270;
 constexpr double left = 58;
-constexpr double right = 14;
+constexpr double right = 146; // for the legend
 constexpr double top = 34;
 constexpr double bottom = 46;
 constexpr double line_height = 14;
@@ -173,23 +173,15 @@ private:
             + path + "\"/>\n" + dots;
   }
 
-  /// In the upper left corner, with what is below showing through a little.
   void draw_legend() {
-    size_t longest = 0;
-    for (auto& c : what_.curves)
-      longest = std::max(longest, c.name.size());
-    auto size = static_cast<double>(what_.curves.size());
-    out_ += format("<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
-                   "fill=\"white\" fill-opacity=\"0.85\"/>\n",
-                   left + 4, top + 2, 44 + 6.3 * static_cast<double>(longest),
-                   size * line_height + 6);
+    auto x = width - right + 10;
     auto y = top + line_height;
     for (auto& c : what_.curves) {
       out_ += format("<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" "
                      "stroke=\"%s\" stroke-width=\"2\"%s/>\n",
-                     left + 10, y - 4, left + 38, y - 4, c.color.c_str(),
+                     x, y - 4, x + 26, y - 4, c.color.c_str(),
                      c.dashed ? " stroke-dasharray=\"6 4\"" : "");
-      text({left + 44, y}, "start", c.name);
+      text({x + 32, y}, "start", c.name);
       y += line_height;
     }
   }
@@ -237,26 +229,55 @@ curve curve_of_clusters(
   return result;
 }
 
-std::vector<plot> plots(const sim_report& x) {
-  std::vector<plot> result{
-    {"Until every shard is served again", "seconds, the median", false,
-     curves_of_failures(x, [](auto& f) { return f.death.served.median; })},
-    {"Until nothing moves any more", "seconds, the median", false,
-     curves_of_failures(x, [](auto& f) { return f.death.rest.median; })},
-    {"What the store does at rest", "a second", true, {}},
-    {"Moved shards, against those that had to be", "", false,
-     curves_of_failures(x, [](auto& f) {
-       return f.death.moved / std::max(f.death.ideal, 1.0);
-     })}};
-  auto& rest = result[2].curves;
-  rest.push_back(curve_of_clusters(x, "rows, for one node", 0,
-                                   [](auto& c) { return c.rows; }));
-  rest.push_back(curve_of_clusters(x, "operations, for all", 1, [](auto& c) {
-    return c.operations * c.nodes;
-  }));
-  rest.push_back(curve_of_clusters(x, "rows, for all", 2,
-                                   [](auto& c) { return c.rows * c.nodes; }));
+using of_failure = std::function<double(const failure_figures&)>;
+using of_cluster = std::function<double(const cluster_figures&)>;
+
+plot plot_failures(const sim_report& x, std::string title, std::string unit,
+                   const of_failure& value) {
+  return {std::move(title), std::move(unit), false,
+          curves_of_failures(x, value)};
+}
+
+/// What the store is asked for.
+plot plot_rest(const sim_report& x) {
+  plot result{"What the store does at rest", "a second", true, {}};
+  auto add = [&](const char* name, const of_cluster& value) {
+    result.curves.push_back(
+      curve_of_clusters(x, name, result.curves.size(), value));
+  };
+  add("rows, for one node", [](auto& c) { return c.rows; });
+  add("operations, for all", [](auto& c) { return c.operations * c.nodes; });
+  add("rows, for all", [](auto& c) { return c.rows * c.nodes; });
+  add("kilobytes, for all", [](auto& c) { return c.bytes * c.nodes / 1e3; });
   return result;
+}
+
+plot plot_load(const sim_report& x) {
+  plot result{"The most that one node owns", "against the mean", false, {}};
+  result.curves.push_back(
+    curve_of_clusters(x, "all live", 0, [](auto& c) { return c.imbalance; }));
+  for (auto& c : curves_of_failures(x, [](auto& f) { return f.imbalance; }))
+    if (!c.dashed) { // how they died makes no difference
+      result.curves.push_back(c);
+      result.curves.back().color = color(result.curves.size() - 1);
+    }
+  return result;
+}
+
+std::vector<plot> plots(const sim_report& x) {
+  return {
+    plot_failures(x, "Until every shard is served again", "seconds, the median",
+                  [](auto& f) { return f.death.served.median; }),
+    plot_failures(x, "Until nothing moves any more", "seconds, the median",
+                  [](auto& f) { return f.death.rest.median; }),
+    plot_rest(x),
+    plot_failures(x, "The busiest half second after a failure",
+                  "operations a second and node",
+                  [](auto& f) { return f.death.operations_most; }),
+    plot_failures(
+      x, "Moved shards", "against those that had to be moved",
+      [](auto& f) { return f.death.moved / std::max(f.death.ideal, 1.0); }),
+    plot_load(x)};
 }
 
 } // namespace
@@ -266,11 +287,11 @@ std::string to_svg(const sim_report& x) {
                     "viewBox=\"0 0 %.0f %.0f\" font-family=\"sans-serif\" "
                     "font-size=\"11\">\n"
                     "<rect width=\"100%%\" height=\"100%%\" fill=\"white\"/>\n",
-                    2 * width, 2 * height);
+                    2 * width, 3 * height);
   auto all = plots(x);
   for (size_t i = 0; i < all.size(); ++i)
     out += format("<g transform=\"translate(%.0f %.0f)\">\n",
-                  i % 2 == 0 ? 0 : width, i < 2 ? 0 : height)
+                  i % 2 == 0 ? 0 : width, static_cast<double>(i / 2) * height)
            + drawing{all[i]}.svg() + "</g>\n";
   return out + "</svg>\n";
 }

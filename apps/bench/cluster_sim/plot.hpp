@@ -1,4 +1,4 @@
-// A report as a picture: SVG, of four small plots whose horizontal axis is the
+// A report as a picture: SVG, of six small plots whose horizontal axis is the
 // number of nodes.
 
 #pragma once

@@ -22,7 +22,7 @@ std::string whole(double x) {
 }
 
 std::string seconds(const spread& x) {
-  return number(x.median, 1) + " / " + number(x.most, 1);
+  return number(x.median, 2) + " / " + number(x.most, 2);
 }
 
 std::string kilobytes(double x) {
@@ -63,6 +63,7 @@ std::vector<std::string> change_row(const cluster_figures& c,
           whole(x.ideal),
           ratio(x),
           whole(x.refused),
+          whole(x.declarations),
           number(x.operations, 1),
           number(x.operations_most, 1),
           kilobytes(x.bytes),
@@ -71,8 +72,8 @@ std::vector<std::string> change_row(const cluster_figures& c,
 
 std::string change_table(const sim_report& x) {
   table result{{"nodes", "what", "by", "seen s", "served s", "at rest s",
-                "moved", "ideal", "ratio", "refused", "ops/s", "most", "KB/s",
-                "most"}};
+                "moved", "ideal", "ratio", "refused", "declared", "ops/s",
+                "most", "KB/s", "most"}};
   for (auto& c : x.clusters) {
     result.add(change_row(c, "all start", c.start));
     for (auto& f : c.failures) {
@@ -107,11 +108,17 @@ json to_json(const spread& x) {
 }
 
 json to_json(const change_figures& x) {
-  return {{"seenS", to_json(x.seen)},   {"servedS", to_json(x.served)},
-          {"atRestS", to_json(x.rest)}, {"moved", x.moved},
-          {"ideal", x.ideal},           {"refused", x.refused},
-          {"operations", x.operations}, {"operationsMost", x.operations_most},
-          {"bytes", x.bytes},           {"bytesMost", x.bytes_most}};
+  return {{"seenS", to_json(x.seen)},
+          {"servedS", to_json(x.served)},
+          {"atRestS", to_json(x.rest)},
+          {"moved", x.moved},
+          {"ideal", x.ideal},
+          {"refused", x.refused},
+          {"declarations", x.declarations},
+          {"operations", x.operations},
+          {"operationsMost", x.operations_most},
+          {"bytes", x.bytes},
+          {"bytesMost", x.bytes_most}};
 }
 
 json to_json(const cluster_figures& x) {

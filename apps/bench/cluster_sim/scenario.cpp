@@ -173,6 +173,8 @@ private:
     result.moved = middle([](auto& x) -> double { return x.moved; });
     result.ideal = middle([](auto& x) -> double { return x.ideal; });
     result.refused = middle([](auto& x) -> double { return x.refused; });
+    result.declarations =
+      middle([](auto& x) -> double { return x.use.declarations; });
     result.operations = middle(
       [&](auto& x) -> double { return x.use.operations() / per_node(x); });
     result.bytes =

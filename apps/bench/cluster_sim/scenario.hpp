@@ -59,6 +59,9 @@ struct change_figures {
   double ideal = 0;
   double refused = 0;
 
+  /// How often the store was asked to declare a node dead.
+  double declarations = 0;
+
   /// Of the store, a second and node: on the average, and in the half second in
   /// which there were most.
   double operations = 0;
