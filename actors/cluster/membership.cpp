@@ -26,6 +26,18 @@ bool is_alive(const lease_row& x) noexcept {
   return x.state != node_state::down;
 }
 
+bool comes_before(const lease_row& x, const std::string& incarnation) {
+  return x.incarnation < incarnation;
+}
+
+/// @pre `rows` are in the order of their incarnations
+const lease_row* find_in(const std::vector<lease_row>& rows,
+                         const std::string& incarnation) {
+  auto i =
+    std::lower_bound(rows.begin(), rows.end(), incarnation, comes_before);
+  return i != rows.end() && i->incarnation == incarnation ? &*i : nullptr;
+}
+
 } // namespace
 
 void membership_options::validate(std::chrono::nanoseconds lease) const {
@@ -102,8 +114,7 @@ std::function<void(expected<T>)> membership_actor::back(Ts... what) {
 // -- its own lease -----------------------------------------------------------
 
 std::string membership_actor::fresh_incarnation() const {
-  return options_.new_incarnation ? options_.new_incarnation()
-                                  : random_name();
+  return options_.new_incarnation ? options_.new_incarnation() : random_name();
 }
 
 void membership_actor::join() {
@@ -202,9 +213,14 @@ void membership_actor::take(lease_renewed& answer) {
   counter_ = view.counter;
   answered_ = answer.number;
   rows_ = std::move(view.rows);
-  std::sort(rows_.begin(), rows_.end(),
-            [](auto& x, auto& y) { return x.incarnation < y.incarnation; });
+  auto by_incarnation = [](auto& x, auto& y) {
+    return x.incarnation < y.incarnation;
+  };
+  if (!std::is_sorted(rows_.begin(), rows_.end(), by_incarnation))
+    std::sort(rows_.begin(), rows_.end(), by_incarnation);
   judge(answer.sent);
+  for (auto& x : rows_)
+    x.counter = 0; // what is left changes seldom
   update_ring();
   read();
   plan();
@@ -239,10 +255,7 @@ void membership_actor::fenced() {
 // -- the others --------------------------------------------------------------
 
 const lease_row* membership_actor::find(const std::string& incarnation) const {
-  for (auto& x : rows_)
-    if (x.incarnation == incarnation)
-      return &x;
-  return nullptr;
+  return find_in(rows_, incarnation);
 }
 
 bool membership_actor::is_down(const std::string& incarnation,
@@ -265,11 +278,25 @@ void membership_actor::judge(boot_time asked) {
                              watch_.still_since(x.incarnation).value_or(now()));
   }
   watch_.look(peers, asked, now());
-  for (auto& x : rows_) {
+  declare_those_dead();
+}
+
+void membership_actor::declare_those_dead() {
+  more_to_declare_ = false;
+  auto own =
+    std::lower_bound(rows_.begin(), rows_.end(), incarnation_, comes_before);
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (own == rows_.end())
+      own = rows_.begin();
+    auto& x = *own++;
     if (x.incarnation == incarnation_ || !is_alive(x))
       continue;
-    if (watch_.dead(x.incarnation) || leases_.proven_dead(x.incarnation))
+    if (!watch_.dead(x.incarnation) && !leases_.proven_dead(x.incarnation))
+      continue;
+    if (declaring_.size() < options_.declare_max)
       declare(x);
+    else if (!declaring_.contains(x.incarnation))
+      more_to_declare_ = true;
   }
 }
 
@@ -282,6 +309,8 @@ void membership_actor::declare(const lease_row& peer) {
 
 void membership_actor::take(node_declared& answer) {
   declaring_.erase(answer.incarnation);
+  if (declaring_.empty() && std::exchange(more_to_declare_, false))
+    renew(); // others may have declared the rest meanwhile
   if (!answer.is_down || !*answer.is_down)
     return;
   for (auto& x : rows_) {
@@ -332,11 +361,14 @@ void membership_actor::take(shards_read& answer) {
                + " shards, this node wants " + std::to_string(book_.count());
   } else if (answer.view) {
     version_ = std::max(version_, answer.view->version);
-    has_read_ = true;
+    auto is_news =
+      !std::exchange(has_read_, true) || !answer.view->rows.empty();
     for (auto& x : answer.view->rows)
       learn(x);
-    plan();
-    publish();
+    if (is_news) {
+      plan();
+      publish();
+    }
   }
   for (auto& x : std::exchange(waiting_, std::exchange(next_, {})))
     x.deliver(caf::unit);
@@ -362,11 +394,11 @@ void membership_actor::update_ring() {
     nodes.push_back({node, std::max(row->capacity, 1u), row->zone});
     owners.push_back(row->incarnation);
   }
-  if (owners == ring_owners_ && nodes == ring_.nodes())
+  if (owners == ring_owners_ && nodes == ring_nodes_)
     return;
-  if (nodes != ring_.nodes()) {
-    ring_ = hash_ring{std::move(nodes)};
-    wanted_places_ = place_shards(ring_, book_.count());
+  if (nodes != ring_nodes_) {
+    wanted_places_ = place_shards(hash_ring{nodes}, book_.count());
+    ring_nodes_ = std::move(nodes); // as in the ring: by name
   }
   ring_owners_ = std::move(owners);
   ring_since_ = now();
@@ -427,11 +459,11 @@ void membership_actor::plan_drain() {
   std::vector<std::pair<uint32_t, uint32_t>> proposed;
   for (uint32_t i = 0; i < book_.count(); ++i)
     if (book_.is_mine(i))
-      proposed.emplace_back(i, ring_.empty() ? 0 : wanted_places_[i]);
+      proposed.emplace_back(i, ring_nodes_.empty() ? 0 : wanted_places_[i]);
   if (proposed.empty())
     return leave();
-  give(gifts_for(proposed,
-                 ring_.empty() ? proposed.size() : size_t{options_.drain_max}));
+  give(gifts_for(proposed, ring_nodes_.empty() ? proposed.size()
+                                               : size_t{options_.drain_max}));
 }
 
 void membership_actor::take_over(const std::vector<uint32_t>& shards) {
@@ -508,7 +540,7 @@ membership_actor::gifts membership_actor::gifts_for(
       break;
     if (book_[shard].unsettled)
       continue;
-    if (ring_.empty())
+    if (ring_nodes_.empty())
       result.emplace_back(shard, std::string{}); // there is nobody
     else if (!watch_.suspect(ring_owners_[node]))
       result.emplace_back(shard, ring_owners_[node]);
@@ -621,24 +653,41 @@ caf::result<caf::unit_t> membership_actor::refresh() {
 }
 
 void membership_actor::publish() {
+  auto last = state_.views.load();
   auto next = std::make_shared<cluster_view>();
   next->self = is_gone_ ? std::string{} : incarnation_;
-  std::map<std::string, uint32_t> index;
-  for (auto& x : rows_) {
-    if (!is_alive(x))
-      continue;
-    index[x.incarnation] = static_cast<uint32_t>(next->nodes.size());
-    next->nodes.push_back(x);
-    next->nodes.back().counter = 0;
-  }
+  // Rows are many, and mostly the same as before.
+  auto same_nodes = shows_nodes(*last);
+  if (!same_nodes)
+    std::copy_if(rows_.begin(), rows_.end(), std::back_inserter(next->nodes),
+                 is_alive);
+  next->shards = places(same_nodes ? last->nodes : next->nodes);
+  if (same_nodes && next->self == last->self && next->shards == last->shards)
+    return;
+  if (same_nodes)
+    next->nodes = last->nodes;
+  state_.views.publish(std::move(next));
+}
+
+bool membership_actor::shows_nodes(const cluster_view& view) const {
+  auto i = view.nodes.begin();
+  for (auto& x : rows_)
+    if (is_alive(x) && (i == view.nodes.end() || *i++ != x))
+      return false;
+  return i == view.nodes.end();
+}
+
+std::vector<shard_place>
+membership_actor::places(const std::vector<lease_row>& nodes) const {
+  std::vector<shard_place> result;
+  result.reserve(book_.count());
   for (uint32_t i = 0; i < book_.count(); ++i) {
-    auto owner = index.find(book_[i].owner);
-    next->shards.push_back(
-      {owner != index.end() ? owner->second : shard_place::nobody,
-       book_[i].epoch});
+    auto owner = find_in(nodes, book_[i].owner);
+    result.push_back({owner ? static_cast<uint32_t>(owner - nodes.data())
+                            : shard_place::nobody,
+                      book_[i].epoch});
   }
-  if (*next != *state_.views.load())
-    state_.views.publish(std::move(next));
+  return result;
 }
 
 tree_node membership_actor::describe() const {

@@ -53,6 +53,10 @@ struct membership_options {
   /// Renewals that were not answered yet, after which no more are sent.
   uint32_t renewals_max = 4;
 
+  /// Peers that are declared dead at once: when many have died, and many see
+  /// it, each of these begins with others of them.
+  uint32_t declare_max = 4;
+
   /// Shards that are given away at once when only the balance asks for it:
   /// calls of them wait meanwhile.
   uint32_t give_max = 32;
@@ -136,6 +140,8 @@ private:
 
   void judge(boot_time asked);
 
+  void declare_those_dead();
+
   void declare(const lease_row& peer);
 
   void take(node_declared& answer);
@@ -156,7 +162,7 @@ private:
 
   void learn(const shard_row& row);
 
-  /// Makes a ring of those who may own shards.
+  /// Sees who may own shards, and where each should be.
   void update_ring();
 
   /// Begins what is due, if it is not under way already.
@@ -213,6 +219,12 @@ private:
 
   void publish();
 
+  /// It has all that live, as they are now.
+  bool shows_nodes(const cluster_view& view) const;
+
+  /// Who owns which shard. @pre `nodes` are in the order of their incarnations
+  std::vector<shard_place> places(const std::vector<lease_row>& nodes) const;
+
   tree_node describe() const;
 
   std::string fresh_incarnation() const;
@@ -239,10 +251,11 @@ private:
   std::string refused_;
 
   // The others.
-  std::vector<lease_row> rows_;
+  std::vector<lease_row> rows_; // by incarnation, without their counters
   peer_watch watch_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
+  bool more_to_declare_ = false;
   std::map<std::string, boot_time> last_seen_; // of those that are dead
   std::map<std::string, boot_time> down_since_;
 
@@ -254,8 +267,8 @@ private:
   bool read_again_ = false;
   std::vector<caf::response_promise> waiting_; // for what is read now
   std::vector<caf::response_promise> next_;    // for what is read after that
-  hash_ring ring_;
-  std::vector<std::string> ring_owners_; // incarnations, as in ring_.nodes()
+  std::vector<ring_node> ring_nodes_;    // those who may own shards, by name
+  std::vector<std::string> ring_owners_; // their incarnations
   std::vector<uint32_t> wanted_places_;
   boot_time ring_since_;
   bool moving_ = false;
