@@ -265,6 +265,10 @@ void activation::serve() {
   auto& to = *x.call().entity;
   const method_definition* code = nullptr;
   if (to.operation == entity_operation::call) {
+    if (state_.unreadable()) {
+      refuse_unreadable();
+      return;
+    }
     code = definition().find(to.method);
     if (!code) {
       refuse({errc::not_found, "the service '" + definition().name
@@ -289,6 +293,14 @@ void activation::serve() {
     erase();
     break;
   }
+}
+
+void activation::refuse_unreadable() {
+  auto why = *state_.unreadable();
+  // The next call looks again.
+  state_.unload();
+  phase_ = phase::vacant;
+  refuse(std::move(why));
 }
 
 void activation::run() {
@@ -428,13 +440,17 @@ void activation::replace() {
 
 void activation::erase() {
   auto& x = *work_->current;
-  if (state_.exists()) {
+  try {
+    if (!state_.exists())
+      throw error_exception{
+        {errc::not_found, definition().name + "/" + key + " has no state"}};
     state_.erase(definition());
     work_->gate.changed();
     x.call().set_result({"null", {}});
-  } else {
-    x.call().fail(
-      {errc::not_found, definition().name + "/" + key + " has no state"});
+  } catch (...) {
+    // There is none, or the class cannot be made anew.
+    auto reason = error::from_exception(std::current_exception());
+    x.call().fail(reason.with_effect(effect::none));
   }
   record();
   bind_to_locks();

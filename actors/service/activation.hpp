@@ -213,6 +213,9 @@ private:
 
   void know_if_repeat(const expected<std::optional<recorded_outcome>>& found);
 
+  /// A method needs an object, and there is none.
+  void refuse_unreadable();
+
   void run();
 
   /// The coroutine of `wait` may go on.

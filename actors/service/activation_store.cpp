@@ -112,21 +112,27 @@ void activation::take(claim_answer& answer) {
 }
 
 void activation::load(const stored_state& found) {
+  auto keep = [&](const std::string& why) {
+    state_.keep_unreadable(found,
+                           {errc::internal_error, effect::none,
+                            "the stored state of " + definition().name + "/"
+                              + key + " does not fit its class" + why});
+    base_ = found.revision;
+    phase_ = phase::ready;
+  };
   try {
     state_.load(definition(), found);
     base_ = found.revision;
     phase_ = phase::ready;
+  } catch (const error_exception& e) {
+    // A newer build knows what to do with it.
+    if (e.reason() == errc::not_implemented)
+      return refuse_waiting(e.reason());
+    keep(std::string{": "} + e.what());
   } catch (const std::exception& e) {
-    auto known = dynamic_cast<const error_exception*>(&e);
-    if (known && known->reason() == errc::not_implemented)
-      return refuse_waiting(known->reason());
-    refuse_waiting({errc::internal_error, effect::none,
-                    "the stored state of " + definition().name + "/" + key
-                      + " does not fit its class: " + e.what()});
+    keep(std::string{": "} + e.what());
   } catch (...) {
-    refuse_waiting({errc::internal_error, effect::none,
-                    "the stored state of " + definition().name + "/" + key
-                      + " does not fit its class"});
+    keep({});
   }
 }
 
