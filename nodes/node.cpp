@@ -134,7 +134,10 @@ expected<void> node::open() {
     return valid.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
-  postgres.log = [log = log_](const std::string& text) { log->warn(text); };
+  postgres.log = [log = log_,
+                  format = options_.log.format](const std::string& text) {
+    log->warn("{}", escaped(text, format));
+  };
   postgres.on_new_timeline = [this](auto&, auto&) {
     if (auto actors = current_.load())
       actors->begin_anew();

@@ -10,11 +10,17 @@ namespace {
 
 using element = postgres_array::element;
 
+/// When a server is back, others wait 3 s before they take a node for dead: to
+/// connect, it must not take longer.
+constexpr std::chrono::seconds cluster_connect_time_max{2};
+constexpr std::chrono::milliseconds cluster_pause_max{300};
+
 // -- leases ------------------------------------------------------------------
 
 constexpr postgres_statement renew_first{"renew_first", R"(
 WITH mine AS (
-  INSERT INTO lease AS l
+  INSERT INTO lease AS l (incarnation, node, link_endpoint, http_url, capacity,
+                          zone, version, wire_version, settings, state, counter)
   VALUES ($1::text, $2::text, $3::text, $4::text, $5::bigint, $6::text,
           $7::text, $8::bigint, $9::text, $10::bigint, 1)
   ON CONFLICT (incarnation) DO UPDATE SET
@@ -24,12 +30,14 @@ WITH mine AS (
     wire_version = excluded.wire_version, settings = excluded.settings,
     state = greatest(l.state, excluded.state), counter = l.counter + 1
   WHERE l.state < 4
-  RETURNING *
+  RETURNING l.incarnation, l.node, l.link_endpoint, l.http_url, l.capacity,
+            l.zone, l.version, l.wire_version, l.settings, l.state, l.counter
 )
 SELECT *, true FROM mine
 UNION ALL
-SELECT *, false FROM lease
-WHERE incarnation <> $1::text OR NOT EXISTS (SELECT FROM mine)
+SELECT incarnation, node, link_endpoint, http_url, capacity, zone, version,
+       wire_version, settings, state, counter, false
+FROM lease WHERE incarnation <> $1::text OR NOT EXISTS (SELECT FROM mine)
 ORDER BY incarnation)"};
 
 constexpr postgres_statement renew_again{"renew", R"(
@@ -39,12 +47,14 @@ WITH mine AS (
     version = $7::text, wire_version = $8::bigint, settings = $9::text,
     state = greatest(state, $10::bigint), counter = counter + 1
   WHERE incarnation = $1::text AND state < 4
-  RETURNING *
+  RETURNING incarnation, node, link_endpoint, http_url, capacity, zone, version,
+            wire_version, settings, state, counter
 )
 SELECT *, true FROM mine
 UNION ALL
-SELECT *, false FROM lease
-WHERE incarnation <> $1::text OR NOT EXISTS (SELECT FROM mine)
+SELECT incarnation, node, link_endpoint, http_url, capacity, zone, version,
+       wire_version, settings, state, counter, false
+FROM lease WHERE incarnation <> $1::text OR NOT EXISTS (SELECT FROM mine)
 ORDER BY incarnation)"};
 
 constexpr postgres_statement declare_down{"declare_dead", R"(
@@ -96,7 +106,7 @@ WITH agreed AS (
   UPDATE shards SET count = $1::bigint WHERE id = 0 AND count = 0
   RETURNING count
 )
-INSERT INTO shard
+INSERT INTO shard (id, owner, epoch, changed)
 SELECT i, '', 0, 0 FROM agreed, generate_series(0, agreed.count - 1) i)"};
 
 constexpr postgres_statement read_shards{"read_shards", R"(
@@ -193,9 +203,14 @@ answer(lease_table::callback<T> done, Decode decode) {
 } // namespace
 
 postgres_role postgres_cluster_role(const postgres_options& options) {
+  auto pauses = options.backoff;
+  pauses.cap =
+    std::min<std::chrono::nanoseconds>(pauses.cap, cluster_pause_max);
   return {"cluster",
           options.cluster_time,
           options.cluster_lock_time,
+          std::min(options.connect_time, cluster_connect_time_max),
+          pauses,
           {&renew_first, &renew_again, &declare_down, &leave_table, &forget_row,
            &agree_on_count, &read_shards, &next_version, &move_shards}};
 }

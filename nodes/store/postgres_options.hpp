@@ -79,12 +79,12 @@ struct postgres_options {
   /// nothing more: a node that stands still holds nobody's rows.
   milliseconds idle_in_transaction_time{2'000};
 
-  /// How long one address of a server may take to let us in. libpq counts
-  /// seconds, from 2.
+  /// How long one address of a server may take to let us in; for leases and
+  /// shards 2 s at most. libpq counts seconds, from 2.
   std::chrono::seconds connect_time{3};
 
-  /// Between tries to connect. The cap is well below the 3 s after which others
-  /// take a node for dead.
+  /// Between tries to connect; for leases and shards 300 ms at most, well below
+  /// the 3 s after which others take a node for dead.
   backoff_options backoff{std::chrono::milliseconds{50},
                           std::chrono::milliseconds{1'000}};
 

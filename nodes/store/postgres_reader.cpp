@@ -43,6 +43,8 @@ postgres_role reader_role(const postgres_options& options) {
   return {"reader",
           options.statement_time,
           options.lock_time,
+          options.connect_time,
+          options.backoff,
           {&load_entity, &find_recorded, &list_to_the_end, &list_range,
            &read_messages}};
 }

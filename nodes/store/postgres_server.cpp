@@ -22,14 +22,15 @@ SELECT current_setting('server_version_num'), pg_is_in_recovery(),
        THEN substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) END,
   current_setting('synchronous_standby_names'),
   current_setting('synchronous_commit'), current_setting('fsync'),
-  pg_backend_pid(),
+  current_setting('transaction_read_only'), pg_backend_pid(),
   (SELECT backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()))";
 
 struct server_facts {
   explicit server_facts(const std::vector<std::string>& row)
     : version(std::stoi(row.at(0))), is_standby(row.at(1) == "t"),
       system(row.at(2)), standbys(row.at(4)), commit(row.at(5)),
-      fsync(row.at(6)), backend{row.at(7), row.at(8)} {
+      fsync(row.at(6)),
+      is_read_only(row.at(7) == "on"), backend{row.at(8), row.at(9)} {
     auto& name = row.at(3);
     std::from_chars(name.data(), name.data() + name.size(), timeline, 16);
   }
@@ -41,6 +42,7 @@ struct server_facts {
   std::string standbys;
   std::string commit;
   std::string fsync;
+  bool is_read_only;
   postgres_backend backend;
 };
 
@@ -141,7 +143,7 @@ postgres_link postgres_server::connect(const postgres_role& role,
                                        const postgres_backend& before) {
   postgres_link result;
   result.connection = std::make_unique<postgres_connection>(
-    postgres_url_parameters(url_, role.name, options_.connect_time),
+    postgres_url_parameters(url_, role.name, role.connect_time),
     role.answer_time);
   auto& db = *result.connection;
   server_facts facts{db.execute(ask_server).at(0)};
@@ -149,10 +151,12 @@ postgres_link postgres_server::connect(const postgres_role& role,
     refuse("is older than version 14");
   if (facts.is_standby)
     refuse("is a standby");
-  check_replication(facts.standbys, facts.commit);
+  if (facts.is_read_only)
+    refuse("takes no writes (default_transaction_read_only is on)");
   result.timeline = {facts.system, facts.timeline};
   result.backend = facts.backend;
-  note(result.timeline);
+  note(result.timeline); // also of one that is then refused
+  check_replication(facts.standbys, facts.commit);
   end_session(db, before);
   migrate_schema(db);
   db.execute(settings(role, options_));
@@ -163,7 +167,8 @@ postgres_link postgres_server::connect(const postgres_role& role,
   }
   if (facts.fsync != "on")
     log("the PostgreSQL server has fsync = off: a power loss can damage it");
-  db.prepare(role.statements);
+  if (!role.statements.empty())
+    db.prepare(role.statements);
   return result;
 }
 

@@ -22,6 +22,13 @@ struct postgres_role {
 
   std::chrono::milliseconds answer_time{0};
   std::chrono::milliseconds lock_time{0};
+
+  /// For each address of the server.
+  std::chrono::seconds connect_time{0};
+
+  /// Between tries to connect.
+  backoff_options pauses;
+
   std::vector<const postgres_statement*> statements;
 };
 

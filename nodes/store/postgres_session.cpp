@@ -3,8 +3,7 @@
 namespace troupe {
 
 postgres_session::postgres_session(postgres_server& server, postgres_role role)
-  : server_(server), role_(std::move(role)),
-    backoff_(server.options().backoff) {}
+  : server_(server), role_(std::move(role)), backoff_(role_.pauses) {}
 
 void postgres_session::open() {
   try {

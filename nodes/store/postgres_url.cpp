@@ -104,7 +104,7 @@ postgres_parameters postgres_url_parameters(const std::string& url,
                                             std::chrono::seconds connect_time) {
   return {{"application_name", "troupe " + role},
           {"connect_timeout", std::to_string(connect_time.count())},
-          {"target_session_attrs", "read-write"},
+          {"target_session_attrs", "primary"},
           {"client_encoding", "UTF8"},
           {"keepalives", "1"},
           {"keepalives_idle", "5"},

@@ -25,8 +25,8 @@ std::string describe_postgres_url(const std::string& url);
 /// it is left out.
 std::string without_password(std::string_view text);
 
-/// What libpq connects with: ours, unless the URL says otherwise. A server that
-/// takes no writes is passed over; a machine that is gone is noticed.
+/// What libpq connects with: ours, unless the URL says otherwise. A standby is
+/// passed over; a machine that is gone is noticed.
 postgres_parameters postgres_url_parameters(const std::string& url,
                                             const std::string& role,
                                             std::chrono::seconds connect_time);

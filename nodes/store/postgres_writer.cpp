@@ -42,6 +42,8 @@ postgres_role writer_role(const postgres_options& options) {
   return {"writer",
           options.statement_time,
           options.lock_time,
+          options.connect_time,
+          options.backoff,
           {&postgres_claims::statement, &postgres_commits::plain,
            &postgres_commits::full, &postgres_releases::statement,
            &remove_outcomes, &set_lock_time, &check_standbys}};
@@ -146,6 +148,7 @@ void postgres_writer::work() {
       session_.is_ready();
     else
       write(batch);
+    batch.clear(); // also what was called back
     remove_old_outcomes();
   }
 }

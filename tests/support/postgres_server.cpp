@@ -268,6 +268,8 @@ postgres_instance::rows postgres_instance::sql(const std::string& statement,
                                                const std::string& database) {
   std::unique_ptr<PGconn, void (*)(PGconn*)> db{
     PQconnectdb(url(database, admin).c_str()), PQfinish};
+  PQsetNoticeProcessor(
+    db.get(), [](void*, const char*) {}, nullptr);
   std::unique_ptr<PGresult, void (*)(PGresult*)> found{
     PQexec(db.get(), statement.c_str()), PQclear};
   auto status = PQresultStatus(found.get());
