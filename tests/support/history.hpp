@@ -10,6 +10,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <iomanip>
@@ -56,7 +57,7 @@ inline std::ostream& operator<<(std::ostream& out, const history_counts& x) {
 }
 
 /// Why operations came to nothing, and how many: by the type of the error.
-using history_reasons = std::map<std::string, size_t>;
+struct history_reasons : std::map<std::string, size_t> {};
 
 inline std::ostream& operator<<(std::ostream& out, const history_reasons& x) {
   auto separator = "";
@@ -81,7 +82,10 @@ public:
     ++counts_.operations;
     records_.push_back({std::move(key),
                         {client, std::move(call), std::nullopt, ++time_, never},
-                        status::running, clock::now(), {}, {}});
+                        status::running,
+                        clock::now(),
+                        {},
+                        {}});
     return records_.size() - 1;
   }
 
@@ -93,25 +97,27 @@ public:
     record.what.returned = ++time_;
   }
 
-  /// @param why for people
-  void failed(id x, std::string why = "failed") {
+  /// @param why is counted
+  /// @param more for people
+  void failed(id x, std::string why = "failed", std::string more = {}) {
     std::lock_guard guard{mutex_};
     ++counts_.failed;
-    end(x, status::failed, std::move(why));
+    end(x, status::failed, std::move(why), std::move(more));
   }
 
-  void unknown(id x, std::string why = "unknown") {
+  void unknown(id x, std::string why = "unknown", std::string more = {}) {
     std::lock_guard guard{mutex_};
     ++counts_.unknown;
-    end(x, status::unknown, std::move(why));
+    end(x, status::unknown, std::move(why), std::move(more));
   }
 
   /// By an error's `effect`.
-  void ended(id x, std::string_view effect, std::string why) {
+  void ended(id x, std::string_view effect, std::string why,
+             std::string more = {}) {
     if (effect == "none" || effect == "ran")
-      failed(x, std::move(why));
+      failed(x, std::move(why), std::move(more));
     else
-      unknown(x, std::move(why));
+      unknown(x, std::move(why), std::move(more));
   }
 
   /// Whatever could still bring an operation about that is unknown by now is
@@ -130,6 +136,16 @@ public:
   history_counts counts() const {
     std::lock_guard guard{mutex_};
     return counts_;
+  }
+
+  /// The longest operation that has ended.
+  clock::duration longest() const {
+    std::lock_guard guard{mutex_};
+    clock::duration result{};
+    for (auto& x : records_)
+      if (x.how != status::running)
+        result = std::max(result, x.ended - x.began);
+    return result;
   }
 
   history_reasons reasons() const {
@@ -172,7 +188,8 @@ private:
     std::string why; // it came to nothing
   };
 
-  record& end(id x, status how, std::string why = {}) {
+  record& end(id x, status how, const std::string& why = {},
+              const std::string& more = {}) {
     auto& result = records_.at(x);
     EXPECT_EQ(result.how, status::running)
       << "ended twice: " << text_of(result.what);
@@ -180,7 +197,7 @@ private:
     result.ended = clock::now();
     if (!why.empty())
       ++reasons_[why];
-    result.why = std::move(why);
+    result.why = why + (more.empty() ? "" : " " + more);
     return result;
   }
 

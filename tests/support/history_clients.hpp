@@ -166,7 +166,7 @@ public:
           break;
         }
         where_.count();
-      } while ((!where_.closed() && connection_ && stays(place->run))
+      } while ((!where_.closed() && is_connected() && stays(place->run))
                || unfinished());
       connection_.reset();
     }
@@ -212,7 +212,7 @@ protected:
   static bool end(history<Spec>& to, typename history<Spec>::id id, sent how,
                   const test::http_answer& answer) {
     if (how == sent::answered)
-      to.ended(id, answer.effect(), answer.error_type());
+      to.ended(id, answer.effect(), answer.error_type(), answer.body);
     else if (how == sent::refused)
       to.failed(id, "refused");
     else
@@ -233,6 +233,9 @@ private:
     test::inside_network there{at.network};
     connection_ = std::make_unique<test::raw_client>(at.port);
   }
+
+  /// One that is closed between two calls is no failure of either.
+  bool is_connected() { return connection_ && !connection_->is_closed(); }
 
   bool stays(uint64_t run) {
     switch (where_.stands(run)) {

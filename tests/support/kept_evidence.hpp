@@ -18,7 +18,8 @@ class kept_evidence {
 public:
   kept_evidence() {
     auto name =
-      (std::filesystem::temp_directory_path() / "troupe-failed-XXXXXX").string();
+      (std::filesystem::temp_directory_path() / "troupe-failed-XXXXXX")
+        .string();
     if (!mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder can be made");
     path_ = name;

@@ -40,10 +40,10 @@ std::string_view to_string(fault x) noexcept {
 }
 
 std::vector<fault> process_faults() {
-  return {fault::kill_one,           fault::kill_most,
-          fault::kill_all,           fault::pause_within_lease,
-          fault::pause_past_lease,   fault::pause_and_kill,
-          fault::drain_one,          fault::restart_all};
+  return {fault::kill_one,         fault::kill_most,
+          fault::kill_all,         fault::pause_within_lease,
+          fault::pause_past_lease, fault::pause_and_kill,
+          fault::drain_one,        fault::restart_all};
 }
 
 std::vector<fault> network_faults() {

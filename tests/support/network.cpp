@@ -18,8 +18,8 @@ namespace {
 constexpr auto ip_program = "/sbin/ip";
 
 int open_own() {
-  auto path = "/proc/self/task/" + std::to_string(::syscall(SYS_gettid))
-              + "/ns/net";
+  auto path =
+    "/proc/self/task/" + std::to_string(::syscall(SYS_gettid)) + "/ns/net";
   auto result = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (result < 0)
     throw std::runtime_error("this kernel has no network namespaces");

@@ -119,10 +119,18 @@ std::string node_cluster::owner(const std::string& asked,
 
 std::string node_cluster::key_of(const std::string& id,
                                  const std::string& prefix) {
-  for (int i = 0; i < 10'000; ++i)
+  return keys_of(id, 1, prefix).front();
+}
+
+words node_cluster::keys_of(const std::string& id, size_t count,
+                            const std::string& prefix) {
+  words result;
+  for (int i = 0; i < 10'000 && result.size() < count; ++i)
     if (auto key = prefix + std::to_string(i); owner(id, key) == id)
-      return key;
-  throw std::runtime_error(id + " owns nothing");
+      result.push_back(std::move(key));
+  if (result.size() < count)
+    throw std::runtime_error(id + " owns too little");
+  return result;
 }
 
 double node_cluster::metric(const std::string& id, const std::string& name) {

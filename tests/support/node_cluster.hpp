@@ -74,6 +74,10 @@ public:
   /// A key of `counter` that `id` owns, as it sees it.
   std::string key_of(const std::string& id, const std::string& prefix = "k");
 
+  /// Several of them.
+  words keys_of(const std::string& id, size_t count,
+                const std::string& prefix = "k");
+
   /// One metric of a node, without labels.
   double metric(const std::string& id, const std::string& name);
 

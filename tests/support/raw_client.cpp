@@ -148,6 +148,12 @@ bool raw_client::at_end() {
   return rest.empty() && !reset_;
 }
 
+bool raw_client::is_closed() {
+  char byte;
+  auto n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 bool raw_client::is_cut_off() {
   pollfd waits{fd_, 0, 0}; // errors only
   return ::poll(&waits, 1, patience_s * 1000) == 1

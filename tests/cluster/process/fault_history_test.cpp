@@ -47,6 +47,13 @@ struct round_history {
   history<counter_specification> counters;
   history<register_specification> registers;
 
+  history_reasons reasons() const {
+    auto result = counters.reasons();
+    for (auto& [reason, count] : registers.reasons())
+      result[reason] += count;
+    return result;
+  }
+
   std::string key(uint32_t i) const { return name + "-" + std::to_string(i); }
 
   history_counts counts() const {
@@ -102,7 +109,8 @@ private:
     start_clients(x, where, clients);
     nemesis_->clients(where);
     where.wait_for(operations_before_min
-                   + random_() % (operations_before_max - operations_before_min));
+                   + random_()
+                       % (operations_before_max - operations_before_min));
     auto before = x.counts().unknown;
     try {
       nemesis_->strike(what, some_victim(x));
@@ -113,8 +121,8 @@ private:
     hits_ += x.counts().unknown > before ? 1 : 0;
     where.close();
     clients.join();
-    std::cout << x.name << ", " << to_string(what) << ": " << x.counts()
-              << std::endl;
+    std::cout << x.name << ", " << to_string(what) << ": " << x.counts() << ' '
+              << x.reasons() << std::endl;
     if (HasFailure())
       return;
     for (auto& id : ids_)
@@ -154,8 +162,8 @@ private:
       id = x.registers.begin(reader, key, {});
       answer = test::post(node, "/services/data_service/" + key + "/get_data");
       auto revision = revision_of(answer);
-      ASSERT_TRUE(answer.status == 200 && revision) << at << ": "
-                                                    << answer.body;
+      ASSERT_TRUE(answer.status == 200 && revision)
+        << at << ": " << answer.body;
       x.registers.completed(id, {revision, answer.body, false});
     }
   }
@@ -182,9 +190,8 @@ private:
     history_reasons reasons;
     for (auto& x : rounds_) {
       all += x.counts();
-      for (auto& of : {x.counters.reasons(), x.registers.reasons()})
-        for (auto& [reason, count] : of)
-          reasons[reason] += count;
+      for (auto& [reason, count] : x.reasons())
+        reasons[reason] += count;
     }
     std::cout << all << "; " << hits_ << " of " << rounds
               << " faults hit an operation in flight; " << reasons << '\n';
