@@ -76,6 +76,7 @@ private:
       connect();
       publish();
     }
+    part();
     look();
   }
 
@@ -114,8 +115,20 @@ private:
     }
     for (auto& [incarnation, link] : links_)
       if (!next.contains(incarnation))
-        owner_.link_->disconnect(link->where().who);
+        parting_.push_back(link);
     links_ = std::move(next);
+  }
+
+  /// Who has left is still answering what it was asked before, and asking for
+  /// what its last clients want: its link ends when it is done. One that is dead
+  /// has none.
+  void part() {
+    std::erase_if(parting_, [this](auto& link) {
+      if (link->up())
+        return false;
+      owner_.link_->disconnect(link->where().who);
+      return true;
+    });
   }
 
   void publish() {
@@ -199,6 +212,7 @@ private:
   uint64_t views_ = 0;
   std::map<std::string, uint64_t> seen_;       // in which view it came first
   std::map<std::string, peer_link_ptr> links_; // by incarnation
+  std::vector<peer_link_ptr> parting_; // of runs that are not in view any more
   std::multimap<uint32_t, held_message> held_;         // by shard
   bool ticking_ = false;
 };
@@ -229,12 +243,15 @@ void shard_router::start(cluster_link& link, call_receiver& receiver) {
 
 void shard_router::stop() {
   state_.views.on_publish({});
-  receiver_ = nullptr;
   std::lock_guard guard{mutex_};
   if (auto handle = std::exchange(follower_, nullptr))
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
   membership_ = nullptr;
   on_drain_ = {};
+}
+
+void shard_router::receive_nothing() {
+  receiver_ = nullptr;
 }
 
 void shard_router::membership(caf::actor handle) {
@@ -484,6 +501,7 @@ void shard_router::peer_up(const peer_identity&) noexcept {
 }
 
 void shard_router::peer_down(const peer_identity&, std::string_view) noexcept {
+  wake();
   tell_membership(atom::wake::value);
 }
 

@@ -80,6 +80,9 @@ protected:
     nodes_ = std::make_unique<test::node_cluster>(settings);
     for (auto& id : ids)
       balancer_.watch(id, nodes_->start(id));
+    for (auto& id : ids)
+      EXPECT_TRUE(test::eventually(
+        [&] { return nodes_->seen_by(id).size() == ids.size(); }));
     for (uint32_t i = 0; i < keys; ++i)
       for (uint32_t j = 0; j < clients_per_key; ++j) {
         auto key = "k" + std::to_string(i);
