@@ -447,8 +447,13 @@ void membership_actor::plan_moves() {
     take_over(proposed.take);
   auto may_give = !handing_over_ && now() >= no_gifts_before_
                   && now() - ring_since_ >= options_.settle_time;
-  if (may_give)
-    give(gifts_for(proposed.give, options_.give_max));
+  if (!may_give)
+    return;
+  // What came from a node that leaves would go back to it by a view from before.
+  std::erase_if(proposed.give, [this](auto& x) {
+    return book_[x.first].learned >= answered_;
+  });
+  give(gifts_for(proposed.give, options_.give_max));
 }
 
 void membership_actor::plan_drain() {
@@ -456,6 +461,10 @@ void membership_actor::plan_drain() {
     return;
   if (now() >= *drain_until_)
     return leave();
+  // Whoever gets shards must be able to see why, or it gives them back: this
+  // node is out of the ring first.
+  if (find(incarnation_)->state != node_state::draining)
+    return;
   std::vector<std::pair<uint32_t, uint32_t>> proposed;
   for (uint32_t i = 0; i < book_.count(); ++i)
     if (book_.is_mine(i))
