@@ -212,7 +212,7 @@ void membership_actor::take(lease_renewed& answer) {
     return; // a newer one has overtaken it
   counter_ = view.counter;
   answered_ = answer.number;
-  rows_ = std::move(view.rows);
+  auto before = std::exchange(rows_, std::move(view.rows));
   auto by_incarnation = [](auto& x, auto& y) {
     return x.incarnation < y.incarnation;
   };
@@ -221,7 +221,8 @@ void membership_actor::take(lease_renewed& answer) {
   judge(answer.sent);
   for (auto& x : rows_)
     x.counter = 0; // what is left changes seldom
-  update_ring();
+  if (rows_ != before)
+    update_ring();
   read();
   plan();
   publish();
@@ -377,9 +378,11 @@ void membership_actor::take(shards_read& answer) {
 }
 
 void membership_actor::learn(const shard_row& row) {
-  if (row.shard < book_.count()
-      && book_.learn(row.shard, row.owner, row.epoch, questions_)
-      && book_.is_mine(row.shard))
+  if (row.shard >= book_.count()
+      || !book_.learn(row.shard, row.owner, row.epoch, questions_))
+    return;
+  places_changed_ = true;
+  if (book_.is_mine(row.shard))
     ++state_.counts.got;
 }
 
@@ -397,7 +400,9 @@ void membership_actor::update_ring() {
   if (owners == ring_owners_ && nodes == ring_nodes_)
     return;
   if (nodes != ring_nodes_) {
-    wanted_places_ = place_shards(hash_ring{nodes}, book_.count());
+    wanted_places_ = options_.place
+                       ? options_.place(nodes, book_.count())
+                       : place_shards(hash_ring{nodes}, book_.count());
     ring_nodes_ = std::move(nodes); // as in the ring: by name
   }
   ring_owners_ = std::move(owners);
@@ -425,14 +430,15 @@ void membership_actor::settle() {
     move(move_purpose::settle, std::move(moves));
 }
 
-std::vector<shard_holder> membership_actor::holders() const {
-  std::vector<shard_holder> result;
+std::vector<shard_holder> membership_actor::holders(size_t me) const {
+  std::vector<shard_holder> result(book_.count(), shard_holder::other);
   for (uint32_t i = 0; i < book_.count(); ++i) {
     auto& x = book_[i];
-    result.push_back(book_.is_mine(i) ? shard_holder::me
-                     : x.owner.empty() || is_down(x.owner, x.learned)
-                       ? shard_holder::nobody
-                       : shard_holder::other);
+    if (book_.is_mine(i))
+      result[i] = shard_holder::me;
+    else if (wanted_places_[i] == me
+             && (x.owner.empty() || is_down(x.owner, x.learned)))
+      result[i] = shard_holder::nobody;
   }
   return result;
 }
@@ -442,7 +448,7 @@ void membership_actor::plan_moves() {
     std::find(ring_owners_.begin(), ring_owners_.end(), incarnation_)
     - ring_owners_.begin());
   auto proposed =
-    propose_moves(wanted_places_, holders(), me, options_.give_max);
+    propose_moves(wanted_places_, holders(me), me, options_.give_max);
   if (!proposed.take.empty() && !moving_)
     take_over(proposed.take);
   auto may_give = !handing_over_ && now() >= no_gifts_before_
@@ -663,19 +669,17 @@ caf::result<caf::unit_t> membership_actor::refresh() {
 
 void membership_actor::publish() {
   auto last = state_.views.load();
+  auto self = is_gone_ ? std::string{} : incarnation_;
+  auto places_changed = std::exchange(places_changed_, false);
+  if (!places_changed && self == last->self && shows_nodes(*last))
+    return; // rows are many, and mostly the same as before
   auto next = std::make_shared<cluster_view>();
-  next->self = is_gone_ ? std::string{} : incarnation_;
-  // Rows are many, and mostly the same as before.
-  auto same_nodes = shows_nodes(*last);
-  if (!same_nodes)
-    std::copy_if(rows_.begin(), rows_.end(), std::back_inserter(next->nodes),
-                 is_alive);
-  next->shards = places(same_nodes ? last->nodes : next->nodes);
-  if (same_nodes && next->self == last->self && next->shards == last->shards)
-    return;
-  if (same_nodes)
-    next->nodes = last->nodes;
-  state_.views.publish(std::move(next));
+  next->self = std::move(self);
+  std::copy_if(rows_.begin(), rows_.end(), std::back_inserter(next->nodes),
+               is_alive);
+  next->shards = places(next->nodes);
+  if (*next != *last)
+    state_.views.publish(std::move(next));
 }
 
 bool membership_actor::shows_nodes(const cluster_view& view) const {

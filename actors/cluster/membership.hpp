@@ -85,6 +85,13 @@ struct membership_options {
                      std::function<void()> done)>
     let_go{};
 
+  /// Where so many shards should be, as indices of nodes, which are in the order
+  /// of their names. For a simulator, which does not compute the same for each
+  /// of its nodes; empty: `place_shards`.
+  std::function<std::vector<uint32_t>(const std::vector<ring_node>& nodes,
+                                      uint32_t count)>
+    place{};
+
   /// A hint for a peer: it has got shards. May be empty.
   std::function<void(const lease_row& peer)> nudge{};
 
@@ -174,7 +181,9 @@ private:
 
   void plan_drain();
 
-  std::vector<shard_holder> holders() const;
+  /// Who has which shard, as far as it matters to this node, whose index in the
+  /// ring is `me`.
+  std::vector<shard_holder> holders(size_t me) const;
 
   void take_over(const std::vector<uint32_t>& shards);
 
@@ -261,6 +270,7 @@ private:
 
   // Shards.
   shard_book book_;
+  bool places_changed_ = true; // since the last view was published
   uint64_t version_ = 0;
   bool has_read_ = false;
   bool reading_ = false;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <boost/program_options.hpp>
+#include <malloc.h>
 
 #include "apps/bench/benchmark.hpp"
 #include "apps/bench/cluster_sim/plot.hpp"
@@ -182,6 +183,9 @@ int run(command_line given) {
 } // namespace
 
 int main(int argc, char** argv) {
+  // What comes and goes all the time stays with the program.
+  mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  mallopt(M_TRIM_THRESHOLD, 1 << 30);
   command_line given;
   try {
     given = parse(argc, argv);

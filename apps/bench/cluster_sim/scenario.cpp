@@ -11,7 +11,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr std::chrono::seconds calm_time{10};
+constexpr std::chrono::seconds calm_time{5};
 
 double seconds(std::chrono::nanoseconds x) {
   return std::chrono::duration<double>(x).count();

@@ -16,8 +16,8 @@ namespace {
 constexpr sim_cluster::duration step = 50ms;
 constexpr sim_cluster::duration quiet_time = 500ms;
 
-/// It is to stay so.
-constexpr sim_cluster::duration stay_time = 5s;
+/// It is to stay so: longer than shards wait before they move for balance.
+constexpr sim_cluster::duration stay_time = 3s;
 
 /// A cluster that did not come to rest by then never does.
 constexpr sim_cluster::duration patience = 600s;

@@ -63,6 +63,9 @@ membership_options sim_node::membership() {
   result.new_incarnation = [this] {
     return incarnation_ = draw_incarnation(world_.random);
   };
+  result.place = [this](auto& nodes, uint32_t count) {
+    return world_.places.find(nodes, count);
+  };
   result.nudge = [this](const lease_row& peer) {
     world_.nudge(peer.incarnation);
   };

@@ -15,6 +15,7 @@
 
 #include "actors/cluster/cluster_state.hpp"
 #include "actors/cluster/membership.hpp"
+#include "apps/bench/cluster_sim/known_places.hpp"
 #include "apps/bench/cluster_sim/metered_store.hpp"
 #include "nodes/simulation/virtual_process.hpp"
 
@@ -25,6 +26,7 @@ struct sim_world {
   testing::virtual_time time;
   metered_store store;
   std::mt19937_64 random;
+  known_places places;
   uint32_t shards = 1024;
   bool proof_of_death = false;
 
