@@ -60,7 +60,7 @@ postgres_bench_server::postgres_bench_server() : port_(free_port()) {
   process_.emplace(
     as_server({"postgres", "-D", data_folder(), "-k", folder_.path().string(),
                "-p", std::to_string(port_), "-c", "listen_addresses=127.0.0.1",
-               "-c", "logging_collector=on"}),
+               "-c", "log_min_messages=panic"}),
     -1);
   auto end = std::chrono::steady_clock::now() + start_time_max;
   while (PQping(url().c_str()) != PQPING_OK) {
@@ -101,9 +101,9 @@ void postgres_bench_server::prepare(unsigned keys) {
 double postgres_bench_server::update(unsigned keys,
                                      std::chrono::seconds time) const {
   auto script = (folder_.path() / ("bench_" + std::to_string(keys))).string();
-  auto output = run({std::string{programs} + "pgbench", "-n", "-M", "prepared",
-                     "-c", "64", "-j", "2", "-T", std::to_string(time.count()),
-                     "-f", script, "-d", url()});
+  auto output =
+    run({std::string{programs} + "pgbench", "-n", "-M", "prepared", "-c", "64",
+         "-j", "2", "-T", std::to_string(time.count()), "-f", script, url()});
   // tps = 690.123456 (without initial connection time)
   auto line = output.find("tps = ");
   if (line == output.npos)

@@ -52,6 +52,10 @@ struct postgres_options {
   /// at each commit.
   replication_mode replication = replication_mode::single;
 
+  /// Whether other nodes may have the store too. A node that has it alone, and
+  /// those that share it, exclude each other.
+  bool is_shared = true;
+
   /// Requests that wait at most, for the thread that writes and for the one
   /// that reads; past it they fail at once.
   size_t queue = 262'144;

@@ -105,7 +105,7 @@ constexpr int64_t newest = std::size(steps);
 
 /// Of nodes that migrate at once. The number is "Troupe" in ASCII.
 constexpr const char* take_turns =
-  "SELECT pg_advisory_xact_lock(92941017509989)";
+  "SELECT pg_advisory_xact_lock(92850472972389)";
 
 error wrong_database(const std::string& why) {
   return {errc::store_unavailable,

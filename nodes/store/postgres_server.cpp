@@ -62,6 +62,22 @@ void end_session(postgres_connection& db, const postgres_backend& x) {
                {x.pid, x.started});
 }
 
+/// The lock ends with the session. One's own session of before may have it for a
+/// moment still. The number is "troupe" in ASCII.
+void take_store(postgres_connection& db, bool is_shared) {
+  constexpr auto lock_not_available = "55P03";
+  try {
+    db.execute(is_shared ? "SELECT pg_advisory_lock_shared(128034845061221)"
+                         : "SELECT pg_advisory_lock(128034845061221)");
+  } catch (const postgres_error& e) {
+    if (e.sqlstate() != lock_not_available)
+      throw;
+    refuse(is_shared ? "has a database that another node has for itself alone"
+                     : "has a database that other nodes use, and this one is "
+                       "to have it alone (without --cluster.listen)");
+  }
+}
+
 std::string setting(const char* name, const std::string& value) {
   return std::string{"SELECT set_config('"} + name + "', '" + value
          + "', false);";
@@ -167,6 +183,8 @@ postgres_link postgres_server::connect(const postgres_role& role,
   }
   if (facts.fsync != "on")
     log("the PostgreSQL server has fsync = off: a power loss can damage it");
+  if (role.has_store)
+    take_store(db, options_.is_shared);
   if (!role.statements.empty())
     db.prepare(role.statements);
   return result;

@@ -30,6 +30,9 @@ struct postgres_role {
   backoff_options pauses;
 
   std::vector<const postgres_statement*> statements;
+
+  /// It stands for the node: see `postgres_options::is_shared`.
+  bool has_store = false;
 };
 
 /// A session of the server, which it can be asked to end.

@@ -46,7 +46,8 @@ postgres_role writer_role(const postgres_options& options) {
           options.backoff,
           {&postgres_claims::statement, &postgres_commits::plain,
            &postgres_commits::full, &postgres_releases::statement,
-           &remove_outcomes, &set_lock_time, &check_standbys}};
+           &remove_outcomes, &set_lock_time, &check_standbys},
+          true};
 }
 
 postgres_transaction lock_time(std::chrono::milliseconds x) {

@@ -57,6 +57,7 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url,
     case store_url::scheme::memory:
       return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
     case store_url::scheme::postgresql:
+      postgres.is_shared = false;
       return std::unique_ptr<state_store>{std::make_unique<postgres_store>(
         parsed->location, std::move(postgres))};
     }
@@ -79,15 +80,14 @@ store_set open_shared_folder(const std::string& folder) {
   options.use = folder_use::shared;
   auto states = std::make_unique<sqlite_store>(folder, options);
   store_set result;
-  result.leases = std::make_shared<sqlite_lease_table>(
-    std::filesystem::absolute(folder));
+  result.leases =
+    std::make_shared<sqlite_lease_table>(std::filesystem::absolute(folder));
   result.shards = part_of_the_store(states->shards());
   result.states = std::move(states);
   return result;
 }
 
-store_set open_shared_server(const std::string& url,
-                             postgres_options options) {
+store_set open_shared_server(const std::string& url, postgres_options options) {
   auto states = std::make_unique<postgres_store>(url, std::move(options));
   store_set result;
   result.leases = part_of_the_store(states->leases());

@@ -31,8 +31,8 @@ struct store_url {
 /// Fails with `bad_request`; no error shows a password.
 expected<store_url> parse_store_url(std::string_view url);
 
-/// Fails with `bad_request` for a wrong URL, `store_unavailable` if it cannot be
-/// opened.
+/// For a node that has it alone. Fails with `bad_request` for a wrong URL,
+/// `store_unavailable` if it cannot be opened.
 /// @param postgres for a server; others do without
 expected<std::unique_ptr<state_store>>
 open_store(std::string_view url, postgres_options postgres = {});

@@ -33,6 +33,17 @@ constexpr const char* programs = "/usr/lib/postgresql/15/bin/";
 
 constexpr const char* admin = "admin";
 
+/// Memory, if there is enough: a database has some 300 files, and what is tested
+/// are processes that end, not disks.
+std::filesystem::path place_of_data() {
+  constexpr uintmax_t bytes_wanted = 4'000'000'000;
+  std::error_code wrong;
+  auto memory = std::filesystem::space("/dev/shm", wrong);
+  return !wrong && memory.available >= bytes_wanted
+           ? "/dev/shm"
+           : std::filesystem::temp_directory_path();
+}
+
 uint16_t free_port() {
   auto fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
@@ -119,8 +130,8 @@ std::string read_file(const std::string& path) {
 } // namespace
 
 postgres_instance::postgres_instance(std::vector<std::string> settings)
-  : data_((folder_.path() / "data").string()), settings_(std::move(settings)),
-    port_(free_port()) {
+  : folder_(place_of_data()), data_((folder_.path() / "data").string()),
+    settings_(std::move(settings)), port_(free_port()) {
   give_away(folder_.path());
   run({"initdb", "--no-sync", "-D", data_, "-U", admin, "-A", "trust", "-E",
        "UTF8", "--locale=C.UTF-8"});
@@ -131,8 +142,8 @@ postgres_instance::postgres_instance(std::vector<std::string> settings)
 
 postgres_instance::postgres_instance(postgres_instance& primary,
                                      const std::string& name)
-  : data_((folder_.path() / "data").string()), settings_(primary.settings_),
-    port_(free_port()) {
+  : folder_(place_of_data()), data_((folder_.path() / "data").string()),
+    settings_(primary.settings_), port_(free_port()) {
   give_away(folder_.path());
   run({"pg_basebackup", "--no-sync", "-D", data_, "-R", "-X", "stream", "-c",
        "fast", "-d",

@@ -1,7 +1,8 @@
 // A PostgreSQL server of a test's own, from Debian's package: in a temporary
-// folder, on a free port of the loopback and a Unix socket, with fsync. As root
-// it runs as the user postgres, which PostgreSQL insists on. Nothing of it
-// outlives the test: not after a crash of the test either.
+// folder (of memory, where there is enough of it), on a free port of the loopback
+// and a Unix socket, with fsync. As root it runs as the user postgres, which
+// PostgreSQL insists on. Nothing of it outlives the test: not after a crash of
+// the test either.
 
 #pragma once
 

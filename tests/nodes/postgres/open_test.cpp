@@ -98,6 +98,36 @@ TEST(postgres_open, takes_the_server_that_is_there_of_several) {
   EXPECT_THAT((*store)->describe(), HasSubstr("127.0.0.1:1,127.0.0.1:"));
 }
 
+// -- who has it --------------------------------------------------------------
+
+TEST(postgres_open, one_node_alone_and_nodes_that_share_exclude_each_other) {
+  auto url = shared_postgres().new_database();
+  {
+    auto alone = open_store(url);
+    ASSERT_TRUE(alone);
+    EXPECT_THAT(refusal(url), HasSubstr("other nodes use"));
+    auto shared = open_shared_store(url);
+    ASSERT_FALSE(shared);
+    EXPECT_THAT(shared.error().message(), HasSubstr("alone"));
+  }
+  auto one = open_shared_store(url);
+  auto two = open_shared_store(url);
+  EXPECT_TRUE(one);
+  EXPECT_TRUE(two);
+  EXPECT_THAT(refusal(url), HasSubstr("other nodes use"));
+}
+
+TEST(postgres_open, a_node_alone_has_it_again_after_its_session_was_cut) {
+  auto url = shared_postgres().new_database();
+  auto store = open_store(url).value();
+  for (int i = 0; i < 3; ++i) {
+    shared_postgres().sql("SELECT pg_terminate_backend(pid, 10000) FROM "
+                          "pg_stat_activity WHERE datname = '"
+                          + database_of(url) + "'");
+    EXPECT_EQ(testing::put(*store, {"cart", "ann"}, "1"), commit_outcome::done);
+  }
+}
+
 // -- tables ------------------------------------------------------------------
 
 TEST(postgres_open, makes_its_tables_and_leaves_those_of_others) {
