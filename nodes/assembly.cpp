@@ -1,6 +1,7 @@
 #include "nodes/assembly.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include <caf/actor_registry.hpp>
@@ -10,6 +11,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/caf_error.hpp"
+#include "actors/cluster/cluster_target.hpp"
 #include "actors/function/exposed_keeper.hpp"
 #include "actors/routing/deadline_ticker.hpp"
 #include "actors/service/host.hpp"
@@ -22,6 +24,9 @@ using namespace std::chrono_literals;
 
 /// What the whole tree may take to stop; its parts have shorter limits.
 constexpr auto stop_limit = 10s;
+
+/// How long links may take to send what is to be sent.
+constexpr auto link_stop_limit = 2s;
 
 /// How long a pool or a host may take to end when it is stopped.
 constexpr auto child_stop_limit = 2s;
@@ -40,6 +45,8 @@ make_config(const assembly_options& options) {
     result->set("scheduler.max-throughput",
                 defaults::scheduler::max_throughput);
   }
+  if (options.prepare)
+    options.prepare(*result);
   return result;
 }
 
@@ -82,20 +89,31 @@ private:
   std::vector<child_spec> specs_;
 };
 
-assembly::assembly(assembly_options options, std::unique_ptr<state_store> store,
+assembly::assembly(assembly_options options, store_set store,
                    std::function<void(caf::actor_system&)> settle)
   : options_(std::move(options)), store_(std::move(store)),
-    config_(make_config(options_)), routes_(std::make_shared<route_source>()),
-    system_(*config_),
+    locks_(store_.states->locks()), config_(make_config(options_)),
+    routes_(std::make_shared<route_source>()), system_(*config_),
     deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
                                             !options_.virtual_time},
     settle_(std::move(settle)) {
   if (!options_.service.budget)
     options_.service.budget = std::make_shared<activation_budget>();
+  if (options_.cluster) {
+    if (!store_.is_shared())
+      throw error_exception{error{
+        errc::bad_request, "a node of a cluster needs a store that is shared"}};
+    cluster_ = std::make_unique<cluster_member>(
+      system_, env_, *options_.cluster, *store_.leases, *store_.shards);
+    options_.service.ownership = &cluster_->state().owned;
+    options_.service.lease = &cluster_->state().lease;
+  }
   start_root();
 }
 
 assembly::~assembly() {
+  if (cluster_)
+    cluster_->stop(link_stop_limit);
   stop_root();
   deadlines_.on_armed({});
   routes_->publish(std::make_shared<route_table>());
@@ -103,8 +121,10 @@ assembly::~assembly() {
     settle_(system_);
   else
     options_.service.budget->wait_until_all_ended();
-  // Its callbacks may still speak to actors.
-  store_.reset();
+  // Their callbacks may still speak to actors.
+  store_.leases.reset();
+  store_.shards.reset();
+  store_.states.reset();
 }
 
 // -- modules -----------------------------------------------------------------
@@ -153,8 +173,8 @@ void assembly::retire(const route_table& before, const route_change& change,
     auto i = before.services.find(x.name);
     if (i == before.services.end())
       continue;
-    auto& old = static_cast<service_target&>(*i->second.host);
-    old.succeeded_by(x.host);
+    auto& old = static_cast<service_target&>(i->second.host->here());
+    old.succeeded_by(call_target_ptr{&x.host->here()});
     if (auto host = old.host_handle())
       let_go("services", [&](auto& child) { return child.handle == host; });
   }
@@ -170,7 +190,7 @@ caf::actor assembly::host_of(const std::string& service) const {
   auto table = routes();
   auto i = table->services.find(service);
   return i != table->services.end()
-           ? static_cast<service_target&>(*i->second.host).host_handle()
+           ? static_cast<service_target&>(i->second.host->here()).host_handle()
            : caf::actor{};
 }
 
@@ -197,7 +217,7 @@ assembly::start_all(const std::string& owner, const module& content,
     };
     if (auto started = start_child("functions", std::move(spec)); !started)
       return started.error();
-    change.functions.push_back({x->name, *version++, target});
+    change.functions.push_back({x->name, *version++, route_to(x->name, target)});
   }
   for (auto& x : content.exposed()) {
     exposed_target_ptr target{
@@ -216,11 +236,11 @@ assembly::start_all(const std::string& owner, const module& content,
     };
     if (auto started = start_child("exposed", std::move(spec)); !started)
       return started.error();
-    change.functions.push_back({x->name, *version++, target});
+    change.functions.push_back({x->name, *version++, route_to(x->name, target)});
   }
   for (auto& x : content.services()) {
     service_target_ptr target{
-      new service_target(x, *store_, env_, options_.service), false};
+      new service_target(x, *store_.states, env_, options_.service), false};
     child_spec spec;
     spec.id = x->name + "#" + std::to_string(++generation_);
     spec.kind = child_kind::supervisor;
@@ -234,9 +254,59 @@ assembly::start_all(const std::string& owner, const module& content,
     };
     if (auto started = start_child("services", std::move(spec)); !started)
       return started.error();
-    change.services.push_back({x->name, target, x});
+    change.services.push_back({x->name, route_to(x->name, target), x});
   }
   return change;
+}
+
+call_target_ptr assembly::route_to(const std::string& name,
+                                   call_target_ptr here) {
+  if (!cluster_)
+    return here;
+  return call_target_ptr{
+    new cluster_target(system_, name, {}, std::move(here), cluster_->router()),
+    false};
+}
+
+// -- the cluster -------------------------------------------------------------
+
+expected<void> assembly::join(std::string http_url) {
+  auto spec = cluster_->membership(
+    std::move(http_url), [this](auto& shards, std::function<void()> done) {
+      let_go_of(shards, std::move(done));
+    });
+  auto started = ask<caf::actor>(root_, atom::start::value, spec);
+  if (!started)
+    return started.error();
+  return {};
+}
+
+void assembly::begin_anew() {
+  std::vector<uint32_t> all(cluster_ ? cluster_->options().shards : 1);
+  std::iota(all.begin(), all.end(), 0u);
+  if (cluster_) {
+    // What it knew is gone with it; the next one owns nothing at first.
+    cluster_->state().owned.begin({});
+    cluster_->state().lease.end();
+    if (auto membership = cluster_->membership_handle())
+      caf::anon_send_exit(membership, caf::exit_reason::kill);
+  }
+  let_go_of(all, [] {});
+}
+
+void assembly::let_go_of(const std::vector<uint32_t>& shards,
+                         std::function<void()> done) const {
+  auto count = cluster_ ? cluster_->options().shards : 1;
+  auto set = std::make_shared<std::vector<bool>>(count, false);
+  for (auto x : shards)
+    (*set)[x] = true;
+  // The last to go calls it.
+  std::shared_ptr<void> all{nullptr,
+                            [done = std::move(done)](void*) { done(); }};
+  auto table = routes();
+  for (auto& [name, route] : table->services)
+    static_cast<service_target&>(route.host->here())
+      .let_go(set, [all] {});
 }
 
 function_limits assembly::limits_of(const std::string& name,
@@ -353,11 +423,18 @@ void assembly::start_root() {
     return caf::expected<caf::actor>{
       spawn_deadline_ticker(system_, deadlines_)};
   };
+  child_spec lock_spec;
+  lock_spec.id = "locks";
+  lock_spec.role = "locks";
+  lock_spec.start = [this](caf::local_actor* parent) {
+    return caf::expected<caf::actor>{locks_.start(parent)};
+  };
   auto options = group_options("root");
   options.describe_timeout = defaults::control_timeout;
-  auto root = supervisor(system_, options,
-                         {router_spec, ticker_spec, group_spec("functions"),
-                          group_spec("exposed"), group_spec("services")});
+  auto root =
+    supervisor(system_, options,
+               {router_spec, ticker_spec, lock_spec, group_spec("functions"),
+                group_spec("exposed"), group_spec("services")});
   if (!root)
     throw std::runtime_error("the node's actors cannot start: "
                              + system_.render(root.error()));

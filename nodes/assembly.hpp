@@ -6,6 +6,8 @@
 //   root
 //   ├─ router
 //   ├─ deadlines
+//   ├─ membership  if it is one of several nodes, once it has joined
+//   ├─ locks       those who wait for one
 //   ├─ functions   a pool for each version
 //   ├─ exposed     a keeper for each exposed actor
 //   └─ services    a host for each service
@@ -29,6 +31,8 @@
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 
+#include "actors/cluster/cluster_member.hpp"
+#include "actors/cluster/lock_keeper.hpp"
 #include "actors/core/backends.hpp"
 #include "actors/core/deadline_keeper.hpp"
 #include "actors/core/interfaces.hpp"
@@ -41,6 +45,7 @@
 #include "actors/routing/router.hpp"
 #include "actors/service/service_target.hpp"
 #include "actors/supervision/supervisor.hpp"
+#include "nodes/store/store_set.hpp"
 
 namespace troupe {
 
@@ -58,12 +63,19 @@ struct assembly_options {
   pool_options pool;
   exposed_options exposed;
   service_options service;
+
+  /// Set if it is one of several nodes; needs a store that is shared.
+  std::optional<cluster_options> cluster;
+
+  /// What is needed of the actor system before it starts; may be empty.
+  std::function<void(caf::actor_system_config&)> prepare;
 };
 
 class assembly {
 public:
   /// @param settle runs actors until all is quiet, for virtual time; else empty
-  assembly(assembly_options options, std::unique_ptr<state_store> store,
+  /// @throws error_exception, std::runtime_error
+  assembly(assembly_options options, store_set store,
            std::function<void(caf::actor_system&)> settle = {});
 
   assembly(const assembly&) = delete;
@@ -77,7 +89,12 @@ public:
 
   const call_environment& environment() const noexcept { return env_; }
 
-  state_store& store() noexcept { return *store_; }
+  state_store& store() noexcept { return *store_.states; }
+
+  /// Null if it is a node by itself.
+  cluster_member* cluster() noexcept { return cluster_.get(); }
+
+  lock_keeper& locks() noexcept { return locks_; }
 
   deadline_keeper& deadlines() noexcept { return deadlines_; }
 
@@ -93,6 +110,17 @@ public:
   /// flight finish on the old one. All or nothing. Fails with `bad_request` if a
   /// name belongs to another owner.
   expected<void> install(const std::string& owner, const module& content);
+
+  // -- the cluster -----------------------------------------------------------
+
+  /// Becomes a member: what was installed is served from then on. Answered when
+  /// it has begun, not when it is up. @pre it is one of several nodes
+  /// @param http_url where clients reach it; may be empty
+  expected<void> join(std::string http_url);
+
+  /// The store has another history: forgets what it has read and claimed, and
+  /// joins anew. Thread-safe, never blocks.
+  void begin_anew();
 
   // -- control ---------------------------------------------------------------
 
@@ -146,6 +174,13 @@ private:
   function_limits limits_of(const std::string& name,
                             function_limits limits) const;
 
+  /// What callers get for a name: `here`, or what may send calls elsewhere.
+  call_target_ptr route_to(const std::string& name, call_target_ptr here);
+
+  /// Ends the activations of shards that go to another node.
+  void let_go_of(const std::vector<uint32_t>& shards,
+                 std::function<void()> done) const;
+
   child_spec group_spec(const std::string& name);
 
   void start_root();
@@ -153,13 +188,15 @@ private:
   void stop_root();
 
   assembly_options options_;
-  std::unique_ptr<state_store> store_;
+  store_set store_;
+  lock_keeper locks_;
   std::unique_ptr<caf::actor_system_config> config_;
   std::shared_ptr<route_source> routes_;
   caf::actor_system system_;
   deadline_keeper deadlines_;
   call_environment env_;
   std::function<void(caf::actor_system&)> settle_;
+  std::unique_ptr<cluster_member> cluster_;
   std::mutex installing_;
   std::map<std::string, std::shared_ptr<catalog>> catalogs_;
   std::set<std::pair<std::string, std::string>> leaving_;    // group, id

@@ -24,6 +24,9 @@ struct listen_address {
   /// Whether only programs of this machine can connect.
   bool is_loopback() const;
 
+  /// Every address of this machine.
+  bool is_any() const { return host == "0.0.0.0" || host == "::"; }
+
   /// Brackets around IPv6, as in a URL.
   std::string to_string() const;
 

@@ -50,11 +50,52 @@ public:
     counter(bytes_out_, {}, http.bytes_out);
   }
 
+  void add_cluster(cluster_member& member) {
+    auto& counts = member.state().counts;
+    auto view = member.state().views.load();
+    constexpr auto second = 1e-9;
+    one("troupe_cluster_nodes", "Nodes of the cluster that are not down.",
+        MetricType::Gauge, static_cast<double>(view->nodes.size()));
+    one("troupe_cluster_shards_owned", "Shards that this node owns.",
+        MetricType::Gauge, view->shards_of(view->self));
+    one("troupe_cluster_lease_valid", "1 while this node may serve.",
+        MetricType::Gauge, member.state().lease.valid() ? 1 : 0);
+    one("troupe_cluster_takeover_seconds_last",
+        "From the last sign of life of a node to the moment when this one owned "
+        "its shards.",
+        MetricType::Gauge, static_cast<double>(counts.takeover_ns) * second);
+    one("troupe_cluster_takeover_seconds_max", "The longest of those.",
+        MetricType::Gauge,
+        static_cast<double>(counts.takeover_ns_max) * second);
+    count("troupe_cluster_shards_taken_total",
+          "Shards that this node took from dead ones.", counts.taken);
+    count("troupe_cluster_shards_got_total", "Shards that this node got.",
+          counts.got);
+    count("troupe_cluster_shards_given_total",
+          "Shards that this node gave away.", counts.given);
+    count("troupe_cluster_nodes_declared_dead_total",
+          "Nodes that this one has declared dead.", counts.declared);
+    count("troupe_cluster_fenced_total",
+          "How often this node was declared dead.", counts.fenced);
+    count("troupe_cluster_lease_renewals_total", "Renewals of its lease.",
+          counts.renewals);
+    count("troupe_cluster_lease_renewals_failed_total",
+          "Renewals that the store did not do.", counts.renewals_failed);
+    one("troupe_cluster_calls_held", "Calls that wait for an owner.",
+        MetricType::Gauge, member.router().held());
+    count("troupe_cluster_calls_held_total",
+          "Calls that had to wait for an owner.", member.router().held_ever());
+    add_links(member.links());
+  }
+
   std::string text() const {
-    return prometheus::TextSerializer{}.Serialize(
+    auto all = others_;
+    all.insert(
+      all.begin(),
       {calls_, failures_, rejected_, late_, restarts_, instances_, in_flight_,
        queued_, quarantined_, durations_, connections_, requests_, refused_,
        turned_away_, bytes_in_, bytes_out_});
+    return prometheus::TextSerializer{}.Serialize(all);
   }
 
 private:
@@ -67,6 +108,41 @@ private:
     result.help = help;
     result.type = type;
     return result;
+  }
+
+  void one(const char* name, const char* help, MetricType type, double value) {
+    auto family = make(name, help, type);
+    if (type == MetricType::Gauge)
+      gauge(family, {}, value);
+    else
+      counter(family, {}, static_cast<uint64_t>(value));
+    others_.push_back(std::move(family));
+  }
+
+  void count(const char* name, const char* help, uint64_t value) {
+    one(name, help, MetricType::Counter, static_cast<double>(value));
+  }
+
+  void add_links(const std::vector<peer_link_ptr>& links) {
+    auto up = make("troupe_link_up", "1 while there is a link to that node.",
+                   MetricType::Gauge);
+    auto in_flight = make("troupe_link_calls_in_flight",
+                          "Calls under way to that node.", MetricType::Gauge);
+    auto calls = make("troupe_link_calls_total", "Calls sent to that node.",
+                      MetricType::Counter);
+    auto lost =
+      make("troupe_link_calls_lost_total",
+           "Calls under way when the link ended.", MetricType::Counter);
+    for (auto& link : links) {
+      auto stats = link->stats();
+      labels_type labels{{"node", link->where().who.node}};
+      gauge(up, labels, stats.up ? 1 : 0);
+      gauge(in_flight, labels, stats.in_flight);
+      counter(calls, labels, stats.calls);
+      counter(lost, labels, stats.lost);
+    }
+    for (auto family : {&up, &in_flight, &calls, &lost})
+      others_.push_back(std::move(*family));
   }
 
   static void counter(MetricFamily& to, const labels_type& labels,
@@ -143,12 +219,15 @@ private:
                                 "Bytes received.", MetricType::Counter);
   MetricFamily bytes_out_ =
     make("troupe_http_sent_bytes_total", "Bytes sent.", MetricType::Counter);
+
+  std::vector<MetricFamily> others_;
 };
 
 } // namespace
 
 std::string prometheus_text(const route_table& routes,
-                            const http::statistics& http) {
+                            const http::statistics& http,
+                            cluster_member* cluster) {
   families all;
   for (auto& [name, route] : routes.functions)
     for (auto& [version, target] : route.versions)
@@ -156,6 +235,8 @@ std::string prometheus_text(const route_table& routes,
   for (auto& [name, route] : routes.services)
     all.add(name, {}, *route.host);
   all.add_http(http);
+  if (cluster)
+    all.add_cluster(*cluster);
   return all.text();
 }
 

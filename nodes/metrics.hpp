@@ -4,14 +4,17 @@
 
 #include <string>
 
+#include "actors/cluster/cluster_member.hpp"
 #include "actors/core/route_table.hpp"
 #include "nodes/http/server.hpp"
 
 namespace troupe {
 
 /// The body of `/metrics`: every function, exposed actor and service of
-/// `routes`, and the HTTP server.
+/// `routes`, the HTTP server, and the node's part in the cluster if it has one.
+/// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
-                            const http::statistics& http);
+                            const http::statistics& http,
+                            cluster_member* cluster);
 
 } // namespace troupe

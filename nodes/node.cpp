@@ -4,6 +4,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <random>
 #include <thread>
 
@@ -13,6 +14,9 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "nodes/cluster_report.hpp"
+#include "nodes/cluster_setup.hpp"
+#include "nodes/link/caf_link.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
@@ -23,6 +27,16 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// How long a start waits for the cluster.
+constexpr auto join_limit = 10s;
+
+/// How long a node that has left still tells others where their calls belong:
+/// longer than they need to see that it has.
+constexpr auto farewell = 1s;
+
+/// Between two looks at something that is waited for.
+constexpr auto poll_interval = 5ms;
 
 std::string random_id() {
   std::random_device entropy;
@@ -82,6 +96,14 @@ json to_json(const tree_node& x) {
           {"children", std::move(children)}};
 }
 
+expected<store_set> open_own_store(const std::string& url,
+                                   postgres_options postgres) {
+  auto opened = open_store(url, std::move(postgres));
+  if (!opened)
+    return opened.error();
+  return store_set{std::move(*opened)};
+}
+
 /// Text that becomes part of a JSON string in a log line.
 std::string escaped(const std::string& text, log_format format) {
   if (format == log_format::text)
@@ -110,7 +132,20 @@ node::~node() {
 expected<void> node::open() {
   if (auto valid = options_.validate(); !valid)
     return valid.error();
-  auto store = open_store(options_.store_url());
+  postgres_options postgres;
+  postgres.replication = options_.replication;
+  postgres.log = [log = log_,
+                  format = options_.log.format](const std::string& text) {
+    log->warn("{}", escaped(text, format));
+  };
+  postgres.on_new_timeline = [this](auto&, auto&) {
+    if (auto actors = current_.load())
+      actors->begin_anew();
+  };
+  auto is_member = options_.cluster.listen.has_value();
+  auto store = is_member
+                 ? open_shared_store(options_.store_url(), std::move(postgres))
+                 : open_own_store(options_.store_url(), std::move(postgres));
   if (!store)
     return store.error();
   assembly_options actors;
@@ -123,12 +158,37 @@ expected<void> node::open() {
     auto i = options_.limits.find(name);
     return i != options_.limits.end() ? i->second.apply(limits) : limits;
   };
-  assembly_ = std::make_unique<assembly>(std::move(actors), std::move(*store));
+  if (is_member) {
+    actors.prepare = link::prepare;
+    actors.cluster =
+      make_cluster_options(options_, [this](const std::string& why) {
+        std::lock_guard guard{mutex_};
+        if (std::exchange(refused_, why) != why)
+          log_->error("cannot join the cluster: {}",
+                      escaped(why, options_.log.format));
+      });
+  }
+  try {
+    assembly_ = std::make_unique<assembly>(std::move(actors), std::move(*store));
+    current_ = assembly_.get();
+  } catch (const error_exception& e) {
+    return e.reason();
+  } catch (const std::exception& e) {
+    return error{errc::bad_request, e.what()}; // certificates, ports
+  }
+  if (auto cluster = assembly_->cluster())
+    cluster->router().on_drain([this] { static_cast<void>(leave()); });
   host_.cluster = [this] { return cluster_json(); };
   host_.metrics = [this] { return metrics_text(); };
   host_.tree = [this](auto done) { ask_tree(std::move(done)); };
-  host_.ready = [this] { return ready_.load(); };
+  host_.ready = [this] { return ready_.load() && is_up(); };
+  host_.shards = [this] { return dump_json(shards_json(*view())); };
+  host_.owner = [this](auto& service, auto& key) {
+    return owner_text(service, key);
+  };
+  host_.drain = [this](auto& id) { return drain_node(id); };
   host_.store = &assembly_->store();
+  host_.locks = &assembly_->locks();
   return {};
 }
 
@@ -182,7 +242,36 @@ expected<void> node::listen() {
     server_.reset();
     return error{errc::bad_request, e.what()};
   }
+  if (auto joined = join(); !joined) {
+    server_->stop();
+    server_.reset();
+    return joined.error();
+  }
   ready_ = true;
+  return {};
+}
+
+expected<void> node::join() {
+  if (!assembly_->cluster())
+    return {};
+  if (auto begun = assembly_->join(url()); !begun)
+    return begun.error();
+  auto until = std::chrono::steady_clock::now() + join_limit;
+  while (!is_up()) {
+    {
+      std::lock_guard guard{mutex_};
+      if (!refused_.empty())
+        return error{errc::bad_request, refused_};
+    }
+    if (std::chrono::steady_clock::now() >= until) {
+      log_->warn("still joining the cluster: the store or other nodes do not "
+                 "answer; it goes on trying");
+      break;
+    }
+    std::this_thread::sleep_for(poll_interval);
+  }
+  // So that they need not wait for their next look.
+  assembly_->cluster()->router().notify_all(notice_topic::shards);
   return {};
 }
 
@@ -213,45 +302,43 @@ std::string node::url() const {
   return "http://" + at.to_string();
 }
 
+std::shared_ptr<const cluster_view> node::view() const {
+  if (auto cluster = assembly_->cluster())
+    return cluster->state().views.load();
+  lease_row self;
+  self.node = options_.id;
+  self.incarnation = incarnation_;
+  self.http_url = url();
+  self.version = TROUPE_VERSION;
+  self.state = ready_ ? node_state::up : node_state::draining;
+  return std::make_shared<cluster_view>(
+    alone(std::move(self), options_.cluster.shards));
+}
+
+bool node::is_up() const {
+  auto now = view();
+  auto own = now->own();
+  return own && own->state == node_state::up;
+}
+
+expected<std::string> node::owner_text(const std::string& service,
+                                       const std::string& key) const {
+  auto found = owner_json(*view(), service, key);
+  if (!found)
+    return found.error();
+  return dump_json(*found);
+}
+
 std::string node::cluster_json() const {
   auto routes = assembly_->routes();
-  auto functions = json::array();
-  auto services = json::array();
-  for (auto& [name, route] : routes->functions) {
-    auto versions = json::array();
-    for (auto& [number, target] : route.versions)
-      versions.push_back(number);
-    if (route.latest->callable_by_bytes())
-      functions.push_back({{"name", name},
-                           {"kind", route.latest->kind()},
-                           {"versions", std::move(versions)}});
-  }
-  for (auto& [name, route] : routes->services) {
-    auto methods = json::array();
-    for (auto& method : route.definition->methods)
-      methods.push_back(method.name);
-    services.push_back({{"name", name},
-                        {"methods", std::move(methods)},
-                        {"schema", route.definition->schema()}});
-  }
-  auto by_name = [](const json& x, const json& y) {
-    return x["name"] < y["name"];
-  };
-  std::sort(functions.begin(), functions.end(), by_name);
-  std::sort(services.begin(), services.end(), by_name);
-  json self{{"id", options_.id},
-            {"endpoint", url()},
-            {"state", ready_ ? "up" : "draining"},
-            {"incarnation", incarnation_},
-            {"zone", ""},
-            {"shards", 0}};
-  return dump_json({{"nodes", json::array({std::move(self)})},
-                    {"functions", std::move(functions)},
-                    {"services", std::move(services)}});
+  return dump_json({{"nodes", nodes_json(*view())},
+                    {"functions", functions_json(*routes)},
+                    {"services", services_json(*routes)}});
 }
 
 std::string node::metrics_text() const {
-  return prometheus_text(*assembly_->routes(), server_->stats());
+  return prometheus_text(*assembly_->routes(), server_->stats(),
+                         assembly_->cluster());
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
@@ -265,6 +352,45 @@ void node::ask_tree(std::function<void(expected<std::string>)> done) {
 
 // -- the way down ------------------------------------------------------------
 
+expected<void> node::leave() {
+  std::lock_guard guard{mutex_};
+  if (!serving_)
+    return error{errc::not_implemented,
+                 "this node is part of a program that ends it itself"};
+  ::pthread_kill(*serving_, SIGTERM);
+  return {};
+}
+
+expected<void> node::drain_node(const std::string& id) {
+  if (id == options_.id)
+    return leave();
+  auto now = view();
+  for (auto& x : now->nodes) {
+    if (x.node != id)
+      continue;
+    assembly_->cluster()->router().notify(x.incarnation, notice_topic::drain);
+    return {};
+  }
+  return error{errc::not_found, "there is no node '" + id + "'"};
+}
+
+std::chrono::milliseconds node::grace() const {
+  if (options_.shutdown.grace)
+    return *options_.shutdown.grace;
+  auto is_alone = view()->nodes.size() < 2;
+  return is_alone ? 0ms : shutdown_options::grace_in_company;
+}
+
+bool node::leave_cluster(std::chrono::milliseconds time) {
+  auto left = std::make_shared<std::promise<void>>();
+  auto has_left = left->get_future();
+  assembly_->cluster()->router().notify_all(notice_topic::leaving);
+  assembly_->cluster()->drain([left] { left->set_value(); });
+  auto is_clean = has_left.wait_for(time) == std::future_status::ready;
+  assembly_->cluster()->router().notify_all(notice_topic::shards);
+  return is_clean;
+}
+
 bool node::drain() {
   auto until = std::chrono::steady_clock::now() + options_.shutdown.timeout;
   auto left = [&] {
@@ -274,16 +400,26 @@ bool node::drain() {
   log_->info("leaving: no new work, at most {} for what is in flight",
              format_duration(options_.shutdown.timeout));
   ready_ = false;
-  if (options_.shutdown.grace)
-    std::this_thread::sleep_for(std::min(*options_.shutdown.grace, left()));
+  std::this_thread::sleep_for(std::min(grace(), left()));
+  assembly_->locks().stop_waiting();
   auto clean = true;
+  auto others_know = std::chrono::steady_clock::now();
+  if (assembly_->cluster()) {
+    auto is_alone = view()->nodes.size() < 2;
+    clean = leave_cluster(left());
+    if (!is_alone)
+      others_know = std::chrono::steady_clock::now() + farewell;
+  }
   if (server_) {
     server_->stop_accepting();
-    clean = server_->drain(left());
+    clean = server_->drain(left()) && clean;
   }
   clean = assembly_->drain(left()) && clean;
   if (server_)
     server_->stop();
+  // Calls that others sent before they knew find nobody, but an answer.
+  std::this_thread::sleep_until(
+    std::min(others_know, std::chrono::steady_clock::now() + left()));
   return clean;
 }
 
@@ -375,6 +511,10 @@ void node::print_banner() const {
 
 int node::serve() {
   auto signals = control_signals();
+  {
+    std::lock_guard guard{mutex_};
+    serving_ = ::pthread_self();
+  }
   for (;;) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0)

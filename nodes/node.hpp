@@ -6,7 +6,11 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
+
+#include <pthread.h>
 
 #include "actors/core/expected.hpp"
 #include "actors/core/module.hpp"
@@ -44,8 +48,12 @@ public:
   /// start, so that nobody serves half of what was asked for.
   expected<void> load_plugins();
 
-  /// Listens for HTTP and is ready.
+  /// Listens for HTTP, and joins the cluster if it is to be part of one.
   expected<void> listen();
+
+  /// Joins the cluster; returns when this node is up, or has tried for long.
+  /// Nothing happens for a node by itself. @pre what it serves is installed
+  expected<void> join();
 
   // -- while it runs ---------------------------------------------------------
 
@@ -70,6 +78,10 @@ public:
   /// start, for `serve`; ignores SIGPIPE.
   static void take_signals();
 
+  /// Has `serve` do what it does on SIGTERM. Fails if nobody is in it: then the
+  /// node belongs to a program that ends it itself.
+  expected<void> leave();
+
   /// Waits for signals: SIGTERM or SIGINT drain, a second one ends the process
   /// at once, SIGHUP reloads the plugins. Returns the exit status.
   int serve();
@@ -79,6 +91,14 @@ public:
   bool drain();
 
 private:
+  /// What callers of this node see of the cluster.
+  std::shared_ptr<const cluster_view> view() const;
+  bool is_up() const;
+  expected<void> drain_node(const std::string& id);
+  std::chrono::milliseconds grace() const;
+  bool leave_cluster(std::chrono::milliseconds time);
+  expected<std::string> owner_text(const std::string& service,
+                                   const std::string& key) const;
   std::string cluster_json() const;
   std::string metrics_text() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
@@ -88,10 +108,14 @@ private:
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<assembly> assembly_;
+  std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file
   std::atomic<bool> ready_{false};
+  std::mutex mutex_; // guards what follows
+  std::string refused_;
+  std::optional<pthread_t> serving_;
 };
 
 /// Runs a node until it is told to stop.

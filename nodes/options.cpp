@@ -13,6 +13,7 @@
 
 #include "actors/core/module.hpp"
 #include "nodes/ini_file.hpp"
+#include "nodes/store/store_url.hpp"
 #include "nodes/units.hpp"
 
 namespace po = boost::program_options;
@@ -30,6 +31,9 @@ constexpr log_level all_levels[] = {log_level::trace, log_level::debug,
                                     log_level::error, log_level::off};
 
 constexpr log_format all_formats[] = {log_format::text, log_format::json};
+
+constexpr replication_mode all_replications[] = {replication_mode::single,
+                                                 replication_mode::sync};
 
 // -- one option ---------------------------------------------------------------
 
@@ -179,6 +183,20 @@ option_row time_row(const char* group, const char* name, group_of<Group> part,
     [=](const node_options& x) { return format_duration((x.*part).*member); }};
 }
 
+template <class Group>
+option_row text_row(const char* group, const char* name, const char* argument,
+                    group_of<Group> part, std::string Group::*member,
+                    const char* text) {
+  return {group,
+          name,
+          argument,
+          text,
+          [=](node_options& x, const std::string& value) {
+            (x.*part).*member = required(value);
+          },
+          [=](const node_options& x) { return (x.*part).*member; }};
+}
+
 option_row text_row(const char* group, const char* name, const char* argument,
                     std::string node_options::*member, const char* text) {
   return {group,
@@ -210,8 +228,19 @@ void append_node_rows(std::vector<option_row>& rows) {
     "disk: network file systems are refused."));
   rows.push_back(text_row(
     group, "store", "URL", &node_options::store,
-    "Where services keep their state: sqlite:FOLDER, or memory: (lost at "
-    "exit, for trials). Default: sqlite: on --data-dir."));
+    "Where services keep their state: sqlite:FOLDER, a server with "
+    "postgresql://USER@HOST/DATABASE, or memory: (lost at exit, for trials). "
+    "Default: sqlite: on --data-dir."));
+  rows.push_back({group, "store.replication", "MODE",
+                  "For PostgreSQL: single takes a commit for done that is on "
+                  "the server's disk; sync refuses a server that does not wait "
+                  "for a standby. Use sync where a server may be lost.",
+                  [](node_options& x, const std::string& value) {
+                    x.replication = parse_enum(value, all_replications);
+                  },
+                  [](const node_options& x) {
+                    return std::string{to_string(x.replication)};
+                  }});
   rows.push_back(
     {group, "limit", "NAME=LIMITS",
      "Limits of one function in place of its own: any of concurrency, queue, "
@@ -282,15 +311,51 @@ void append_http_rows(std::vector<option_row>& rows) {
     "than what a proxy in front keeps its own."));
 }
 
-void append_other_rows(std::vector<option_row>& rows) {
+void append_cluster_rows(std::vector<option_row>& rows) {
+  constexpr auto group = "Cluster";
+  constexpr auto cluster = &node_options::cluster;
   rows.push_back(
-    {"Cluster", "cluster.listen", "ADDRESS:PORT",
-     "Where other nodes connect. Not built yet: a node that is told this does "
-     "not start.",
+    {group, "cluster.listen", "ADDRESS:PORT",
+     "Where other nodes connect: makes this node one of those that share its "
+     "store. Port 0 takes a free one. An address that other machines can reach "
+     "needs TLS, or --insecure. Default: none, a node by itself.",
      [](node_options& x, const std::string& value) {
-       x.cluster_listen = listen_address::parse(value);
+       x.cluster.listen = listen_address::parse(value);
      },
      [](const node_options&) { return ""; }});
+  rows.push_back(text_row(
+    group, "cluster.advertise", "ADDRESS", cluster,
+    &member_options::advertise,
+    "ADDRESS:PORT that other nodes connect to, if that is not "
+    "--cluster.listen: behind NAT, or when it listens on all addresses."));
+  rows.push_back(text_row(
+    group, "cluster.name", "NAME", cluster, &member_options::name,
+    "Nodes of different clusters refuse each other. Set it where several share "
+    "a network."));
+  rows.push_back(text_row(
+    group, "cluster.ca", "FILE", cluster, &member_options::ca,
+    "The certificate of the cluster's CA, for mutual TLS between nodes; see "
+    "troupe certs. All three files, or none."));
+  rows.push_back(text_row(group, "cluster.cert", "FILE", cluster,
+                          &member_options::certificate,
+                          "This node's certificate."));
+  rows.push_back(text_row(group, "cluster.key", "FILE", cluster,
+                          &member_options::key,
+                          "The key of that certificate."));
+  rows.push_back(text_row(
+    group, "cluster.zone", "NAME", cluster, &member_options::zone,
+    "Nodes of one zone fail together: a rack, a data centre."));
+  rows.push_back(number_row(
+    group, "cluster.capacity", cluster, &member_options::capacity,
+    "How much this node takes on, against others. Raise it for a larger "
+    "machine."));
+  rows.push_back(number_row(
+    group, "cluster.shards", cluster, &member_options::shards,
+    "Parts into which keys are divided; the first node of a store decides. "
+    "Raise it for more than a hundred nodes."));
+}
+
+void append_other_rows(std::vector<option_row>& rows) {
   rows.push_back(
     {"Running", "scheduler.threads", "N",
      "Threads that run actors; 0 is one for each CPU, at least two. Lower it "
@@ -353,6 +418,7 @@ std::vector<option_row> make_rows() {
   std::vector<option_row> rows;
   append_node_rows(rows);
   append_http_rows(rows);
+  append_cluster_rows(rows);
   append_other_rows(rows);
   return rows;
 }
@@ -592,13 +658,59 @@ void check_http(const http_options& x, checker& check) {
   check.time("http.idle-timeout", x.idle_time, 1ms, 24h);
 }
 
-void check_store(const std::string& url, checker& check) {
-  auto is_shared =
-    url.starts_with("postgresql://") || url.starts_with("postgres://");
-  check.built(!is_shared, "the store 'postgresql://...'");
-  check.that(is_shared || url == "memory:"
-               || (url.starts_with("sqlite:") && url.size() > 7),
-             "store must be sqlite:FOLDER or memory:, is '" + url + "'");
+void check_store(const node_options& x, checker& check) {
+  auto url = parse_store_url(x.store_url());
+  check.that(url.has_value(), "store: " + (url ? "" : url.error().message()));
+  check.that(x.replication == replication_mode::single || !url
+               || url->kind == store_url::scheme::postgresql,
+             "store.replication: only a store postgresql://... can have sync");
+}
+
+bool is_printable(const std::string& text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](unsigned char c) { return c > ' ' && c < 0x7f; });
+}
+
+void check_cluster(const node_options& all, checker& check) {
+  auto& x = all.cluster;
+  if (!x.listen) {
+    check.that(x == member_options{},
+               "cluster options need cluster.listen: without it this is a node "
+               "by itself");
+    return;
+  }
+  auto files = {&x.ca, &x.certificate, &x.key};
+  auto given = std::count_if(files.begin(), files.end(),
+                             [](auto file) { return !file->empty(); });
+  check.that(given == 0 || given == 3,
+             "cluster.ca, cluster.cert and cluster.key go together: give all "
+             "three, or none");
+  check.that(all.insecure || given > 0 || x.listen->is_loopback(),
+             "cluster.listen " + x.listen->to_string()
+               + " can be reached from other machines: give cluster.ca, "
+                 "cluster.cert and cluster.key (troupe certs makes them), or "
+                 "--insecure if everybody on that network is trusted");
+  check.that(!x.listen->is_any() || !x.advertise.empty(),
+             "cluster.listen " + x.listen->to_string()
+               + " is every address of this machine: say with "
+                 "cluster.advertise which one others connect to");
+  if (!x.advertise.empty())
+    try {
+      check.that(listen_address::parse(x.advertise).port != 0,
+                 "cluster.advertise needs a port");
+    } catch (const std::invalid_argument& e) {
+      check.that(false, std::string{"cluster.advertise: "} + e.what());
+    }
+  check.that(all.store_url() != "memory:",
+             "what is in memory cannot be shared by nodes: cluster.listen "
+             "needs another store than memory:");
+  check.that(is_valid_name(x.name),
+             "cluster.name must be a name of A-Z, a-z, 0-9, _ and -");
+  check.that(x.zone.size() <= 255 && is_printable(x.zone),
+             "cluster.zone must be at most 255 printable characters, no "
+             "blanks");
+  check.range("cluster.capacity", x.capacity, 1, 1000);
+  check.range("cluster.shards", x.shards, 1, 65'536);
 }
 
 void check_limits(const std::string& name, const limit_override& x,
@@ -610,11 +722,6 @@ void check_limits(const std::string& name, const limit_override& x,
              "limit: the concurrency of '" + name + "' must not be 0");
   check.time("limit: the timeout of '" + name + "'", x.timeout.value_or(1s),
              1ms, defaults::function::timeout_max);
-}
-
-bool is_printable(const std::string& text) {
-  return std::all_of(text.begin(), text.end(),
-                     [](unsigned char c) { return c > ' ' && c < 0x7f; });
 }
 
 } // namespace
@@ -668,7 +775,7 @@ expected<void> node_options::validate() const {
                  "and credentials yet; add --insecure if everybody on that "
                  "network is trusted");
   check_http(http, check);
-  check_store(store_url(), check);
+  check_store(*this, check);
   for (const auto& [name, limit] : limits)
     check_limits(name, limit, check);
   for (auto i = plugins.begin(); i != plugins.end(); ++i)
@@ -682,7 +789,7 @@ expected<void> node_options::validate() const {
   check.time("shutdown.timeout", shutdown.timeout, 1ms, 24h);
   check.time("shutdown.grace", shutdown.grace.value_or(0ms), 0ms,
              shutdown.timeout);
-  check.built(!cluster_listen, "cluster.listen");
+  check_cluster(*this, check);
   return check.result();
 }
 

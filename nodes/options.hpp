@@ -17,6 +17,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "nodes/listen_address.hpp"
+#include "nodes/store/postgres_options.hpp"
 
 namespace troupe {
 
@@ -99,6 +100,44 @@ struct entity_options {
                          const entity_options&) = default;
 };
 
+/// How a node is one of several.
+struct member_options {
+  /// Where other nodes connect. Default: none, a node by itself. Port 0 takes a
+  /// free one. An address that other machines can reach needs TLS.
+  std::optional<listen_address> listen;
+
+  /// What others connect to, if it is not `listen`: "address:port". Default:
+  /// empty. Set it behind NAT, or when `listen` is for all addresses.
+  std::string advertise;
+
+  /// Nodes of different clusters refuse each other. Default "troupe". Set it
+  /// where several clusters share a network.
+  std::string name = "troupe";
+
+  /// PEM files of mutual TLS between nodes, all three or none: the cluster's CA,
+  /// this node's certificate and its key. `troupe certs` makes them. Default:
+  /// none, plain TCP.
+  std::string ca;
+  std::string certificate;
+  std::string key;
+
+  /// Nodes of one zone fail together. Default: empty. Set it to the rack or the
+  /// data centre.
+  std::string zone;
+
+  /// How much it takes on, against other nodes. Default 1. Raise it for a
+  /// larger machine.
+  uint32_t capacity = 1;
+
+  /// Parts into which the keys of all services are divided, for the life of a
+  /// store. Default 1024. Raise it, before the first node starts, for more than
+  /// a hundred nodes.
+  uint32_t shards = 1024;
+
+  friend bool operator==(const member_options&,
+                         const member_options&) = default;
+};
+
 /// The least that is logged.
 enum class log_level : uint8_t { trace, debug, info, warn, error, off };
 
@@ -136,6 +175,7 @@ struct limit_override {
 struct node_options {
   http_options http;
   entity_options entities;
+  member_options cluster;
   shutdown_options shutdown;
   log_options log;
 
@@ -143,9 +183,15 @@ struct node_options {
   /// Set it where several nodes run on one host.
   std::string id;
 
-  /// Where services keep their state: "sqlite:FOLDER", "memory:" (gone at
-  /// exit). Default: empty, which is `sqlite:` on `data_dir`; see `store_url`.
+  /// Where services keep their state: "sqlite:FOLDER", "postgresql://..." (a
+  /// server that many machines share), "memory:" (gone at exit). Default: empty,
+  /// which is `sqlite:` on `data_dir`; see `store_url`.
   std::string store;
+
+  /// On how many servers' disks a commit must be, with PostgreSQL. Default
+  /// single. sync where a server may be lost: one that does not wait for a
+  /// standby is then refused.
+  replication_mode replication = replication_mode::single;
 
   /// Folder of what the node keeps on disk; made if missing. Default
   /// ./troupe-data. Set it to a local disk: network file systems are refused.
@@ -157,13 +203,10 @@ struct node_options {
   /// Function name → limits in place of those of its module.
   std::map<std::string, limit_override> limits;
 
-  /// Listen where other machines can connect, without TLS and credentials.
-  /// Default no. Only for networks in which everybody is trusted.
+  /// Listen where other machines can connect, for HTTP without TLS and
+  /// credentials, for nodes without TLS. Default no. Only for networks in which
+  /// everybody is trusted.
   bool insecure = false;
-
-  /// Where other nodes connect. Default: none, a node by itself. Not built yet:
-  /// refused by `validate`.
-  std::optional<listen_address> cluster_listen;
 
   /// Threads that run actors. Default 0: one for each CPU, at least two. Lower
   /// it to leave CPUs to others.

@@ -43,7 +43,7 @@ expected<void> start(node& self, const module& content, bool http) {
     return done;
   if (auto done = self.load_plugins(); !done)
     return done;
-  return http ? self.listen() : expected<void>{};
+  return http ? self.listen() : self.join();
 }
 
 } // namespace
@@ -132,13 +132,20 @@ expected<void> runtime::change(entity_call to, std::string body,
   return {};
 }
 
+// -- locks -------------------------------------------------------------------
+
+expected<held_lock> runtime::lock(std::string name,
+                                  const lock_options& options) {
+  return acquire_lock(node_->actors().locks(), std::move(name), options);
+}
+
 // -- what is under it --------------------------------------------------------
 
 caf::actor runtime::actor(const std::string& name) {
   auto target = port().function(name);
   if (!target || (*target)->kind() != "exposed")
     return nullptr;
-  return static_cast<exposed_target&>(**target).actor();
+  return static_cast<exposed_target&>((*target)->here()).actor();
 }
 
 caf::actor_system& runtime::system() noexcept {

@@ -20,11 +20,13 @@
 #include <string>
 
 #include "actors/core/lender.hpp"
+#include "actors/core/lock_grant.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/call_options.hpp"
 #include "nodes/stored_entities.hpp"
+#include "nodes/testing_caller.hpp"
 
 namespace troupe {
 
@@ -49,44 +51,14 @@ std::ostream& operator<<(std::ostream& out, const expected<T>& x) {
 namespace troupe::testing {
 
 /// Runs one module.
-class bench {
+class bench final : public caller {
 public:
   /// @throws error_exception if the module cannot be installed
   explicit bench(const module& content);
 
   bench(const bench&) = delete;
 
-  ~bench();
-
-  // -- calls -----------------------------------------------------------------
-
-  /// Calls a function or exposed actor; virtual time goes on until the answer is
-  /// there.
-  template <class R, class... As>
-  expected<R> call(std::string_view name, As... xs) {
-    auto call =
-      caf::make_counted<typed_invocation<R(argument<As>...)>>(std::move(xs)...);
-    return outcome<R>(*call, run(call, name));
-  }
-
-  /// Calls a method of an entity: `t.call_entity(&counter::get, "k")`.
-  template <class Pointer, class... Us>
-  requires std::is_member_function_pointer_v<Pointer>
-  auto call_entity(Pointer method, std::string key, Us&&... xs) {
-    return call_entity(call_options{}, method, std::move(key),
-                       std::forward<Us>(xs)...);
-  }
-
-  /// `t.call_entity({.idempotency_key = "1"}, &counter::increment, "k", 2)`.
-  template <class Pointer, class... Us>
-  auto call_entity(const call_options& options, Pointer method, std::string key,
-                   Us&&... xs) {
-    using type = typename detail::call_traits<Pointer>::type;
-    using object = typename detail::call_traits<Pointer>::object;
-    detail::check_method_call<object, Pointer, Us...>();
-    return call_entity_as(static_cast<type*>(nullptr), typeid(object), options,
-                          method, std::move(key), std::forward<Us>(xs)...);
-  }
+  ~bench() override;
 
   // -- stored entities -------------------------------------------------------
 
@@ -105,6 +77,15 @@ public:
   /// As `runtime::erase`.
   expected<void> erase(const std::string& service, const std::string& key,
                        const call_options& options = {});
+
+  // -- locks -----------------------------------------------------------------
+
+  /// As `runtime::lock`, in virtual time; nothing releases it by itself:
+  /// `t.call_entity({.locks = {*t.lock("door")}}, &counter::increment, "k", 2)`.
+  expected<lock_proof> lock(std::string name, const lock_options& options = {});
+
+  /// `lock_held` if it was lost.
+  expected<void> release(const lock_proof& held);
 
   // -- time ------------------------------------------------------------------
 
@@ -131,51 +112,19 @@ public:
 private:
   class faulty_store;
 
-  /// A literal is a string.
-  template <class T>
-  using argument =
-    std::conditional_t<std::is_same_v<T, const char*>, std::string, T>;
-
-  /// Submits and drives until it is answered. An error if there is no target, or
-  /// nothing is left that could answer.
-  expected<void> run(const invocation_ptr& call, std::string_view name);
+  expected<void> run(const invocation_ptr& call,
+                     std::string_view name) override;
 
   expected<void> drive(const invocation_ptr& call, call_target& target);
+
+  /// Lets messages and time go on until `is_done`; an error if nothing is left
+  /// that could happen.
+  expected<void> go_on_until(const std::function<bool()>& is_done);
 
   expected<void> change(entity_call to, std::string body,
                         const call_options& options);
 
-  const service_definition* find_class(const std::type_info& type);
-
-  template <class R, class Call>
-  static expected<R> outcome(Call& call, const expected<void>& done) {
-    if (!done)
-      return done.error();
-    if (auto reason = call.failure())
-      return *reason;
-    if constexpr (std::is_void_v<R>)
-      return {};
-    else
-      return call.take_result();
-  }
-
-  template <class R, class... As, class Pointer, class... Us>
-  expected<R> call_entity_as(R (*)(As...), const std::type_info& type,
-                             const call_options& options, Pointer method,
-                             std::string key, Us&&... xs) {
-    auto service = find_class(type);
-    auto entry = service ? service->find_pointer(method) : nullptr;
-    if (!entry)
-      return error{errc::not_found, "no service has this class and method"};
-    auto call =
-      caf::make_counted<typed_invocation<R(As...)>>(std::forward<Us>(xs)...);
-    auto entity =
-      make_entity_call({service->name, std::move(key), entry->name}, options);
-    if (!entity)
-      return entity.error();
-    call->entity = std::move(*entity);
-    return outcome<R>(*call, run(call, service->name));
-  }
+  const service_definition* find_class(const std::type_info& type) override;
 
   faulty_store* store_ = nullptr; // owned by the assembly
   std::unique_ptr<assembly> assembly_;

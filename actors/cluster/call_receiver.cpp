@@ -20,11 +20,17 @@ struct arrived_calls {
   std::vector<incoming_call_ptr> calls;
 };
 
+/// INTERNAL: there is news of the shard that a call waited for.
+struct held_call {
+  incoming_call_ptr call;
+};
+
 } // namespace
 
 } // namespace troupe
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::arrived_calls)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::held_call)
 
 namespace troupe {
 
@@ -66,9 +72,17 @@ public:
     port = this;
   }
 
+  void turn_away(error reason, caf::execution_unit* host) noexcept override {
+    turned_away_ = reason == errc::not_owner;
+    finish(std::move(reason), host);
+  }
+
   void answered(invocation&, caf::execution_unit*) noexcept override {
     forwarded_answer x;
-    if (auto reason = failure())
+    auto reason = failure();
+    if (turned_away_ && reason && *reason == errc::not_owner)
+      x.what = outcome::wrong_owner; // who is, the caller finds out
+    else if (reason)
       x = failed(*reason);
     else
       x.result = std::move(result());
@@ -78,12 +92,13 @@ public:
 
 private:
   incoming_call_ptr from_;
+  std::atomic<bool> turned_away_{false};
 };
 
 class receiver final : public caf::event_based_actor {
 public:
   receiver(caf::actor_config& cfg, const call_environment& env,
-           const call_admission& admission)
+           call_admission& admission)
     : caf::event_based_actor(cfg), env_(env), admission_(admission),
       routes_(env.routes) {}
 
@@ -93,22 +108,44 @@ public:
     return {
       [this](arrived_calls& x) {
         for (auto& call : x.calls)
-          run(std::move(call));
+          admit(std::move(call), true);
       },
+      [this](held_call& x) { admit(std::move(x.call), false); },
     };
   }
 
 private:
-  void run(incoming_call_ptr from) {
-    auto& content = from->content;
-    if (content.shard)
-      if (auto owner = admission_.refuse(*content.shard)) {
-        forwarded_answer x;
-        x.what = outcome::wrong_owner;
-        x.owner = std::move(*owner);
-        from->answer(std::move(x));
+  void admit(incoming_call_ptr from, bool may_wait) {
+    auto& claim = from->content.shard;
+    if (claim)
+      if (auto owner = admission_.refuse(*claim)) {
+        if (may_wait)
+          hold(std::move(from));
+        else
+          answer_wrong_owner(*from, std::move(*owner));
         return;
       }
+    run(std::move(from));
+  }
+
+  void hold(incoming_call_ptr from) {
+    auto& content = from->content;
+    admission_.wait_for_owner(
+      *content.shard, content.deadline,
+      [self = caf::actor_cast<caf::actor>(this), from]() mutable {
+        caf::anon_send(self, held_call{std::move(from)});
+      });
+  }
+
+  static void answer_wrong_owner(incoming_call& to, owner_hint owner) {
+    forwarded_answer x;
+    x.what = outcome::wrong_owner;
+    x.owner = std::move(owner);
+    to.answer(std::move(x));
+  }
+
+  void run(incoming_call_ptr from) {
+    auto& content = from->content;
     auto target = find(content);
     if (!target) {
       from->answer(failed(target.error()));
@@ -133,7 +170,7 @@ private:
   }
 
   const call_environment& env_;
-  const call_admission& admission_;
+  call_admission& admission_;
   route_view routes_;
 };
 
@@ -141,12 +178,12 @@ private:
 
 call_receiver::call_receiver(caf::actor_system& sys,
                              const call_environment& env,
-                             const call_admission& admission,
+                             call_admission& admission,
                              call_receiver_options options)
   : together_(std::max(options.together, 1u)) {
   for (uint32_t i = 0; i < std::max(options.actors, 1u); ++i)
     actors_.push_back(
-      sys.spawn<receiver>(std::cref(env), std::cref(admission)));
+      sys.spawn<receiver>(std::cref(env), std::ref(admission)));
 }
 
 call_receiver::~call_receiver() {

@@ -39,7 +39,12 @@ public:
   uint32_t shard_of(const entity_id& entity) const noexcept override;
 
   uint64_t epoch(uint32_t shard) const noexcept override {
-    return epochs_[shard].load(std::memory_order_seq_cst);
+    auto x = epochs_[shard].load(std::memory_order_seq_cst);
+    return x & leaving ? 0 : x;
+  }
+
+  uint64_t held(uint32_t shard) const noexcept override {
+    return epochs_[shard].load(std::memory_order_seq_cst) & ~leaving;
   }
 
   std::optional<shard_ownership> find(uint32_t shard) const override;
@@ -55,11 +60,19 @@ public:
     epochs_[shard].store(epoch, std::memory_order_seq_cst);
   }
 
+  /// No calls of `shard` begin from now on; those that did may be answered.
+  void set_leaving(uint32_t shard, uint64_t epoch) noexcept {
+    epochs_[shard].store(epoch | leaving, std::memory_order_seq_cst);
+  }
+
   /// Called with a shard whose ownership is doubted, on any thread; may be
   /// empty.
   void on_doubt(std::function<void()> f);
 
 private:
+  /// A bit that no epoch gets to.
+  static constexpr uint64_t leaving = uint64_t{1} << 63;
+
   mutable std::mutex mutex_; // guards what follows
   std::string incarnation_;
   std::function<void()> on_doubt_;
@@ -126,6 +139,10 @@ struct cluster_state {
   membership_lease lease;
   cluster_source views;
   cluster_counts counts;
+
+  /// The last renewal failed.
+  std::atomic<bool> store_is_away{false};
+
   const std::function<boot_time()> clock;
 };
 

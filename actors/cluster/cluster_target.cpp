@@ -37,15 +37,21 @@ void answer(invocation& call, payload result, caf::execution_unit* host) {
   call.finish(host);
 }
 
+/// What a peer answers that has no such function, or is about to leave: there may
+/// be one elsewhere.
+bool may_run_elsewhere(const error& x) noexcept {
+  return x.what_happened() == effect::none
+         && (x == errc::not_found || x == errc::shutting_down);
+}
+
 } // namespace
 
 /// One try.
 class cluster_target::forwarding final : public outgoing_call {
 public:
-  forwarding(cluster_target& owner, invocation_ptr call, const placement& where,
-             unsigned redirects)
-    : owner_(&owner), call_(std::move(call)), peer_(where.peer->where().who.node),
-      redirects_(redirects) {
+  forwarding(cluster_target& owner, invocation_ptr call, const placement& where)
+    : owner_(&owner), call_(std::move(call)),
+      peer_(where.peer->where().who.node) {
     content.id = call_->id;
     if (call_->entity)
       content.entity = *call_->entity;
@@ -70,19 +76,19 @@ public:
         done(std::move(x.result), host);
         break;
       case outcome::failed:
-        call_->finish(std::move(*x.failure), host);
+        failed(std::move(*x.failure), host);
         break;
       case outcome::lost:
         call_->finish(lost(*call_, peer_), host);
         break;
       case outcome::wrong_owner:
         if (call_->unstart())
-          again(x.owner, "is not the owner");
+          again({content.shard, true, x.owner}, "is not the owner");
         break;
       case outcome::unsent:
         // Whether it had begun to leave or not.
         if (call_->unstart() || call_->wanted())
-          again({}, "cannot be reached");
+          again({content.shard, false, {}}, "cannot be reached");
         break;
     }
   }
@@ -101,15 +107,25 @@ private:
       });
   }
 
-  void again(const owner_hint& hint, const char* why) {
+  void failed(error reason, caf::execution_unit* host) {
+    if (call_->entity || !may_run_elsewhere(reason)) {
+      call_->finish(std::move(reason), host);
+    } else if (call_->unstart()) {
+      // This node has it: the name was found.
+      call_->give_back(std::move(content.arguments));
+      lender thread{owner_->sys_, host, false};
+      owner_->here_->submit(call_, thread);
+    }
+  }
+
+  void again(const failed_placement& last, const char* why) {
     call_->give_back(std::move(content.arguments));
-    owner_->redirect(call_, hint, redirects_, peer_ + ' ' + why);
+    owner_->redirect(call_, last, peer_ + ' ' + why);
   }
 
   caf::intrusive_ptr<cluster_target> owner_;
   invocation_ptr call_;
   std::string peer_;
-  unsigned redirects_;
 };
 
 cluster_target::cluster_target(caf::actor_system& sys, std::string name,
@@ -123,20 +139,32 @@ void cluster_target::submit(invocation_ptr call, lender& from) {
     here_->submit(std::move(call), from);
     return;
   }
-  auto where = places_.place(*call, name_);
-  if (!where)
+  auto where = places_.place(*call, name_, *here_);
+  if (!where && where.error() == errc::not_owner)
+    hold(std::move(call), {});
+  else if (!where)
     call->finish(where.error(), from.outer());
   else if (!where->peer)
-    here_->submit(std::move(call), from);
+    run_here(std::move(call), from);
   else
-    send(std::move(call), std::move(*where), 0, from.together());
+    send(std::move(call), std::move(*where), from.together());
+}
+
+void cluster_target::run_here(invocation_ptr call, lender& from) {
+  if (call->entity)
+    call->placed_by.reset(this);
+  here_->submit(std::move(call), from);
+}
+
+void cluster_target::turned_away(invocation_ptr call, error why) noexcept {
+  redirect(std::move(call), {}, why.message());
 }
 
 void cluster_target::send(invocation_ptr call, placement where,
-                          unsigned redirects, turn* together) {
+                          turn* together) {
   outgoing_call_ptr outgoing;
   try {
-    outgoing = caf::make_counted<forwarding>(*this, call, where, redirects);
+    outgoing = caf::make_counted<forwarding>(*this, call, where);
   } catch (...) {
     auto reason = error::from_exception(std::current_exception());
     call->finish(reason.with_effect(effect::none), nullptr);
@@ -145,33 +173,45 @@ void cluster_target::send(invocation_ptr call, placement where,
   where.peer->send(std::move(outgoing), together);
 }
 
-void cluster_target::redirect(invocation_ptr call, const owner_hint& hint,
-                              unsigned redirects, const std::string& why) {
-  if (redirects >= redirects_max) {
+void cluster_target::redirect(invocation_ptr call, const failed_placement& last,
+                              const std::string& why) {
+  if (call->redirects >= redirects_max) {
     call->finish(error{errc::not_owner,
                        "nobody runs it: " + why + ", after two others"}
                    .retry_after(1),
                  nullptr);
     return;
   }
+  ++call->redirects;
+  hold(std::move(call), last);
+}
+
+void cluster_target::hold(invocation_ptr call, const failed_placement& last) {
   auto& asked = *call;
-  places_.refresh(asked, hint,
+  places_.refresh(asked, last,
                   [self = caf::intrusive_ptr<cluster_target>{this},
-                   call = std::move(call), redirects] {
-                    self->place_again(call, redirects + 1);
+                   call = std::move(call)](const expected<void>& settled) {
+                    if (settled)
+                      self->place_again(call);
+                    else
+                      call->finish(settled.error(), nullptr);
                   });
 }
 
-void cluster_target::place_again(invocation_ptr call, unsigned redirects) {
-  auto where = places_.place(*call, name_);
-  if (!where) {
+void cluster_target::place_again(invocation_ptr call) {
+  if (!call->wanted())
+    return;
+  auto where = places_.place(*call, name_, *here_);
+  if (!where && where.error() == errc::not_owner) {
+    redirect(std::move(call), {}, where.error().message());
+  } else if (!where) {
     call->finish(where.error(), nullptr);
   } else if (where->peer) {
-    send(std::move(call), std::move(*where), redirects, nullptr);
+    send(std::move(call), std::move(*where), nullptr);
   } else {
     // Whose thread this is nobody knows: no handler runs on it.
     lender thread{sys_, nullptr, false};
-    here_->submit(std::move(call), thread);
+    run_here(std::move(call), thread);
   }
 }
 

@@ -3,8 +3,9 @@
 //
 // A peer that does not own the shard says so without starting the call; then it
 // goes to whoever does, at most twice: two nodes that each take the other for the
-// owner must not play ball with it. The same if there is no link to the peer.
-// Once a call has left, it is never sent again: it may have run.
+// owner must not play ball with it. The same if there is no link to the peer, and
+// if this node gives the shard away while the call waits for its entity. Once a
+// call has left, it is never sent again: it may have run.
 
 #pragma once
 
@@ -20,7 +21,7 @@ namespace troupe {
 class cluster_target final : public call_target {
 public:
   /// How often a call goes to somebody else after the first try.
-  static constexpr unsigned redirects_max = 2;
+  static constexpr uint32_t redirects_max = 2;
 
   /// @param name the function, or the service
   /// @param here runs the calls that are for this node
@@ -47,18 +48,26 @@ public:
 
   call_target& here() noexcept override { return *here_; }
 
+  bool has_room() const noexcept override { return here_->has_room(); }
+
+  /// What runs calls on this node has refused one before it began.
+  void turned_away(invocation_ptr call, error why) noexcept override;
+
 private:
   class forwarding;
 
-  /// @param redirects how many there were
-  void send(invocation_ptr call, placement where, unsigned redirects,
-            turn* together);
+  void run_here(invocation_ptr call, lender& from);
+
+  void send(invocation_ptr call, placement where, turn* together);
 
   /// The call was not started there.
-  void redirect(invocation_ptr call, const owner_hint& hint,
-                unsigned redirects, const std::string& why);
+  void redirect(invocation_ptr call, const failed_placement& last,
+                const std::string& why);
 
-  void place_again(invocation_ptr call, unsigned redirects);
+  /// Holds it until there is somebody.
+  void hold(invocation_ptr call, const failed_placement& last);
+
+  void place_again(invocation_ptr call);
 
   caf::actor_system& sys_;
   const std::string name_;

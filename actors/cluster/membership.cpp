@@ -59,7 +59,11 @@ membership_actor::membership_actor(caf::actor_config& cfg,
     leases_(leases), shards_(shards), watch_(options_.watch),
     namesakes_(options_.renewals_max), book_(state.owned.count()) {
   book_.on_change = [this](uint32_t shard, uint64_t epoch) {
-    state_.owned.set(shard, epoch);
+    auto& x = book_[shard];
+    if (x.leaving && !x.unsettled && book_.is_mine(shard))
+      state_.owned.set_leaving(shard, x.epoch);
+    else
+      state_.owned.set(shard, epoch);
   };
 }
 
@@ -199,6 +203,7 @@ void membership_actor::take(lease_renewed& answer) {
   if (answer.incarnation != incarnation_ || is_gone_)
     return;
   --open_;
+  state_.store_is_away = !answer.view;
   if (!answer.view) {
     ++state_.counts.renewals_failed;
     return;
@@ -471,8 +476,13 @@ void membership_actor::plan_moves() {
     take_over(proposed.take);
   auto may_give = !handing_over_ && now() >= no_gifts_before_
                   && now() - ring_since_ >= options_.settle_time;
-  if (may_give)
-    give(gifts_for(proposed.give, options_.give_max));
+  if (!may_give)
+    return;
+  // What came from a node that leaves would go back to it by a view from before.
+  std::erase_if(proposed.give, [this](auto& x) {
+    return book_[x.first].learned >= answered_;
+  });
+  give(gifts_for(proposed.give, options_.give_max));
 }
 
 void membership_actor::plan_drain() {
@@ -480,6 +490,10 @@ void membership_actor::plan_drain() {
     return;
   if (now() >= *drain_until_)
     return leave();
+  // Whoever gets shards must be able to see why, or it gives them back: this
+  // node is out of the ring first.
+  if (find(incarnation_)->state != node_state::draining)
+    return;
   std::vector<std::pair<uint32_t, uint32_t>> proposed;
   for (uint32_t i = 0; i < book_.count(); ++i)
     if (book_.is_mine(i))
@@ -599,8 +613,10 @@ void membership_actor::vacated(uint64_t number) {
   if (gifts_.front().second.empty())
     return leave();
   std::vector<shard_move> moves;
-  for (auto& [shard, receiver] : gifts_)
+  for (auto& [shard, receiver] : gifts_) {
+    state_.owned.set(shard, 0); // nothing is answered any more
     moves.push_back({shard, incarnation_, book_[shard].epoch, receiver});
+  }
   move(move_purpose::give, std::move(moves));
 }
 
@@ -658,7 +674,8 @@ void membership_actor::has_left() {
   is_gone_ = true;
   state_.lease.end();
   state_.owned.begin({});
-  rows_.clear();
+  // The others stay in view: calls that still come here go to them.
+  std::erase_if(rows_, [this](auto& x) { return x.node == options_.self.node; });
   publish();
   for (auto& x : std::exchange(drained_, {}))
     x.deliver(caf::unit);

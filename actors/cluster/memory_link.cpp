@@ -99,6 +99,15 @@ public:
 
   void listen(link_listener& listener) override { listener_ = &listener; }
 
+  void identify(peer_identity self) override {
+    if (!net_ || self == self_)
+      return;
+    net_->end_links_to(self_, "the peer is another run now");
+    self_ = std::move(self);
+    for (auto& [node, link] : links_)
+      link->disconnected("this node is another run now", true);
+  }
+
   peer_link_ptr connect(const peer_endpoint& peer) override {
     auto& link = links_[peer.who.node];
     if (link && link->where() == peer)
@@ -185,7 +194,7 @@ private:
   }
 
   memory_network* net_;
-  const peer_identity self_;
+  peer_identity self_;
   const std::chrono::nanoseconds skew_;
   link_listener* listener_ = nullptr;
   std::map<std::string, caf::intrusive_ptr<memory_peer>> links_;

@@ -245,6 +245,11 @@ public:
   /// Takes calls from now on. `listener` outlives `stop`.
   virtual void listen(link_listener& listener) = 0;
 
+  /// This node goes by another incarnation from now on: who asks for an earlier
+  /// one is refused, and links of its own introduce themselves anew. What is
+  /// under way ends as if they had broken.
+  virtual void identify(peer_identity self) = 0;
+
   /// Makes a link to that run of the node, and makes it again whenever it
   /// breaks, until `disconnect`. The same link for the same endpoint; an older
   /// run's link of the same node ends. @pre it listens

@@ -39,6 +39,13 @@ void cluster_source::publish(std::shared_ptr<const cluster_view> view) {
   std::lock_guard guard{mutex_};
   view_ = std::move(view);
   version_.fetch_add(1, std::memory_order_release);
+  if (on_publish_)
+    on_publish_();
+}
+
+void cluster_source::on_publish(std::function<void()> f) {
+  std::lock_guard guard{mutex_};
+  on_publish_ = std::move(f);
 }
 
 std::shared_ptr<const cluster_view> cluster_source::load() const {

@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,6 +70,9 @@ public:
 
   std::shared_ptr<const cluster_view> load() const;
 
+  /// Called after each, by whoever published it, under a lock: it only sends a message. May be empty.
+  void on_publish(std::function<void()> f);
+
   /// Rises with each snapshot.
   uint64_t version() const noexcept {
     return version_.load(std::memory_order_acquire);
@@ -77,6 +81,7 @@ public:
 private:
   mutable std::mutex mutex_; // taken when a view changes, not by a call
   std::shared_ptr<const cluster_view> view_;
+  std::function<void()> on_publish_;
   std::atomic<uint64_t> version_{1};
 };
 

@@ -22,6 +22,7 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include <caf/fwd.hpp>
 #include <caf/intrusive_ptr.hpp>
@@ -77,6 +78,14 @@ public:
 
   /// What runs calls on this node: itself, unless it may send them elsewhere.
   virtual call_target& here() noexcept { return *this; }
+
+  /// A call that came now would begin at once.
+  virtual bool has_room() const noexcept { return true; }
+
+  /// A call that this one placed did not begin there. Never blocks.
+  virtual void turned_away(invocation_ptr call, error why) noexcept {
+    call->finish(std::move(why), nullptr);
+  }
 };
 
 using call_target_ptr = caf::intrusive_ptr<call_target>;

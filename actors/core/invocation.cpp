@@ -1,5 +1,9 @@
 #include "actors/core/invocation.hpp"
 
+#include <utility>
+
+#include "actors/core/interfaces.hpp"
+
 namespace troupe {
 
 std::string to_string(const invocation_id& id) {
@@ -11,6 +15,10 @@ std::string to_string(const invocation_id& id) {
   }
   return result;
 }
+
+invocation::invocation() = default;
+
+invocation::~invocation() = default;
 
 bool invocation::start() noexcept {
   auto expected = phase::waiting;
@@ -42,6 +50,18 @@ void invocation::finish(caf::execution_unit* host) noexcept {
 void invocation::finish(error reason, caf::execution_unit* host) noexcept {
   fail(std::move(reason));
   finish(host);
+}
+
+void invocation::turn_away(error reason, caf::execution_unit* host) noexcept {
+  auto by = std::exchange(placed_by, nullptr);
+  if (!by) {
+    finish(std::move(reason), host);
+    return;
+  }
+  auto running = phase::running;
+  phase_.compare_exchange_strong(running, phase::waiting);
+  if (wanted())
+    by->turned_away(this, std::move(reason));
 }
 
 void invocation::fail(error reason) {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <typeinfo>
+#include <vector>
 
 #include <caf/fwd.hpp>
 #include <caf/intrusive_ptr.hpp>
@@ -20,11 +21,13 @@
 #include <caf/ref_counted.hpp>
 
 #include "actors/core/errors.hpp"
+#include "actors/core/lock_proof.hpp"
 #include "actors/core/payload.hpp"
 #include "actors/model/deadline_wheel.hpp"
 
 namespace troupe {
 
+class call_target;
 class invocation;
 
 using invocation_ptr = caf::intrusive_ptr<invocation>;
@@ -73,6 +76,10 @@ struct entity_call {
 
   /// The schema of the state that replaces; 0: the newest.
   uint32_t schema = 0;
+
+  /// The call has its effect only if its caller holds these; see
+  /// `checked_lock_proofs`.
+  std::vector<lock_proof> locks{};
 };
 
 /// Who began a chain of calls, and when: the older one goes first when two
@@ -124,6 +131,10 @@ public:
 /// A call: who is called, with what, until when, and what came of it.
 class invocation : public caf::ref_counted, public wheel_hook {
 public:
+  invocation();
+
+  ~invocation() override;
+
   // -- what the caller sets before it submits the call -----------------------
 
   invocation_id id;
@@ -148,6 +159,14 @@ public:
   /// Gets the answer; outlives the call unless it abandons it.
   reply_port* port = nullptr;
 
+  // -- for whoever places it -------------------------------------------------
+
+  /// Who places it anew if it is turned away; null: nobody does.
+  caf::intrusive_ptr<call_target> placed_by;
+
+  /// How often it was placed anew.
+  uint32_t redirects = 0;
+
   // -- for whoever runs it: one owner at a time ------------------------------
 
   /// The call begins. False if the caller has given up: then drop it.
@@ -166,6 +185,10 @@ public:
 
   /// Answers with `reason`.
   void finish(error reason, caf::execution_unit* host) noexcept;
+
+  /// It did not begin, and its arguments are as they came: whoever placed it
+  /// here may place it elsewhere. Else it is answered with `reason`.
+  virtual void turn_away(error reason, caf::execution_unit* host) noexcept;
 
   /// Sets the error to answer with.
   void fail(error reason);

@@ -39,6 +39,11 @@ public:
 
   std::string_view kind() const noexcept override { return "function"; }
 
+  bool has_room() const noexcept override {
+    return instances.load(std::memory_order_relaxed) < limits_.concurrency
+           || free_.free() > 0;
+  }
+
   // -- properties ------------------------------------------------------------
 
   const function_definition& definition() const noexcept {

@@ -4,11 +4,12 @@ namespace troupe {
 
 void shard_book::begin(std::string self) {
   for (uint32_t i = 0; i < count(); ++i) {
-    auto was_served = is_served(i);
+    auto was_held = is_mine(i) && !entries_[i].unsettled;
     entries_[i].leaving = false;
-    entries_[i].unsettled = false;
-    if (was_served)
+    entries_[i].unsettled = true; // until it is learned anew
+    if (was_held)
       on_change(i, 0);
+    entries_[i].unsettled = false;
   }
   self_ = std::move(self);
 }

@@ -164,10 +164,18 @@ public:
     return options_.ownership ? options_.ownership->epoch(shard) : 1;
   }
 
-  /// Whether the node may answer for what it has claimed under `epoch`.
+  /// Whether the node may begin calls of what it has claimed under `claimed`.
   bool may_serve(uint32_t shard, uint64_t claimed,
                  time_point now) const noexcept {
     return epoch(shard) == claimed
+           && (!options_.lease || options_.lease->valid(now));
+  }
+
+  /// Whether it may answer what it has begun: also while it gives the shard
+  /// away, until it has.
+  bool may_answer(uint32_t shard, uint64_t claimed,
+                  time_point now) const noexcept {
+    return (!options_.ownership || options_.ownership->held(shard) == claimed)
            && (!options_.lease || options_.lease->valid(now));
   }
 

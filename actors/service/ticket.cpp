@@ -35,6 +35,10 @@ void ticket::finish(error reason, caf::execution_unit* host) {
   finish(host);
 }
 
+void ticket::turn_away(error reason, caf::execution_unit* host) noexcept {
+  hand_on()->turn_away(std::move(reason), host);
+}
+
 invocation_ptr ticket::hand_on() noexcept {
   auto call = std::exchange(call_, nullptr);
   leave();

@@ -40,6 +40,9 @@ public:
 
   void finish(error reason, caf::execution_unit* host);
 
+  /// Frees its place; see `invocation::turn_away`.
+  void turn_away(error reason, caf::execution_unit* host) noexcept;
+
   /// Gives the call to somebody else, who answers it.
   invocation_ptr hand_on() noexcept;
 

@@ -73,18 +73,24 @@ void forward_node::received(std::vector<incoming_call_ptr> calls) noexcept {
   receiver_->received(std::move(calls));
 }
 
-expected<placement> forward_node::place(const invocation&, std::string_view) {
+expected<placement> forward_node::place(const invocation&, std::string_view,
+                                        const call_target&) {
   return placement{peer_, std::nullopt};
 }
 
-void forward_node::refresh(const invocation&, const owner_hint&,
-                           std::function<void()> done) {
-  done();
+void forward_node::refresh(const invocation&, const failed_placement&,
+                           std::function<void(expected<void>)> done) {
+  done({});
 }
 
 std::optional<owner_hint>
 forward_node::refuse(const shard_claim&) const noexcept {
   return std::nullopt;
+}
+
+void forward_node::wait_for_owner(const shard_claim&, time_point,
+                                  std::function<void()> done) {
+  done();
 }
 
 } // namespace troupe::bench

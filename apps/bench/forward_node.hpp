@@ -45,10 +45,13 @@ public:
   void noticed(const peer_identity&, peer_notice) noexcept override {}
   void peer_up(const peer_identity&) noexcept override { up_.set_value(); }
   void peer_down(const peer_identity&, std::string_view) noexcept override {}
-  expected<placement> place(const invocation&, std::string_view) override;
-  void refresh(const invocation&, const owner_hint&,
-               std::function<void()> done) override;
+  expected<placement> place(const invocation&, std::string_view,
+                            const call_target&) override;
+  void refresh(const invocation&, const failed_placement&,
+               std::function<void(expected<void>)> done) override;
   std::optional<owner_hint> refuse(const shard_claim&) const noexcept override;
+  void wait_for_owner(const shard_claim&, time_point,
+                      std::function<void()> done) override;
 
 private:
   static peer_identity identity(const std::string& id) { return {id, "1"}; }

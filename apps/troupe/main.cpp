@@ -36,16 +36,21 @@ Functions and services as actors.
   troupe export SERVICE                write its entities as JSON lines
   troupe import SERVICE [FILE]         read what export has written
 
+  troupe lock acquire|renew|release|show|run NAME    hold a lock
+
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
   troupe nodes                         list the nodes of the cluster
+  troupe shards                        show who owns which shards
+  troupe owner SERVICE KEY             show who owns an entity
+  troupe drain NODE                    have a node leave the cluster
   troupe tree                          show the actors of a node
 
   troupe COMMAND --help                what a command takes
   troupe --version                     print the version
 
 Not built yet: deploy, versions, alias, rollback, logs, top, cost, queue,
-schedule, lock, drain, shards.
+schedule.
 
 Try:
   troupe node --plugin build/release/lib/troupe_examples.so

@@ -61,6 +61,18 @@ std::string decode(std::string_view segment) {
   return *std::move(text);
 }
 
+std::vector<http::parameter> query_of(const http::request& x) {
+  auto result = http::parse_query(x.query());
+  if (!result)
+    refuse(errc::bad_request, "the query has a bad percent-encoding");
+  for (auto i = result->begin(); i != result->end(); ++i) {
+    auto is_same = [&](const http::parameter& y) { return y.name == i->name; };
+    if (std::any_of(result->begin(), i, is_same))
+      refuse(errc::bad_request, "'" + i->name + "' is there more than once");
+  }
+  return *std::move(result);
+}
+
 uint64_t read_number(std::string_view text, std::string_view what,
                      uint64_t most) {
   uint64_t result = 0;

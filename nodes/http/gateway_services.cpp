@@ -60,16 +60,9 @@ void set(key_query& query, const http::parameter& x) {
 }
 
 key_query read_query(const http::request& x) {
-  auto parameters = http::parse_query(x.query());
-  if (!parameters)
-    refuse(errc::bad_request, "the query has a bad percent-encoding");
   key_query result;
-  for (auto i = parameters->begin(); i != parameters->end(); ++i) {
-    auto is_same = [&](const http::parameter& y) { return y.name == i->name; };
-    if (std::any_of(parameters->begin(), i, is_same))
-      refuse(errc::bad_request, "'" + i->name + "' is there more than once");
-    set(result, *i);
-  }
+  for (auto& parameter : query_of(x))
+    set(result, parameter);
   result.validate().value();
   return result;
 }
@@ -143,6 +136,7 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);
   to->if_match = read_condition(request);
+  to->locks = read_locks(request);
   if (to->operation != entity_operation::call)
     call->answer.status = status_no_content;
   call->entity = std::move(to);
@@ -157,25 +151,13 @@ void gateway::call_entity(http::exchange& x, call_target& service,
 
 caf::intrusive_ptr<gateway::http_call>
 gateway::begin_read(http::exchange& x, call_target& service) {
+  if (x.request().field("Troupe-Lock"))
+    refuse(errc::bad_request, "Troupe-Lock needs a call of a service");
   auto call = caf::make_counted<http_call>(payload{}, x);
   port_.prepare(*call, service, read_call_headers(x.request(), *call));
   call->port = this;
   hold(x, *call);
   return call;
-}
-
-template <class T, class F>
-state_store::callback<T> gateway::come_back(http_call& call, F then) {
-  caf::intrusive_ptr<http_call> held{&call};
-  return [self = self_, back = way_back_, held, then](expected<T> found) {
-    std::lock_guard guard{back->mutex};
-    if (!back->thread)
-      return;
-    back->thread->post([self, held, then, found = std::move(found)]() mutable {
-      if (*self && held->exchange)
-        then(**self, *held, std::move(found));
-    });
-  };
 }
 
 void gateway::conclude(http_call& call, expected<payload> result) {

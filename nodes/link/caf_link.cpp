@@ -58,6 +58,10 @@ public:
     dialer_->accept_now();
   }
 
+  void identify(peer_identity self) override {
+    caf::anon_send(broker_, identity{std::move(self)});
+  }
+
   peer_link_ptr connect(const peer_endpoint& peer) override {
     std::lock_guard guard{mutex_};
     auto& link = links_[peer.who.node];

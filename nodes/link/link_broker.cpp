@@ -69,7 +69,7 @@ private:
 
 link_broker::link_broker(caf::actor_config& cfg, environment& env)
   : caf::io::broker(cfg), env_(env), options_(env.around.options),
-    backoff_(options_.reconnect), random_(std::random_device{}()),
+    self_(options_.self), backoff_(options_.reconnect), random_(std::random_device{}()),
     ticked_(clock::now()) {}
 
 caf::behavior link_broker::make_behavior() {
@@ -88,6 +88,7 @@ caf::behavior link_broker::make_behavior() {
     },
     [this](const flush_request& x) { flush_session(x.who); },
     [this](const dialed& x) { dial_done(*x.result); },
+    [this](const identity& x) { identify(x.self); },
     [this](const link_wanted& x) { want(x.link); },
     [this](const link_unwanted& x) { unwant(x.peer); },
     [this](const retry_due& x) { retry(x); },
@@ -110,6 +111,18 @@ void link_broker::on_exit() {
 }
 
 // -- links ---------------------------------------------------------------------
+
+void link_broker::identify(const peer_identity& self) {
+  if (self == self_)
+    return;
+  self_ = self;
+  // All have met somebody else.
+  std::vector<connection_handle> all;
+  for (auto& [handle, x] : connections_)
+    all.push_back(handle);
+  for (auto& x : all)
+    drop(x, "this node is another run now");
+}
 
 void link_broker::want(const outbound_link_ptr& link) {
   auto& slot = links_[link->where().who.node];
@@ -292,7 +305,7 @@ wire::greeting link_broker::own_greeting() const {
   result.version_min = options_.version_min;
   result.version_max = options_.version_max;
   result.cluster = options_.cluster;
-  result.from = options_.self;
+  result.from = self_;
   result.heartbeat_interval_ms =
     static_cast<uint32_t>(options_.heartbeat_interval.count());
   result.heartbeat_timeout_ms =
@@ -318,8 +331,8 @@ std::optional<std::string>
 link_broker::objection(const wire::greeting& theirs) const {
   if (auto why = wire::mismatch(own_greeting(), theirs))
     return why;
-  if (theirs.to != options_.self)
-    return "this is " + to_string(options_.self) + ", not "
+  if (theirs.to != self_)
+    return "this is " + to_string(self_) + ", not "
            + to_string(theirs.to);
   auto i = gone_.find(theirs.from.node);
   if (i != gone_.end() && i->second == theirs.from.incarnation)
@@ -435,7 +448,9 @@ void link_broker::data(caf::io::new_data_msg& msg) {
   else
     x->rest.assign(bytes);
   auto large = x->lane == wire::lane::bulk;
+  auto with = x->with;
   deliver(*x, what);
+  end_if_idle(with);
   if (large)
     give_way();
 }
@@ -494,6 +509,10 @@ void link_broker::read_frame(connection& x, const wire::frame& f,
       break;
     case wire::frame_kind::chunk:
       continue_stream(x, f.body, to);
+      break;
+    case wire::frame_kind::farewell:
+      if (x.link)
+        let_end(x.with);
       break;
     default:
       break; // heartbeats, and what newer nodes say
@@ -575,8 +594,6 @@ void link_broker::written(connection_handle handle) {
     return;
   x->writing = false;
   write_chunk(*x);
-  if (closing_)
-    close_if_written();
 }
 
 void link_broker::write_chunk(connection& x) {
@@ -625,26 +642,45 @@ void link_broker::beat(connection& x) {
 void link_broker::begin_to_close(std::chrono::milliseconds time) {
   closing_ = true;
   delayed_send(this, time, atom::late::value);
-  for (auto& [key, x] : sessions_)
+  std::vector<session_ptr> own;
+  for (auto& [key, x] : sessions_) {
     flush_session(x.who);
-  for (auto& [handle, x] : connections_) {
-    if (!x.open || x.lane != wire::lane::calls)
-      continue;
-    // Its end is seen when this one is written.
-    x.writing = true;
-    ack_writes(handle, true);
-    beat(x);
+    if (x.link) {
+      own.push_back(x.who);
+    } else if (find(x.calls)) {
+      // Its peer closes it when all is answered.
+      wire::append_empty(wr_buf(x.calls), wire::frame_kind::farewell);
+      flush(x.calls);
+    }
   }
-  close_if_written();
+  for (auto& x : own) {
+    let_end(x);
+    end_if_idle(x);
+  }
+  std::vector<connection_handle> strangers;
+  for (auto& [handle, x] : connections_)
+    if (!x.open)
+      strangers.push_back(handle);
+  for (auto& x : strangers)
+    drop(x, "this node leaves");
+  end_if_closed();
 }
 
-void link_broker::close_if_written() {
-  for (auto& [handle, x] : connections_)
-    if (x.writing)
-      return;
-  // Peers read to the end, then close from their side.
-  for (auto& [handle, x] : connections_)
-    ::shutdown(x.fd, SHUT_WR);
+void link_broker::let_end(const session_ptr& with) {
+  auto i = sessions_.find(with.get());
+  if (i == sessions_.end())
+    return;
+  i->second.ending = true;
+  i->second.link->ending();
+  with->seal();
+}
+
+void link_broker::end_if_idle(const session_ptr& with) {
+  auto i = sessions_.find(with.get());
+  if (i == sessions_.end() || !i->second.ending || with->in_flight() > 0)
+    return;
+  auto& handles = i->second;
+  drop(find(handles.calls) ? handles.calls : handles.bulk, "the nodes part");
   end_if_closed();
 }
 

@@ -24,6 +24,11 @@ struct dialed {
   std::shared_ptr<dial_result> result;
 };
 
+/// cluster_link -> broker: this node goes by that name from now on.
+struct identity {
+  peer_identity self;
+};
+
 /// cluster_link -> broker: a link is wanted from now on.
 struct link_wanted {
   outbound_link_ptr link;
@@ -50,6 +55,7 @@ struct retry_due {
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::flush_request)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::dialed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::identity)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::link_wanted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::link_unwanted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::link::closing)

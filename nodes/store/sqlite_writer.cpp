@@ -96,11 +96,16 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
                      "SELECT ?1, ?2, ?3, version FROM shards"),
     next_version_(db_, "UPDATE shards SET version = version + 1"),
     agree_on_count_(db_, "UPDATE shards SET count = ?1 WHERE count = 0"),
-    count_(db_, "SELECT count FROM shards"), now_(options.now),
+    count_(db_, "SELECT count FROM shards"), locks_(db_),
+    lock_clock_(options.lock_clock), now_(options.now),
     log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
     bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
-    requests_per_commit_(options.requests_per_commit) {}
+    requests_per_commit_(options.requests_per_commit),
+    busy_timeout_(options.busy_timeout) {
+  if (options.use == folder_use::shared)
+    turn_.emplace(file.parent_path());
+}
 
 sqlite_writer::~sqlite_writer() {
   queue_.close();
@@ -120,14 +125,30 @@ void sqlite_writer::start(sqlite_checkpointer& checkpointer) {
 
 void sqlite_writer::work() {
   wait_for_a_free_core();
-  while (queue_.pop(group_, requests_per_commit_)) {
+  while (queue_.wait()) {
+    auto is_our_turn = !turn_ || turn_->take(busy_timeout_);
+    // What came while others wrote goes into the same transaction.
+    queue_.pop(group_, requests_per_commit_);
     answers_.assign(group_.size(), {});
     left_out_.assign(group_.size(), false);
-    write();
+    if (is_our_turn)
+      write();
+    else
+      fail_all(commit_outcome::failed);
+    // The log begins anew only if nobody writes meanwhile.
+    auto is_log_full = log_pages_ >= log_pages_max_;
+    if (!is_log_full)
+      pass_turn_on();
     answer_all();
     group_.clear();
     bound_log();
+    pass_turn_on();
   }
+}
+
+void sqlite_writer::pass_turn_on() noexcept {
+  if (turn_)
+    turn_->pass_on();
 }
 
 // -- a transaction -----------------------------------------------------------
@@ -197,6 +218,7 @@ void sqlite_writer::tell(claiming& x, answer& what) {
     return x.done(std::move(what.found));
   case commit_outcome::refused:
     return x.done(not_the_owner(*x.owned));
+  case commit_outcome::lock_lost: // has none
   case commit_outcome::failed:
   case commit_outcome::unknown:
     return x.done(store_unavailable("the claim could not be written"));
@@ -219,6 +241,15 @@ void sqlite_writer::tell(counting& x, answer& what) {
     x.done(what.count);
   else
     x.done(store_unavailable("the number of shards could not be written"));
+}
+
+void sqlite_writer::tell(locking& x, answer& what) {
+  if (what.outcome == commit_outcome::done)
+    return x.done(what.locked);
+  auto reason = store_unavailable("the lock could not be written");
+  if (what.outcome == commit_outcome::unknown)
+    reason.with_effect(effect::unknown);
+  x.done(std::move(reason));
 }
 
 // -- a request ---------------------------------------------------------------
@@ -288,6 +319,12 @@ void sqlite_writer::put(counting& x, answer& to) {
   to.outcome = commit_outcome::done;
 }
 
+void sqlite_writer::put(locking& x, answer& to) {
+  // Its time is that of the transaction: the wait for it is over.
+  to.locked = x.change(locks_, lock_clock_());
+  to.outcome = commit_outcome::done;
+}
+
 claimed_state sqlite_writer::find(const entity_id& entity, bool& is_known) {
   bind_entity(find_, entity);
   sqlite_query found{find_};
@@ -309,10 +346,19 @@ void sqlite_writer::put(releasing& x, answer&) {
 void sqlite_writer::put(committing& x, answer& to) {
   auto& request = x.request;
   // What can refuse comes before what is written.
-  if (has_recorded(request) || !change_entity(request)) {
-    to.outcome = commit_outcome::refused;
+  to.outcome = commit_outcome::refused;
+  if (has_recorded(request))
     return;
+  if (!request.locks.empty()) {
+    if (!is_at_base(request))
+      return;
+    to.outcome = commit_outcome::lock_lost;
+    if (!locks_.prove(request.locks))
+      return;
+    to.outcome = commit_outcome::refused;
   }
+  if (!change_entity(request))
+    return;
   add_outcomes(request);
   add_outbox(request);
   to.outcome = commit_outcome::done;
@@ -330,14 +376,18 @@ bool sqlite_writer::has_recorded(const commit_request& x) {
   return false;
 }
 
-bool sqlite_writer::change_entity(const commit_request& x) {
+bool sqlite_writer::is_at_base(const commit_request& x) {
   auto token = to_bytes(x.token);
-  if (x.next.revision == x.base) {
-    bind_entity(at_base_, x.entity);
-    bind_bytes(at_base_, 3, token);
-    bind_number(at_base_, 4, x.base);
-    return sqlite_query{at_base_}.next();
-  }
+  bind_entity(at_base_, x.entity);
+  bind_bytes(at_base_, 3, token);
+  bind_number(at_base_, 4, x.base);
+  return sqlite_query{at_base_}.next();
+}
+
+bool sqlite_writer::change_entity(const commit_request& x) {
+  if (x.next.revision == x.base)
+    return is_at_base(x);
+  auto token = to_bytes(x.token);
   bind_entity(update_, x.entity);
   bind_number(update_, 3, x.next.revision);
   bind_number(update_, 4, x.next.schema);

@@ -62,7 +62,7 @@ bool is_folder_in_use(const std::filesystem::path& path) noexcept {
   auto fd = open((path / "lock").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0)
     return false;
-  auto is_free = flock(fd, LOCK_SH | LOCK_NB) == 0;
+  auto is_free = flock(fd, LOCK_EX | LOCK_NB) == 0;
   auto in_use = !is_free && errno == EWOULDBLOCK;
   close(fd); // and with it our lock
   return in_use;
@@ -74,8 +74,7 @@ store_folder::store_folder(const std::filesystem::path& path, folder_use use)
     path_ = path_.parent_path(); // "folder/" and "folder" are one
   make();
   check_file_system();
-  if (use == folder_use::alone)
-    lock();
+  lock(use);
 }
 
 store_folder::~store_folder() {
@@ -112,18 +111,23 @@ void store_folder::check_file_system() const {
                       "needs; choose one on a local disk");
 }
 
-void store_folder::lock() {
+void store_folder::lock(folder_use use) {
   auto file = path_ / "lock";
   lock_ = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0)
     refuse(path_, std::string{"cannot be written: "} + std::strerror(errno));
-  if (flock(lock_, LOCK_EX | LOCK_NB) == 0)
+  auto kind = use == folder_use::alone ? LOCK_EX : LOCK_SH;
+  if (flock(lock_, kind | LOCK_NB) == 0)
     return;
   auto reason = errno;
   close(std::exchange(lock_, -1));
   if (reason == EWOULDBLOCK)
-    refuse(path_, "is in use by another node; stop that one, or use another "
-                  "folder (--data-dir)");
+    refuse(path_, use == folder_use::alone
+                    ? "is in use by another node; stop that one, use another "
+                      "folder (--data-dir), or make them a cluster "
+                      "(--cluster.listen)"
+                    : "is in use by a node that has it alone; stop that one, "
+                      "or start it with --cluster.listen too");
   refuse(path_, std::string{"cannot be locked: "} + std::strerror(reason));
 }
 

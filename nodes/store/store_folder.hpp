@@ -19,13 +19,13 @@ std::string_view network_file_system(long magic) noexcept;
 /// @throws error_exception `store_unavailable`
 void sync_folder(const std::filesystem::path& path);
 
-/// Whether somebody has the folder alone at this moment.
+/// Whether somebody has the folder at this moment.
 bool is_folder_in_use(const std::filesystem::path& path) noexcept;
 
 enum class folder_use : uint8_t {
   /// Nobody else has it.
   alone,
-  /// Others may have it too; no lock is taken or asked for.
+  /// Others may have it too, unless one has it alone.
   shared,
 };
 
@@ -54,7 +54,7 @@ public:
 private:
   void make() const;
   void check_file_system() const;
-  void lock();
+  void lock(folder_use use);
 
   std::filesystem::path path_;
   int lock_ = -1;

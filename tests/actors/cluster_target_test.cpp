@@ -144,11 +144,22 @@ TEST_F(cluster_target_test, brings_errors_back_as_they_were) {
   EXPECT_EQ(outcome_of("a", "fail", "kb", "no luck"),
             "std::runtime_error/ran");
   EXPECT_EQ(outcome_of("a", "add", "kb", "nonsense"), "bad_request/none");
-  auto table =
-    std::make_shared<route_table>(*nodes["b"]->routes.load());
-  table->functions.erase("add");
+}
+
+TEST_F(cluster_target_test, runs_a_function_that_its_peer_does_not_have) {
+  settle("kb", "b");
+  auto table = std::make_shared<route_table>(*nodes["b"]->routes.load());
+  table->functions.erase("where");
   nodes["b"]->routes.publish(table);
-  EXPECT_EQ(outcome_of("a", "add", "kb", "[1,2]"), "not_found/none");
+  EXPECT_EQ(outcome_of("a", "where", "kb"), "\"a\"");
+}
+
+TEST_F(cluster_target_test, says_that_its_peer_does_not_have_a_service) {
+  settle("kb", "b");
+  auto table = std::make_shared<route_table>(*nodes["b"]->routes.load());
+  table->services.erase("tally");
+  nodes["b"]->routes.publish(table);
+  EXPECT_EQ(outcome_of("a", add_to("kb"), "1"), "not_found/none");
 }
 
 TEST_F(cluster_target_test, runs_what_cannot_leave_its_node_there) {

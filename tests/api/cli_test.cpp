@@ -646,7 +646,7 @@ TEST(listings, fail_without_a_node) {
 
 TEST(cli, knows_the_commands_that_are_not_built_yet) {
   for (auto name : {"deploy", "versions", "alias", "rollback", "logs", "top",
-                    "cost", "queue", "schedule", "lock", "drain", "shards"}) {
+                    "cost", "queue", "schedule"}) {
     auto x = troupe_cli({name, "x"});
     EXPECT_EQ(x.status, 1);
     EXPECT_EQ(x.out, "");
@@ -670,8 +670,9 @@ TEST(cli, refuses_a_node_with_wrong_options) {
                      "--insecure");
   expect_usage_error(troupe_cli({"node", "--config", "/no/such/file"}),
                      "/no/such/file");
-  expect_failure(troupe_cli({"node", "--cluster.listen", "127.0.0.1:0"}),
-                 "not_implemented");
+  expect_usage_error(
+    troupe_cli({"node", "--cluster.listen", "127.0.0.1:0", "--store", "memory:"}),
+    "cannot be shared");
 }
 
 // Whatever is typed: 1 or 2, an explanation, nothing on stdout; no crash, no

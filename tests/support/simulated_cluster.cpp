@@ -457,7 +457,8 @@ void simulation::answer(const std::shared_ptr<client_call>& x) {
   if (std::exchange(x->ended, true))
     return;
   if (auto failure = x->call->failure())
-    calls.failed(x->record, to_string(failure->what_happened()));
+    calls.ended(x->record, to_string(failure->what_happened()),
+                std::string{failure->type()});
   else
     calls.completed(x->record, std::stoll(x->call->result().bytes));
 }

@@ -68,8 +68,8 @@ public:
 
   // -- call_placement --------------------------------------------------------
 
-  expected<placement> place(const invocation& call,
-                            std::string_view) override {
+  expected<placement> place(const invocation& call, std::string_view,
+                            const call_target&) override {
     auto& key = call.entity ? call.entity->key : call.routing_key;
     auto i = view.find(key);
     if (i == view.end() || i->second.node == self.node)
@@ -81,12 +81,12 @@ public:
     return result;
   }
 
-  void refresh(const invocation&, const owner_hint& hint,
-               std::function<void()> done) override {
-    hints.push_back(hint);
+  void refresh(const invocation&, const failed_placement& last,
+               std::function<void(expected<void>)> done) override {
+    hints.push_back(last.hint);
     if (may_refresh)
       view = truth_;
-    done();
+    done({});
   }
 
   // -- call_admission --------------------------------------------------------
@@ -100,6 +100,11 @@ public:
         return owner_hint{owner.node, owner.epoch};
       }
     return owner_hint{};
+  }
+
+  void wait_for_owner(const shard_claim&, time_point,
+                      std::function<void()> done) override {
+    done();
   }
 
   /// A shard for each key, so that tests speak of keys only.

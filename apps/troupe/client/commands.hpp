@@ -19,6 +19,11 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// The command is done, and says with which status the program ends.
+struct exit_request {
+  int status;
+};
+
 /// Calls a function.
 void invoke(const arguments& args);
 
@@ -40,6 +45,9 @@ void export_entities(const arguments& args);
 /// Reads what `export` has written.
 void import_entities(const arguments& args);
 
+/// Acquires, renews, releases and shows locks, and runs programs under them.
+void lock(const arguments& args);
+
 /// Lists functions.
 void functions(const arguments& args);
 
@@ -48,6 +56,15 @@ void services(const arguments& args);
 
 /// Lists nodes.
 void nodes(const arguments& args);
+
+/// Shows who owns which shards.
+void shards(const arguments& args);
+
+/// Shows who owns an entity.
+void owner(const arguments& args);
+
+/// Has a node leave.
+void drain(const arguments& args);
 
 /// Shows the actors of a node.
 void tree(const arguments& args);

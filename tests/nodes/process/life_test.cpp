@@ -218,13 +218,6 @@ TEST(node, listens_for_other_machines_only_if_told_that_this_is_insecure) {
   EXPECT_EQ(post(node, "/invoke/add", "[2,3]").body, "5");
 }
 
-TEST(node, says_that_a_cluster_is_not_built_yet) {
-  testing::temporary_folder folder;
-  auto x = run_node(in(folder, {"--cluster.listen", "127.0.0.1:0"}));
-  EXPECT_EQ(x.status, 1);
-  EXPECT_THAT(x.err, HasSubstr("not_implemented"));
-}
-
 // -- kill --------------------------------------------------------------------
 
 TEST(node, keeps_what_it_acknowledged_through_a_kill_under_load) {

@@ -338,10 +338,8 @@ TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
     {"POST", "/invoke/add", {"Prefer: wait=5", "Prefer: respond-async"}},
     {"POST", "/invoke/add", {"prefer: respond-async;x=y"}},
     {"POST", "/services/counter/k/increment", {"Prefer: respond-async"}},
-    {"POST", "/services/counter/k/increment", {"Troupe-Lock: a=b"}},
     {"PUT", "/services/counter/k", {"Prefer: respond-async"}},
     {"DELETE", "/services/counter/k", {"Prefer: respond-async"}},
-    {"DELETE", "/services/counter/k", {"Troupe-Lock: a=b"}},
     {"GET", "/url/add/", {}},
     {"PUT", "/url/add/more/and/more", {}},
     {"GET", "/2015-03-31/functions", {}},
@@ -350,11 +348,6 @@ TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
     {"PUT", "/2017-10-31/functions/add/concurrency", {}},
     {"GET", "/2016-08-19/account-settings/", {}},
     {"POST", "/events", {}},
-    {"POST", "/locks/a", {}},
-    {"GET", "/locks/a", {}},
-    {"PUT", "/locks/a", {}},
-    {"DELETE", "/locks/a?token=1", {}},
-    {"GET", "/cluster/owner?service=counter&key=k", {}},
     {"GET", "/", {}}};
   for (auto& x : rows) {
     SCOPED_TRACE(std::string{x.method} + " " + x.path);
@@ -606,6 +599,46 @@ TEST(surface, cluster_lists_nodes_functions_and_services) {
   EXPECT_EQ(body["functions"][0]["versions"], json::array({1}));
   EXPECT_EQ(body["services"][0]["methods"], json({"increment", "get"}));
   EXPECT_EQ(body["services"][0]["schema"], 1);
+}
+
+TEST(surface, a_node_by_itself_owns_every_key) {
+  example_node node{{"--node.id", "first"}};
+  auto x = json::parse(get(node, "/cluster/owner?service=counter&key=a%2Fb").body);
+  EXPECT_EQ(x["node"], "first");
+  EXPECT_EQ(x["endpoint"], node->url());
+  EXPECT_LT(x["shard"], 1024);
+  EXPECT_EQ(x["epoch"], 1);
+  auto shards = json::parse(get(node, "/cluster/shards").body);
+  EXPECT_EQ(shards["count"], 1024);
+  ASSERT_EQ(shards["shards"].size(), 1024u);
+  EXPECT_EQ(shards["shards"][7],
+            json({{"shard", 7}, {"node", "first"}, {"epoch", 1}}));
+}
+
+TEST(surface, an_owner_is_asked_for_by_service_and_key) {
+  example_node node;
+  auto owner = [&](const std::string& query) {
+    return get(node, "/cluster/owner" + query);
+  };
+  expect_error(owner(""), 400, "bad_request");
+  expect_error(owner("?service=counter"), 400, "bad_request");
+  expect_error(owner("?service=counter&key="), 400, "bad_request");
+  expect_error(owner("?key=k&service=a%20b"), 400, "bad_request");
+  expect_error(owner("?service=counter&key=k&key=l"), 400, "bad_request");
+  expect_error(owner("?service=counter&key=k&more=1"), 400, "bad_request");
+  expect_error(owner("?service=counter&key=%zz"), 400, "bad_request");
+  expect_error(owner("?service=none&key=k"), 404, "not_found");
+}
+
+TEST(surface, only_nodes_that_there_are_can_be_told_to_drain) {
+  example_node node;
+  expect_error(post(node, "/cluster/drain"), 400, "bad_request");
+  expect_error(post(node, "/cluster/drain?node="), 400, "bad_request");
+  expect_error(post(node, "/cluster/drain?nodes=a"), 400, "bad_request");
+  expect_error(post(node, "/cluster/drain?node=nobody"), 404, "not_found");
+  expect_error(get(node, "/cluster/drain?node=nobody"), 405,
+               "method_not_allowed");
+  EXPECT_EQ(get(node, "/readyz").status, 200u);
 }
 
 TEST(surface, two_nodes_have_two_incarnations) {
