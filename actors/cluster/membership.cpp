@@ -57,7 +57,7 @@ membership_actor::membership_actor(caf::actor_config& cfg,
                                    shard_table& shards)
   : caf::event_based_actor(cfg), options_(std::move(options)), state_(state),
     leases_(leases), shards_(shards), watch_(options_.watch),
-    book_(state.owned.count()) {
+    namesakes_(options_.renewals_max), book_(state.owned.count()) {
   book_.on_change = [this](uint32_t shard, uint64_t epoch) {
     auto& x = book_[shard];
     if (x.leaving && !x.unsettled && book_.is_mine(shard))
@@ -126,6 +126,7 @@ void membership_actor::join() {
   answered_ = questions_;
   rows_.clear();
   watch_ = peer_watch{options_.watch};
+  namesakes_ = namesakes{options_.renewals_max};
   declaring_.clear();
   moving_ = false;
   end_handover();
@@ -171,6 +172,7 @@ node_state membership_actor::next_state() const {
   if (own && own->state == node_state::up)
     return node_state::up;
   auto may_join = own && has_read_ && objection().empty()
+                  && !namesakes_.must_wait()
                   && (!options_.ready || options_.ready(rows_));
   return may_join ? node_state::up : node_state::joining;
 }
@@ -178,6 +180,9 @@ node_state membership_actor::next_state() const {
 std::string membership_actor::objection() const {
   if (!refused_.empty())
     return refused_;
+  if (auto other = namesakes_.alive() ? find(*namesakes_.alive()) : nullptr)
+    return "node '" + other->node + "' is there already, at '" + other->http_url
+           + "': every node needs an id of its own";
   for (auto& x : rows_) {
     if (x.state != node_state::up || x.incarnation == incarnation_)
       continue;
@@ -219,6 +224,7 @@ void membership_actor::take(lease_renewed& answer) {
   if (!std::is_sorted(rows_.begin(), rows_.end(), by_incarnation))
     std::sort(rows_.begin(), rows_.end(), by_incarnation);
   judge(answer.sent);
+  look_at_namesakes();
   for (auto& x : rows_)
     x.counter = 0; // what is left changes seldom
   if (rows_ != before)
@@ -228,13 +234,17 @@ void membership_actor::take(lease_renewed& answer) {
   publish();
   forget_old_rows();
   look_at_verdict();
+  get_up();
+}
+
+void membership_actor::get_up() {
   auto own = find(incarnation_);
-  if (own && own->state == node_state::joining) {
-    if (auto why = objection(); !why.empty() && options_.refused)
-      options_.refused(why);
-    else if (next_state() == node_state::up)
-      renew(); // at once: nothing to wait for
-  }
+  if (!own || own->state != node_state::joining)
+    return;
+  if (auto why = objection(); !why.empty() && options_.refused)
+    options_.refused(why);
+  else if (next_state() == node_state::up)
+    renew(); // at once: nothing to wait for
 }
 
 void membership_actor::fenced() {
@@ -310,7 +320,8 @@ void membership_actor::declare(const lease_row& peer) {
 
 void membership_actor::take(node_declared& answer) {
   declaring_.erase(answer.incarnation);
-  if (declaring_.empty() && std::exchange(more_to_declare_, false))
+  auto is_last = declaring_.empty() && std::exchange(more_to_declare_, false);
+  if (is_last && answer.is_down)
     renew(); // others may have declared the rest meanwhile
   if (!answer.is_down || !*answer.is_down)
     return;
@@ -323,9 +334,21 @@ void membership_actor::take(node_declared& answer) {
     last_seen_.try_emplace(x.incarnation,
                            watch_.still_since(x.incarnation).value_or(now()));
   }
+  namesakes_.gone(answer.incarnation);
   update_ring();
   plan();
   publish();
+  get_up();
+}
+
+void membership_actor::look_at_namesakes() {
+  std::vector<namesakes::sighting> others;
+  for (auto& x : rows_)
+    if (x.node == options_.self.node && x.incarnation != incarnation_
+        && is_alive(x))
+      others.push_back(
+        {x.incarnation, x.counter, x.state == node_state::draining});
+  namesakes_.look(others);
 }
 
 void membership_actor::forget_old_rows() {

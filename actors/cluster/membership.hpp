@@ -34,6 +34,7 @@
 #include "actors/core/cluster_backends.hpp"
 #include "actors/core/tree.hpp"
 #include "actors/model/hash_ring.hpp"
+#include "actors/model/namesakes.hpp"
 #include "actors/model/peer_watch.hpp"
 #include "actors/model/placement.hpp"
 #include "actors/model/shard_book.hpp"
@@ -100,7 +101,8 @@ struct membership_options {
   std::function<bool(const std::vector<lease_row>& peers)> ready{};
 
   /// The cluster does not fit this node, which never gets up: other settings, a
-  /// wire version too far away, another number of shards. May be empty.
+  /// wire version too far away, another number of shards, or another node that
+  /// has its id and lives. May be empty.
   std::function<void(const std::string& why)> refused{};
 
   /// @throws error_exception `bad_request` if a peer would be taken for dead
@@ -135,6 +137,9 @@ private:
 
   void take(lease_renewed& answer);
 
+  /// Asks for it at once, if it may be up.
+  void get_up();
+
   /// What to say of itself with the next renewal.
   node_state next_state() const;
 
@@ -152,6 +157,9 @@ private:
   void declare(const lease_row& peer);
 
   void take(node_declared& answer);
+
+  /// Whether there is another run of this node.
+  void look_at_namesakes();
 
   void forget_old_rows();
 
@@ -262,6 +270,7 @@ private:
   // The others.
   std::vector<lease_row> rows_; // by incarnation, without their counters
   peer_watch watch_;
+  namesakes namesakes_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
   bool more_to_declare_ = false;

@@ -203,6 +203,52 @@ TEST(placement, has_room_for_every_shard_whatever_the_nodes) {
   }
 }
 
+TEST(placement, gives_the_shards_of_a_zone_to_the_others_by_their_capacity) {
+  std::mt19937_64 random{17};
+  constexpr uint32_t count = 4096;
+  for (int round = 0; round < 10; ++round) {
+    std::vector<ring_node> all;
+    for (int i = 0; i < 30; ++i) {
+      auto zone = "zone " + std::to_string(i % 3);
+      auto weight = static_cast<uint32_t>(1 + random() % 4);
+      all.push_back({"node" + std::to_string(random()), weight, zone});
+    }
+    auto rest = all;
+    std::erase_if(rest, [](auto& x) { return x.zone == "zone 0"; });
+    hash_ring before{all};
+    hash_ring after{rest};
+    auto old_places = place_shards(before, count);
+    auto places = place_shards(after, count);
+    double capacity = 0;
+    double freed = 0;
+    std::map<std::string, double> weights;
+    std::map<std::string, double> owned;
+    std::map<std::string, double> got;
+    std::map<uint32_t, uint32_t> of_node;
+    for (auto& x : rest) {
+      weights[x.zone] += x.weight;
+      capacity += x.weight;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      auto& owner = after.nodes()[places[i]];
+      ++owned[owner.zone];
+      ++of_node[places[i]];
+      if (before.nodes()[old_places[i]].zone == "zone 0") {
+        ++got[owner.zone];
+        ++freed;
+      }
+    }
+    for (auto& [zone, weight] : weights) {
+      auto part = weight / capacity;
+      EXPECT_NEAR(owned[zone] / count, part, 0.05) << zone;
+      EXPECT_NEAR(got[zone] / freed, part, 0.1) << zone;
+    }
+    for (auto& [node, n] : of_node)
+      EXPECT_LE(n, std::ceil(placement_load_max * count
+                             * after.nodes()[node].weight / capacity));
+  }
+}
+
 TEST(placement, proposes_nothing_once_all_is_as_wanted) {
   hash_ring ring{nodes(3)};
   auto wanted = place_shards(ring, 64);

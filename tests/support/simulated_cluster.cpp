@@ -261,13 +261,16 @@ private:
 
 class simulation::node {
 public:
-  node(simulation& sim, std::string name, uint32_t capacity, double rate)
+  /// @param name what it is called here
+  /// @param own_id what it takes itself for
+  node(simulation& sim, std::string name, const std::string& own_id,
+       uint32_t capacity, double rate)
     : id(std::move(name)), leases_(sim, *this), shards_(sim, *this),
       states_(sim, *this), sim_(sim),
       state(sim.options_.shards, cluster_state::default_lease,
             [this] { return process.boot(); }),
       stale_(state.owned), module_(counters()), process(sim.time_, rate) {
-    begin(capacity);
+    begin(own_id, capacity);
   }
 
   ~node() {
@@ -297,6 +300,7 @@ public:
   }
 
   const std::string id;
+  std::string refusal;
   bool store_is_away = false;
 
 private:
@@ -321,7 +325,7 @@ private:
     return state.owned;
   }
 
-  void begin(uint32_t capacity) {
+  void begin(const std::string& own_id, uint32_t capacity) {
     auto& system = process.system();
     ticker_ = spawn_deadline_ticker(system, deadlines_);
     service_options options;
@@ -335,14 +339,15 @@ private:
     auto table = std::make_shared<route_table>();
     table->services["counter"] = {"", target_, service};
     routes_.publish(table);
-    membership_ = system.spawn<membership_actor>(membership(capacity), state,
-                                                 leases_, shards_);
+    membership_ = system.spawn<membership_actor>(membership(own_id, capacity),
+                                                 state, leases_, shards_);
     process.run();
   }
 
-  membership_options membership(uint32_t capacity) {
+  membership_options membership(const std::string& own_id, uint32_t capacity) {
     membership_options result;
-    result.self.node = id;
+    result.self.node = own_id;
+    result.self.http_url = "http://" + id;
     result.self.capacity = capacity;
     result.new_incarnation = [this] {
       return std::to_string(++sim_.incarnations_) + " of " + id;
@@ -354,6 +359,7 @@ private:
         (*set)[x] = true;
       target_->let_go(std::move(set), std::move(done));
     };
+    result.refused = [this](const std::string& why) { refusal = why; };
     if (sim_.options_.bugs.judged_without_looking)
       result.watch.gap_max = 10h;
     result.validate(cluster_state::default_lease);
@@ -582,7 +588,16 @@ simulation::node& simulation::find(const std::string& id) {
 void simulation::start(const std::string& id, uint32_t capacity) {
   auto drift =
     options_.drift_max * (static_cast<double>(random_() % 2001) / 1000 - 1);
-  nodes_[id] = std::make_unique<node>(*this, id, capacity, 1 + drift);
+  nodes_[id] = std::make_unique<node>(*this, id, id, capacity, 1 + drift);
+}
+
+void simulation::start_namesake(const std::string& name,
+                                const std::string& id) {
+  nodes_[name] = std::make_unique<node>(*this, name, id, 1, 1);
+}
+
+std::string simulation::refusal(const std::string& id) {
+  return find(id).refusal;
 }
 
 void simulation::kill(const std::string& id) {

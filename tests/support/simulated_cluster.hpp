@@ -93,6 +93,12 @@ public:
   /// A new node, or a new run of one that is dead.
   void start(const std::string& id, uint32_t capacity = 1);
 
+  /// One that believes itself to be the node `id`; here it is `name`.
+  void start_namesake(const std::string& name, const std::string& id);
+
+  /// Why a node is not to join; empty if it may.
+  std::string refusal(const std::string& id);
+
   void kill(const std::string& id);
 
   void pause(const std::string& id);
