@@ -365,7 +365,7 @@ TYPED_TEST(lock_contract, answers_as_the_model_does) {
   model expected;
   this->claim();
   uint64_t revision = 0;
-  for (int i = 0; i < 3000 && !this->HasFatalFailure(); ++i) {
+  for (int i = 0; i < 800 && !this->HasFatalFailure(); ++i) {
     std::string name(1, static_cast<char>('a' + below(3)));
     auto last = expected.find(name).token;
     lock_proof held{name, below(8) == 0 ? last + 1 : last};

@@ -262,16 +262,16 @@ TEST_F(sqlite_locks_test, no_write_of_an_old_holder_passes) {
   size_t kills = 0;
   {
     fight all{{folder.path()}, seed};
-    all.run(100);
+    all.run(40);
     EXPECT_EQ(all.late_writes(), 0u);
     kills = all.kills;
   }
-  EXPECT_GT(kills, 5u);
+  EXPECT_GT(kills, 1u);
   sqlite_store store{folder.path(), shared()};
   auto log = testing::read_outbox(store, 0, 100'000).value();
   auto found = testing::load(store, guarded).value();
   EXPECT_EQ(found.state, std::to_string(log.size())) << "an update was lost";
-  EXPECT_GT(find_lock(*store.locks(), "door").token, 50u);
+  EXPECT_GT(find_lock(*store.locks(), "door").token, 20u);
 }
 
 // The test can fail: these do not show the lock that they hold.
