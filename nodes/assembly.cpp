@@ -92,8 +92,8 @@ private:
 assembly::assembly(assembly_options options, store_set store,
                    std::function<void(caf::actor_system&)> settle)
   : options_(std::move(options)), store_(std::move(store)),
-    config_(make_config(options_)), routes_(std::make_shared<route_source>()),
-    system_(*config_),
+    locks_(store_.states->locks()), config_(make_config(options_)),
+    routes_(std::make_shared<route_source>()), system_(*config_),
     deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
                                             !options_.virtual_time},
     settle_(std::move(settle)) {
@@ -423,11 +423,18 @@ void assembly::start_root() {
     return caf::expected<caf::actor>{
       spawn_deadline_ticker(system_, deadlines_)};
   };
+  child_spec lock_spec;
+  lock_spec.id = "locks";
+  lock_spec.role = "locks";
+  lock_spec.start = [this](caf::local_actor* parent) {
+    return caf::expected<caf::actor>{locks_.start(parent)};
+  };
   auto options = group_options("root");
   options.describe_timeout = defaults::control_timeout;
-  auto root = supervisor(system_, options,
-                         {router_spec, ticker_spec, group_spec("functions"),
-                          group_spec("exposed"), group_spec("services")});
+  auto root =
+    supervisor(system_, options,
+               {router_spec, ticker_spec, lock_spec, group_spec("functions"),
+                group_spec("exposed"), group_spec("services")});
   if (!root)
     throw std::runtime_error("the node's actors cannot start: "
                              + system_.render(root.error()));

@@ -188,6 +188,7 @@ expected<void> node::open() {
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.store = &assembly_->store();
+  host_.locks = &assembly_->locks();
   return {};
 }
 
@@ -400,6 +401,7 @@ bool node::drain() {
              format_duration(options_.shutdown.timeout));
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
+  assembly_->locks().stop_waiting();
   auto clean = true;
   auto others_know = std::chrono::steady_clock::now();
   if (assembly_->cluster()) {

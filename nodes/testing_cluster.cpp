@@ -167,6 +167,8 @@ public:
 
   std::string describe() const override { return to_.describe(); }
 
+  lock_table* locks() noexcept override { return to_.locks(); }
+
 private:
   state_store& to_;
   std::shared_ptr<store_way> way_;

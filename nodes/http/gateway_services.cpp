@@ -136,6 +136,7 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);
   to->if_match = read_condition(request);
+  to->locks = read_locks(request);
   if (to->operation != entity_operation::call)
     call->answer.status = status_no_content;
   call->entity = std::move(to);
@@ -150,25 +151,13 @@ void gateway::call_entity(http::exchange& x, call_target& service,
 
 caf::intrusive_ptr<gateway::http_call>
 gateway::begin_read(http::exchange& x, call_target& service) {
+  if (x.request().field("Troupe-Lock"))
+    refuse(errc::bad_request, "Troupe-Lock needs a call of a service");
   auto call = caf::make_counted<http_call>(payload{}, x);
   port_.prepare(*call, service, read_call_headers(x.request(), *call));
   call->port = this;
   hold(x, *call);
   return call;
-}
-
-template <class T, class F>
-state_store::callback<T> gateway::come_back(http_call& call, F then) {
-  caf::intrusive_ptr<http_call> held{&call};
-  return [self = self_, back = way_back_, held, then](expected<T> found) {
-    std::lock_guard guard{back->mutex};
-    if (!back->thread)
-      return;
-    back->thread->post([self, held, then, found = std::move(found)]() mutable {
-      if (*self && held->exchange)
-        then(**self, *held, std::move(found));
-    });
-  };
 }
 
 void gateway::conclude(http_call& call, expected<payload> result) {

@@ -119,11 +119,8 @@ bool exists(postgres_connection& db, const std::string& question) {
 /// 0 if there is none yet.
 int64_t schema_version(postgres_connection& db) {
   if (!exists(db, "SELECT 1 FROM pg_tables WHERE schemaname = 'troupe' AND "
-                  "tablename = 'schema_version'")) {
-    if (exists(db, "SELECT 1 FROM pg_tables WHERE schemaname = 'troupe'"))
-      throw error_exception{wrong_database("is of something else than Troupe")};
+                  "tablename = 'schema_version'"))
     return 0;
-  }
   auto version = std::stoll(
     db.execute("SELECT version FROM troupe.schema_version").at(0)[0]);
   if (version < 1 || version > newest)
@@ -136,6 +133,9 @@ int64_t schema_version(postgres_connection& db) {
 void migrate(postgres_connection& db) {
   db.execute(take_turns);
   auto version = schema_version(db); // nobody else is at it now
+  if (version == 0
+      && exists(db, "SELECT 1 FROM pg_tables WHERE schemaname = 'troupe'"))
+    throw error_exception{wrong_database("is of something else than Troupe")};
   if (version == 0
       && !exists(db, "SELECT 1 FROM pg_namespace WHERE nspname = 'troupe'"))
     db.execute("CREATE SCHEMA troupe");

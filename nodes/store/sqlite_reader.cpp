@@ -6,6 +6,7 @@
 
 #include "nodes/store/key_prefix.hpp"
 #include "nodes/store/sqlite_connection.hpp"
+#include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_query.hpp"
 
 namespace troupe {
@@ -45,7 +46,10 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
     outbox_(db_, "SELECT number, service, key, target, content_type, body "
                  "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2"),
     shards_(db_, "SELECT count, version, shard.id, owner, epoch FROM shards "
-                 "LEFT JOIN shard ON changed > ?1") {}
+                 "LEFT JOIN shard ON changed > ?1"),
+    lock_(db_, std::string{"SELECT "} + sqlite_locks::columns
+                 + " FROM lock WHERE name = ?1"),
+    lock_clock_(options.lock_clock) {}
 
 stored_state sqlite_queries::load(const entity_id& entity) {
   bind_entity(load_, entity);
@@ -115,6 +119,15 @@ shard_view sqlite_queries::shards(uint64_t version) {
                              static_cast<uint64_t>(found.number(4))});
   }
   return result;
+}
+
+lock_row sqlite_queries::find_lock(const std::string& name) {
+  lock_.bindNoCopy(1, name);
+  sqlite_query found{lock_};
+  if (!found.next())
+    return {};
+  auto record = read_record(found);
+  return {record.token, record.left(lock_clock_())};
 }
 
 // -- the thread --------------------------------------------------------------

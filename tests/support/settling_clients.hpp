@@ -128,6 +128,7 @@ private:
       ++done;
       return true;
     case commit_outcome::refused:
+    case commit_outcome::lock_lost: // they carry none
       return false;
     case commit_outcome::failed:
       ++failed;

@@ -19,6 +19,11 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// The command is done, and says with which status the program ends.
+struct exit_request {
+  int status;
+};
+
 /// Calls a function.
 void invoke(const arguments& args);
 
@@ -39,6 +44,9 @@ void export_entities(const arguments& args);
 
 /// Reads what `export` has written.
 void import_entities(const arguments& args);
+
+/// Acquires, renews, releases and shows locks, and runs programs under them.
+void lock(const arguments& args);
 
 /// Lists functions.
 void functions(const arguments& args);
