@@ -62,7 +62,8 @@ void postgres_asker::ask_all(std::vector<question> questions, bool may_repeat) {
     else if (is_lost && questions[i].is_repeatable && may_repeat)
       again.push_back(std::move(questions[i]));
     else
-      questions[i].done(postgres_unavailable(x.message));
+      questions[i].done(postgres_unavailable(x.message).with_effect(
+        is_lost ? questions[i].if_lost : effect::none));
   }
   if (!again.empty())
     ask_all(std::move(again), false);

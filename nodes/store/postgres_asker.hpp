@@ -23,11 +23,15 @@ public:
   struct question {
     postgres_transaction what;
 
-    /// It only reads: if the connection is lost it is asked once more.
+    /// To ask it twice is as good as once: it is asked again if the connection
+    /// is lost.
     bool is_repeatable = false;
 
     /// Called exactly once, with the rows of each call.
     std::function<void(expected<std::vector<postgres_rows>>)> done;
+
+    /// The effect of the error if nobody knows what became of it.
+    effect if_lost = effect::none;
   };
 
   /// @throws error_exception `store_unavailable`

@@ -103,6 +103,18 @@ struct message_columns {
   postgres_array body{element::bytea};
 };
 
+struct proof_columns {
+  void add(uint64_t row, const lock_proof& x) {
+    of.add(row);
+    name.add(x.name);
+    token.add(x.token);
+  }
+
+  postgres_array of{element::int8};
+  postgres_array name{element::text};
+  postgres_array token{element::int8};
+};
+
 } // namespace
 
 // -- claims ------------------------------------------------------------------
@@ -171,11 +183,14 @@ FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[],
      AS v(service, key, token, base, next, schema, state, number)
 WHERE e.service = v.service AND e.key = v.key AND e.token = v.token
   AND e.revision = v.base
-RETURNING v.number)"};
+RETURNING v.number, true)"};
 
-/// One that only records touches the row all the same, so that a claim that
-/// comes meanwhile waits, or fences it. The numbers of messages are taken last:
-/// from then on no other node's messages can be committed before these.
+/// What must not change until it is done is locked: the row of the entity, also
+/// of one that only records, so that a claim that comes meanwhile waits or fences
+/// it; and the rows of the locks that it is bound to. A row of the answer is an
+/// entity that still is its owner's: if it was not done, then for its locks. The
+/// numbers of messages are taken last: from then on no other node's messages can
+/// be committed before these.
 const postgres_statement postgres_commits::full{"commit_full", R"(
 WITH o AS (
   SELECT * FROM unnest($8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[],
@@ -184,18 +199,33 @@ WITH o AS (
 ), m AS (
   SELECT * FROM unnest($15::bigint[], $16::bytea[], $17::bytea[], $18::bytea[])
     WITH ORDINALITY AS m(number, target, content_type, body, place)
+), k AS (
+  SELECT * FROM unnest($19::bigint[], $20::text[], $21::bigint[])
+    AS k(number, name, token)
+), v AS (
+  SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[],
+                       $5::bigint[], $6::bigint[], $7::bytea[])
+    WITH ORDINALITY
+    AS v(service, key, token, base, next, schema, state, number)
+), ours AS (
+  SELECT v.* FROM v JOIN entity e
+    ON e.service = v.service AND e.key = v.key AND e.token = v.token
+       AND e.revision = v.base
+  WHERE NOT EXISTS (SELECT FROM o, outcome x
+                    WHERE o.number = v.number AND x.service = v.service
+                      AND x.key = v.key AND x.id = o.id)
+  FOR UPDATE OF e
 ), changed AS (
   UPDATE entity e SET revision = v.next,
     schema = CASE WHEN v.next = v.base THEN e.schema ELSE v.schema END,
     state = CASE WHEN v.next = v.base THEN e.state ELSE v.state END
-  FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[],
-              $5::bigint[], $6::bigint[], $7::bytea[]) WITH ORDINALITY
-       AS v(service, key, token, base, next, schema, state, number)
+  FROM ours v
   WHERE e.service = v.service AND e.key = v.key AND e.token = v.token
     AND e.revision = v.base
-    AND NOT EXISTS (SELECT FROM o, outcome x
-                    WHERE o.number = v.number AND x.service = v.service
-                      AND x.key = v.key AND x.id = o.id)
+    AND NOT EXISTS (SELECT FROM k WHERE k.number = v.number AND NOT EXISTS (
+                      SELECT FROM lock l
+                      WHERE l.name = k.name AND l.token = k.token
+                        AND l.holder <> '' FOR SHARE))
   RETURNING v.number, e.service, e.key
 ), recorded AS (
   INSERT INTO outcome (service, key, id, fingerprint, revision, failed,
@@ -216,7 +246,7 @@ WITH o AS (
   SELECT before + number, service, key, target, content_type, body
   FROM sending, counted
 )
-SELECT number FROM changed)"};
+SELECT number, number IN (SELECT number FROM changed) FROM ours)"};
 
 postgres_call postgres_commits::call(const std::vector<request>& requests) {
   auto places = by_entity(requests);
@@ -241,33 +271,38 @@ postgres_call postgres_commits::call(const std::vector<request>& requests) {
   }
   outcome_columns o;
   message_columns m;
+  proof_columns k;
   auto is_plain = true;
   for (size_t i = 0; i < requests.size(); ++i) { // as they were given
     for (auto& x : requests[i]->outcomes)
       o.add(numbers[i], x);
     for (auto& x : requests[i]->outbox)
       m.add(numbers[i], x);
+    for (auto& x : requests[i]->locks)
+      k.add(numbers[i], x);
     is_plain = is_plain && requests[i]->next.revision != requests[i]->base;
   }
   postgres_call result{&plain,
                        {keys.service.take(), keys.key.take(), token.take(),
                         base.take(), next.take(), schema.take(), state.take()}};
-  if (is_plain && o.of.size() == 0 && m.of.size() == 0)
+  if (is_plain && o.of.size() + m.of.size() + k.of.size() == 0)
     return result;
   result.statement = &full;
-  for (auto column :
-       {&o.of, &o.id, &o.fingerprint, &o.revision, &o.failed, &o.content_type,
-        &o.body, &m.of, &m.target, &m.content_type, &m.body})
+  for (auto column : {&o.of, &o.id, &o.fingerprint, &o.revision, &o.failed,
+                      &o.content_type, &o.body, &m.of, &m.target,
+                      &m.content_type, &m.body, &k.of, &k.name, &k.token})
     result.arguments.push_back(column->take());
   return result;
 }
 
-std::vector<bool> postgres_commits::read(const std::vector<request>& requests,
-                                         const postgres_rows& rows) {
-  std::vector<bool> result(requests.size());
+std::vector<commit_outcome>
+postgres_commits::read(const std::vector<request>& requests,
+                       const postgres_rows& rows) {
+  std::vector<commit_outcome> result(requests.size(), commit_outcome::refused);
   auto places = by_entity(requests);
   for (int row = 0; row < rows.size(); ++row)
-    result[places[static_cast<size_t>(rows.number(row, 0) - 1)]] = true;
+    result[places[static_cast<size_t>(rows.number(row, 0) - 1)]] =
+      rows.flag(row, 1) ? commit_outcome::done : commit_outcome::lock_lost;
   return result;
 }
 

@@ -48,9 +48,9 @@ struct postgres_commits {
 
   static postgres_call call(const std::vector<request>& requests);
 
-  /// Which of `requests` are done; the others are refused.
-  static std::vector<bool> read(const std::vector<request>& requests,
-                                const postgres_rows& rows);
+  /// What became of each of `requests`: done, refused or lock_lost.
+  static std::vector<commit_outcome> read(const std::vector<request>& requests,
+                                          const postgres_rows& rows);
 };
 
 /// Forgets entities that were claimed and never committed.

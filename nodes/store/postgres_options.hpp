@@ -95,6 +95,10 @@ struct postgres_options {
   /// How often a connection that nobody uses is looked at.
   milliseconds check_interval{500};
 
+  /// In place of the server's clock, by which a lock's time is over: for tests.
+  /// Since 1970.
+  std::function<milliseconds()> lock_clock;
+
   /// Called once for each change, before anything is answered from the new
   /// timeline: what was read or claimed before may not be so any more. From a
   /// thread of the store; does not block, and calls nothing of it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nodes/store/key_prefix.hpp"
+#include "nodes/store/postgres_locks.hpp"
 
 namespace troupe {
 
@@ -40,13 +41,16 @@ postgres_value as_limit(uint64_t x) {
 }
 
 postgres_role reader_role(const postgres_options& options) {
-  return {"reader",
-          options.statement_time,
-          options.lock_time,
-          options.connect_time,
-          options.backoff,
-          {&load_entity, &find_recorded, &list_to_the_end, &list_range,
-           &read_messages}};
+  postgres_role result{"reader",
+                       options.statement_time,
+                       options.lock_time,
+                       options.connect_time,
+                       options.backoff,
+                       {&load_entity, &find_recorded, &list_to_the_end,
+                        &list_range, &read_messages}};
+  for (auto x : postgres_lock_table::statements())
+    result.statements.push_back(x);
+  return result;
 }
 
 stored_state read_state(const postgres_rows& x, int row, int column) {

@@ -29,6 +29,9 @@ public:
   void read_outbox(uint64_t after, size_t limit,
                    callback<std::vector<outbox_row>> done);
 
+  /// For whoever asks on the same connection.
+  postgres_asker& asker() noexcept { return asker_; }
+
 private:
   /// Asks one query, and answers with what `decode` makes of its rows.
   template <class T, class Decode>

@@ -95,10 +95,23 @@ CREATE TABLE lease (
 ) WITH (fillfactor = 50);
 )";
 
+/// A row is never removed, for its token must never come back. An empty holder
+/// has released it.
+constexpr const char* add_locks = R"(
+CREATE TABLE lock (
+  name   text COLLATE "C" PRIMARY KEY,
+  token  bigint NOT NULL,
+  holder text NOT NULL,
+  ttl_ms bigint NOT NULL,
+  end_ms bigint NOT NULL
+) WITH (fillfactor = 50);
+)";
+
 constexpr const char* steps[]{
   make_entities,
   make_outbox_count,
   make_cluster,
+  add_locks,
 };
 
 constexpr int64_t newest = std::size(steps);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "nodes/store/postgres_cluster.hpp"
+#include "nodes/store/postgres_locks.hpp"
 #include "nodes/store/postgres_reader.hpp"
 #include "nodes/store/postgres_writer.hpp"
 
@@ -42,6 +43,8 @@ postgres_store::postgres_store(std::string url, postgres_options options)
   : server_(
     std::make_unique<postgres_server>(std::move(url), std::move(options))),
     reader_(std::make_unique<postgres_reader>(*server_)),
+    locks_(std::make_unique<postgres_lock_table>(
+      reader_->asker(), server_->options().lock_clock)),
     cluster_(std::make_unique<cluster_part>(*server_)),
     writer_(std::make_unique<postgres_writer>(*server_)) {}
 
@@ -96,6 +99,10 @@ void postgres_store::list(list_request request,
 void postgres_store::read_outbox(uint64_t after, size_t limit,
                                  callback<std::vector<outbox_row>> done) {
   reader_->read_outbox(after, limit, std::move(done));
+}
+
+lock_table* postgres_store::locks() noexcept {
+  return locks_.get();
 }
 
 std::string postgres_store::describe() const {

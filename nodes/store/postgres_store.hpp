@@ -25,7 +25,7 @@
 
 namespace troupe {
 
-class postgres_asker;
+class postgres_lock_table;
 class postgres_reader;
 class postgres_server;
 class postgres_writer;
@@ -62,6 +62,8 @@ public:
   void read_outbox(uint64_t after, size_t limit,
                    callback<std::vector<outbox_row>> done) override;
 
+  lock_table* locks() noexcept override;
+
   /// Without the password.
   std::string describe() const override;
 
@@ -74,6 +76,7 @@ private:
 
   std::unique_ptr<postgres_server> server_;
   std::unique_ptr<postgres_reader> reader_;
+  std::unique_ptr<postgres_lock_table> locks_;
   std::unique_ptr<cluster_part> cluster_;
   std::unique_ptr<postgres_writer> writer_;
 };

@@ -285,10 +285,9 @@ void postgres_writer::answer_done(const part& xs, const postgres_rows& rows) {
         claim.done(not_the_owner(*claim.owned));
     }
   } else if (std::holds_alternative<committing>(*xs.front())) {
-    auto is_done = postgres_commits::read(commits_of(xs), rows);
+    auto outcomes = postgres_commits::read(commits_of(xs), rows);
     for (size_t i = 0; i < xs.size(); ++i)
-      std::get<committing>(*xs[i]).done(is_done[i] ? commit_outcome::done
-                                                   : commit_outcome::refused);
+      std::get<committing>(*xs[i]).done(outcomes[i]);
   }
 }
 
