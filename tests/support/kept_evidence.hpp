@@ -1,6 +1,6 @@
 // What explains a failure: a folder for logs, histories and whatever else a test
-// leaves there. It goes with the test if that passes; if not, it stays, and its
-// name is printed.
+// leaves there. It goes with the test if that passes; if not, or if TROUPE_KEEP
+// is set, it stays, and its name is printed.
 
 #pragma once
 
@@ -29,12 +29,18 @@ public:
   kept_evidence& operator=(const kept_evidence&) = delete;
 
   ~kept_evidence() {
-    if (::testing::Test::HasFailure()) {
+    if (is_kept()) {
       std::cout << "evidence is in " << path_.string() << '\n';
       return;
     }
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
+  }
+
+  /// As far as it is known by now.
+  static bool is_kept() {
+    return ::testing::Test::HasFailure()
+           || std::getenv("TROUPE_KEEP") != nullptr;
   }
 
   const std::filesystem::path& path() const noexcept { return path_; }

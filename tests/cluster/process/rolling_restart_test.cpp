@@ -118,7 +118,7 @@ protected:
               << ", the longest took " << longest.count() << " s; "
               << functions_.completed() << " calls of functions "
               << functions_.failures() << '\n';
-    if (!HasFailure())
+    if (!kept_evidence::is_kept())
       return;
     auto counters = evidence_.file("counters");
     auto registers = evidence_.file("registers");
