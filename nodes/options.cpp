@@ -344,7 +344,8 @@ void append_cluster_rows(std::vector<option_row>& rows) {
                           "The key of that certificate."));
   rows.push_back(text_row(
     group, "cluster.zone", "NAME", cluster, &member_options::zone,
-    "Nodes of one zone fail together: a rack, a data centre."));
+    "Nodes of one zone fail together: a rack, a data centre. For listings: "
+    "shards of a zone that goes are spread over all others anyway."));
   rows.push_back(number_row(
     group, "cluster.capacity", cluster, &member_options::capacity,
     "How much this node takes on, against others. Raise it for a larger "

@@ -110,7 +110,8 @@ public:
   /// Writes `mine` with a counter that is higher by one than the one that is
   /// there, in one transaction with the reading of all rows. The counter of
   /// `mine` is 0 for the first renewal of an incarnation: only that one makes a
-  /// row. Fenced if the row is `down`, or if it is missing and this is not the
+  /// row. Of two first renewals exactly one sees the other's row, so that of two
+  /// runs of one node one knows that it is the younger. Fenced if the row is `down`, or if it is missing and this is not the
   /// first. The state is never set back: a row that is `draining` stays so.
   virtual void renew(lease_row mine, callback<lease_view> done) = 0;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <utility>
 
 namespace troupe {
 
@@ -16,6 +17,12 @@ constexpr std::chrono::seconds cluster_connect_time_max{2};
 constexpr std::chrono::milliseconds cluster_pause_max{300};
 
 // -- leases ------------------------------------------------------------------
+
+/// First renewals come one after another, and each sees the rows of those before
+/// it: a statement sees what was committed before it began, so that this is one
+/// of its own. Nobody else asks for this lock; its number says nothing.
+constexpr postgres_statement take_turns{
+  "take_turns", "SELECT pg_advisory_xact_lock(7300171000471)"};
 
 constexpr postgres_statement renew_first{"renew_first", R"(
 WITH mine AS (
@@ -73,13 +80,20 @@ constexpr postgres_statement leave_table{
 constexpr postgres_statement forget_row{
   "forget", "DELETE FROM lease WHERE incarnation = $1::text AND state = 4"};
 
-postgres_call renewal(const lease_row& x) {
+postgres_transaction renewal(const lease_row& x) {
   auto state = std::min(x.state, node_state::draining);
-  return {x.counter == 0 ? &renew_first : &renew_again,
-          {as_bytes(x.incarnation), as_bytes(x.node), as_bytes(x.link_endpoint),
-           as_bytes(x.http_url), as_int8(x.capacity), as_bytes(x.zone),
-           as_bytes(x.version), as_int8(x.wire_version), as_bytes(x.settings),
-           as_int8(static_cast<int64_t>(state))}};
+  auto is_first = x.counter == 0;
+  postgres_call renew{
+    is_first ? &renew_first : &renew_again,
+    {as_bytes(x.incarnation), as_bytes(x.node), as_bytes(x.link_endpoint),
+     as_bytes(x.http_url), as_int8(x.capacity), as_bytes(x.zone),
+     as_bytes(x.version), as_int8(x.wire_version), as_bytes(x.settings),
+     as_int8(static_cast<int64_t>(state))}};
+  postgres_transaction result;
+  if (is_first)
+    result.calls.push_back({&take_turns, {}});
+  result.calls.push_back(std::move(renew));
+  return result;
 }
 
 lease_view read_leases(const postgres_rows& x) {
@@ -211,17 +225,17 @@ postgres_role postgres_cluster_role(const postgres_options& options) {
           options.cluster_lock_time,
           std::min(options.connect_time, cluster_connect_time_max),
           pauses,
-          {&renew_first, &renew_again, &declare_down, &leave_table, &forget_row,
-           &agree_on_count, &read_shards, &next_version, &move_shards}};
+          {&take_turns, &renew_first, &renew_again, &declare_down, &leave_table,
+           &forget_row, &agree_on_count, &read_shards, &next_version,
+           &move_shards}};
 }
 
 // -- leases ------------------------------------------------------------------
 
 void postgres_lease_table::renew(lease_row mine, callback<lease_view> done) {
-  asker_.ask({{{renewal(mine)}},
-              false,
+  asker_.ask({renewal(mine), false,
               answer<lease_view>(std::move(done), [](const auto& x) {
-                return read_leases(x[0]);
+                return read_leases(x.back());
               })});
 }
 

@@ -1,7 +1,8 @@
 // The leases and shards of nodes that share a PostgreSQL server, on a connection
 // of their own: no lease runs out behind commits.
 //
-// Every lease is a statement, and so a transaction. A move takes several: the
+// Every renewal is a statement, and so a transaction; the first one of a run
+// waits for its turn before. A move takes several: the
 // row of `shards` is locked first, so that moves come one after another and each
 // sees what the one before it left. Claims hold the row of their shard, and so
 // does a move: each comes before or after the other.

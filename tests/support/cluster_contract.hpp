@@ -127,6 +127,24 @@ TYPED_TEST(cluster_contract, a_first_renewal_makes_a_row_that_others_see) {
   EXPECT_EQ(this->seen("a"), row("a", 1, node_state::joining));
 }
 
+TYPED_TEST(cluster_contract, of_two_first_renewals_one_sees_the_other) {
+  for (int i = 0; i < 100; ++i) {
+    std::string names[] = {"a" + std::to_string(i), "b" + std::to_string(i)};
+    std::future<expected<lease_view>> views[2];
+    for (int node : {0, 1})
+      views[node] = testing::begin<expected<lease_view>>([&](auto done) {
+        this->leases(node).renew(row(names[node]), std::move(done));
+      });
+    auto seen = 0;
+    for (int node : {0, 1}) {
+      auto view = views[node].get().value();
+      for (auto& x : view.rows)
+        seen += x.incarnation == names[1 - node];
+    }
+    ASSERT_EQ(seen, 1) << "in round " << i;
+  }
+}
+
 TYPED_TEST(cluster_contract,
            each_renewal_raises_the_counter_and_keeps_the_row) {
   this->renew(row("a"));

@@ -26,8 +26,8 @@ Simulates clusters of many nodes in one thread and in virtual time: each node
 runs the membership that real nodes run, over tables in memory that it reaches
 in 0.1 to 4 ms each way. Nodes start within a second, are left alone, and some
 die at once and come back. It says how long it takes until all agree, what the
-store is asked for, what is moved and how even the load is; and measures what
-renewals cost SQLite.
+store is asked for, what is moved and how even the load is; and measures how
+many renewals SQLite, and PostgreSQL where it is installed, can do.
 
 All but what is called measured is the same for the same seed. A round of 1,000
 nodes takes minutes and 2 GB of memory.
@@ -64,8 +64,9 @@ po::options_description describe_options() {
     "are processes of one host.");
   add("shards", text("N", "1024"), "As many shards, 1 to 65536.");
   add("seed", text("S", "1"), "Of the first round.");
-  add("rounds", text("N", "3"), "As many, each with its own seed.");
-  add("no-store", "Do not measure SQLite.");
+  add("rounds", text("N,...", "3"),
+      "As many, each with its own seed: for all sizes, or for each of them.");
+  add("no-store", "Do not measure stores.");
   add("plot", po::value<std::string>()->value_name("FILE"),
       "Write a picture there, too: SVG.");
   add("json", "Print JSON.");
@@ -97,14 +98,11 @@ std::vector<std::string> split(const std::string& list) {
   return result;
 }
 
-/// In their order, each once.
 std::vector<uint32_t> numbers(const std::string& option,
-                              const std::string& list) {
+                              const std::string& list, uint32_t most) {
   std::vector<uint32_t> result;
   for (auto& x : split(list))
-    result.push_back(static_cast<uint32_t>(number(option, x, 1, nodes_most)));
-  std::sort(result.begin(), result.end());
-  result.erase(std::unique(result.begin(), result.end()), result.end());
+    result.push_back(static_cast<uint32_t>(number(option, x, 1, most)));
   return result;
 }
 
@@ -137,14 +135,15 @@ command_line parse(int argc, char** argv) {
   if (given.count("plot"))
     result.plot_file = text("plot");
   auto& plan = result.plan;
-  plan.nodes = numbers("nodes", text("nodes"));
-  plan.failures = numbers("failures", text("failures"));
+  plan.nodes = numbers("nodes", text("nodes"), nodes_most);
+  plan.failures = numbers("failures", text("failures"), nodes_most);
   plan.notices = notices(text("by"));
   plan.shards =
     static_cast<uint32_t>(number("shards", text("shards"), 1, shards_most));
   plan.seed = number("seed", text("seed"), 0, UINT64_MAX / 2);
-  plan.rounds =
-    static_cast<uint32_t>(number("rounds", text("rounds"), 1, rounds_most));
+  plan.rounds = numbers("rounds", text("rounds"), rounds_most);
+  if (plan.rounds.size() != 1 && plan.rounds.size() != plan.nodes.size())
+    throw po::error{"--rounds takes one number, or one for each of --nodes"};
   return result;
 }
 
@@ -166,11 +165,12 @@ bool write(const std::string& file, const std::string& what) {
 int run(command_line given) {
   auto& plan = given.plan;
   plan.progress = say;
-  sim_report report{plan.shards, plan.seed, plan.rounds, simulate(plan), {}};
+  sim_report report{plan.shards, plan.seed, simulate(plan), {}};
   if (given.store)
     for (auto nodes : plan.nodes) {
-      say("SQLite with " + std::to_string(nodes) + " rows");
-      report.store.push_back(measure_store(nodes));
+      say("stores with " + std::to_string(nodes) + " rows");
+      for (auto& x : measure_stores(nodes))
+        report.store.push_back(std::move(x));
     }
   std::fputs((given.json ? to_json(report) : to_text(report)).c_str(), stdout);
   auto written =

@@ -71,15 +71,18 @@ std::string format(const char* layout, Ts... xs) {
 /// One of its own coordinates, whose origin is its upper left corner.
 class drawing {
 public:
-  explicit drawing(const plot& what) : what_(what) {
-    for (auto& c : what.curves)
+  explicit drawing(plot what) : what_(std::move(what)) {
+    for (auto& c : what_.curves)
+      std::sort(c.points.begin(), c.points.end(),
+                [](auto& x, auto& y) { return x.x < y.x; });
+    for (auto& c : what_.curves)
       for (auto& p : c.points) {
         nodes_.insert(p.x);
         most_ = std::max(most_, p.y);
         if (p.y > 0)
           least_ = std::min(least_, p.y);
       }
-    if (what.logarithmic) {
+    if (what_.logarithmic) {
       least_ = std::pow(10, std::floor(std::log10(least_)));
       most_ = std::pow(10, std::ceil(std::log10(most_)));
     }
@@ -186,7 +189,7 @@ private:
     }
   }
 
-  const plot& what_;
+  plot what_;
   std::set<double> nodes_;
   double most_ = 0;
   double least_ = HUGE_VAL;

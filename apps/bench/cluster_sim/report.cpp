@@ -35,17 +35,17 @@ std::string ratio(const change_figures& x) {
 }
 
 std::string rest_table(const sim_report& x) {
-  table result{{"nodes", "shards/node", "max/mean", "without", "ops/s",
-                "rows/s", "KB/s", "all: rows/s", "MB/s", "core %"}};
+  table result{{"nodes", "rounds", "shards/node", "max/mean", "without",
+                "ops/s", "rows/s", "KB/s", "all: rows/s", "MB/s", "core %"}};
   uint32_t last = 0;
   for (auto& c : x.clusters) {
     if (std::exchange(last, c.nodes) == c.nodes)
       continue; // what is at rest does not know how nodes die
-    result.add({whole(c.nodes), number(double(x.shards) / c.nodes, 1),
-                number(c.imbalance, 2), whole(c.nodes_without),
-                number(c.operations, 1), whole(c.rows), kilobytes(c.bytes),
-                whole(c.rows * c.nodes), number(c.bytes * c.nodes / 1e6, 2),
-                number(c.cpu_share * 100, 2)});
+    result.add(
+      {whole(c.nodes), whole(c.rounds), number(double(x.shards) / c.nodes, 1),
+       number(c.imbalance, 2), whole(c.nodes_without), number(c.operations, 1),
+       whole(c.rows), kilobytes(c.bytes), whole(c.rows * c.nodes),
+       number(c.bytes * c.nodes / 1e6, 2), number(c.cpu_share * 100, 2)});
   }
   return result.text();
 }
@@ -90,12 +90,11 @@ std::string change_table(const sim_report& x) {
 }
 
 std::string store_table(const sim_report& x) {
-  table result{{"nodes", "a renewal, ms", "of the store's time"}};
+  table result{
+    {"nodes", "store", "renewals/s", "needed/s", "of what it can do"}};
   for (auto& s : x.store)
-    result.add(
-      {whole(s.rows),
-       number(std::chrono::duration<double, std::milli>(s.renewal).count(), 3),
-       number(s.share * 100, 1) + " %"});
+    result.add({whole(s.rows), s.store, whole(s.renewals),
+                whole(s.share * s.renewals), number(s.share * 100, 1) + " %"});
   return result.text();
 }
 
@@ -123,6 +122,7 @@ json to_json(const change_figures& x) {
 
 json to_json(const cluster_figures& x) {
   json result{{"nodes", x.nodes},
+              {"rounds", x.rounds},
               {"by", to_string(x.notice)},
               {"start", to_json(x.start)},
               {"rest",
@@ -145,18 +145,17 @@ json to_json(const cluster_figures& x) {
 } // namespace
 
 std::string to_text(const sim_report& x) {
-  auto text = "At rest: what a node asks of the store, and what its membership "
-              "costs (measured)\n\n"
-              + rest_table(x) + "\nAfter something has happened: the median of "
-              + std::to_string(x.rounds)
-              + " rounds / the longest; operations and bytes a second and "
-                "node\n\n"
-              + change_table(x);
+  auto text =
+    "At rest: what a node asks of the store, and what its membership "
+    "costs (measured)\n\n"
+    + rest_table(x)
+    + "\nAfter something has happened: the median of the rounds / the "
+      "longest; operations and bytes a second and node\n\n"
+    + change_table(x);
   if (!x.store.empty())
-    text +=
-      "\nSQLite, measured: a renewal reads the rows of all, one after the "
-      "other\n\n"
-      + store_table(x);
+    text += "\nRenewals that a store can do, each of which reads the rows of "
+            "all (measured)\n\n"
+            + store_table(x);
   for (auto& c : x.clusters)
     for (auto& fault : c.faults)
       text += "\nFAULT: " + fault + '\n';
@@ -164,16 +163,16 @@ std::string to_text(const sim_report& x) {
 }
 
 std::string to_json(const sim_report& x) {
-  json result{{"shards", x.shards},
-              {"seed", x.seed},
-              {"rounds", x.rounds},
-              {"clusters", json::array()}};
+  json result{
+    {"shards", x.shards}, {"seed", x.seed}, {"clusters", json::array()}};
   for (auto& c : x.clusters)
     result["clusters"].push_back(to_json(c));
-  auto& store = result["measured"]["sqlite"] = json::array();
+  auto& stores = result["measured"]["stores"] = json::array();
   for (auto& s : x.store)
-    store.push_back(
-      {{"rows", s.rows}, {"renewalNs", s.renewal.count()}, {"share", s.share}});
+    stores.push_back({{"store", s.store},
+                      {"rows", s.rows},
+                      {"renewals", s.renewals},
+                      {"share", s.share}});
   return result.dump(2) + '\n';
 }
 

@@ -13,7 +13,6 @@ namespace troupe::bench {
 struct sim_report {
   uint32_t shards = 0;
   uint64_t seed = 0;
-  uint32_t rounds = 0;
   std::vector<cluster_figures> clusters;
 
   /// Of each number of nodes; empty if it was not measured.

@@ -1,6 +1,8 @@
 #include "apps/bench/cluster_sim/scenario.hpp"
 
 #include <algorithm>
+#include <cinttypes>
+#include <cstdio>
 #include <utility>
 
 #include "apps/bench/figure.hpp"
@@ -33,9 +35,11 @@ struct cluster_run {
 
 class runner {
 public:
-  runner(const sim_plan& plan, uint32_t nodes, death_notice notice)
+  runner(const sim_plan& plan, uint32_t nodes, uint32_t rounds,
+         death_notice notice)
     : plan_(plan) {
     result_.nodes = nodes;
+    result_.rounds = rounds;
     result_.notice = notice;
     for (auto x : plan.failures)
       if (x < nodes)
@@ -43,7 +47,7 @@ public:
   }
 
   cluster_figures run() {
-    for (uint32_t i = 0; i < plan_.rounds; ++i)
+    for (uint32_t i = 0; i < result_.rounds; ++i)
       runs_.push_back(run_once(plan_.seed + i));
     summarize();
     return std::move(result_);
@@ -90,6 +94,17 @@ private:
       fault(seed, what, std::to_string(lost) + " shards are not served");
     if (x.moved < x.ideal)
       fault(seed, what, "fewer shards were moved than had to be");
+    say(seed, what + ": " + describe(x));
+  }
+
+  static std::string describe(const sim_change& x) {
+    char text[160];
+    std::snprintf(text, sizeof(text),
+                  "seen %.2f s, served %.2f s, at rest %.2f s, %" PRIu64
+                  " shards moved, ideal %" PRIu64,
+                  seconds(x.seen), seconds(x.served), seconds(x.rest), x.moved,
+                  x.ideal);
+    return text;
   }
 
   std::string describe(uint64_t seed, const std::string& what) const {
@@ -207,9 +222,11 @@ std::string_view to_string(death_notice x) noexcept {
 
 std::vector<cluster_figures> simulate(const sim_plan& plan) {
   std::vector<cluster_figures> result;
-  for (auto nodes : plan.nodes)
+  for (size_t i = 0; i < plan.nodes.size(); ++i) {
+    auto rounds = plan.rounds[plan.rounds.size() == 1 ? 0 : i];
     for (auto notice : plan.notices)
-      result.push_back(runner{plan, nodes, notice}.run());
+      result.push_back(runner{plan, plan.nodes[i], rounds, notice}.run());
+  }
   return result;
 }
 

@@ -34,10 +34,10 @@ struct sim_plan {
   uint32_t shards = 1'024;
   uint64_t seed = 1;
 
-  /// With the seeds from `seed` on.
-  uint32_t rounds = 3;
+  /// With the seeds from `seed` on: for each of `nodes`, or one for all.
+  std::vector<uint32_t> rounds{3};
 
-  /// Told what comes next. May be empty.
+  /// Told what comes next, and what came of it. May be empty.
   std::function<void(const std::string& what)> progress;
 };
 
@@ -83,6 +83,7 @@ struct failure_figures {
 
 struct cluster_figures {
   uint32_t nodes = 0;
+  uint32_t rounds = 0;
   death_notice notice = death_notice::lease;
   change_figures start;
 
@@ -104,7 +105,7 @@ struct cluster_figures {
   std::vector<std::string> faults;
 };
 
-/// Every size and notice, in their order.
+/// Every size and notice, in their order. @pre as many rounds as sizes, or one
 std::vector<cluster_figures> simulate(const sim_plan& plan);
 
 } // namespace troupe::bench

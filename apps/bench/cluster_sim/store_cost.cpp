@@ -1,14 +1,18 @@
 #include "apps/bench/cluster_sim/store_cost.hpp"
 
-#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <future>
-#include <string>
+#include <memory>
+#include <random>
+#include <thread>
 #include <utility>
-#include <vector>
 
 #include "actors/cluster/membership.hpp"
 #include "apps/bench/cluster_sim/sim_node.hpp"
+#include "apps/bench/postgres.hpp"
 #include "apps/bench/temporary.hpp"
+#include "nodes/store/postgres_store.hpp"
 #include "nodes/store/sqlite_leases.hpp"
 
 namespace troupe::bench {
@@ -17,63 +21,102 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// As many as fit into the time, within these bounds.
-constexpr auto time_most = 2s;
-constexpr size_t renewals_least = 20;
-constexpr size_t renewals_most = 500;
+constexpr auto measured_time = 2s;
 
-/// Renews and waits for the answer.
-lease_view renew(lease_table& table, lease_row row) {
-  std::promise<expected<lease_view>> answer;
-  table.renew(std::move(row),
-              [&](expected<lease_view> x) { answer.set_value(std::move(x)); });
+/// Nodes that renew at once: a server writes what they ask together.
+constexpr int clients = 16;
+
+template <class T, class F>
+T wait_for(F begin) {
+  std::promise<expected<T>> answer;
+  begin([&](expected<T> x) { answer.set_value(std::move(x)); });
   auto result = answer.get_future().get();
   if (!result)
     throw cannot_measure{result.error().message()};
-  return std::move(*result);
+  if constexpr (!std::is_void_v<T>)
+    return std::move(*result);
 }
 
-/// A row that is there and holds no lock on a file: one process cannot hold so
-/// many.
-void add_row(lease_table& table, lease_row row) {
-  auto incarnation = row.incarnation;
-  renew(table, std::move(row));
-  std::promise<void> done;
-  table.leave(incarnation, [&](const expected<void>&) { done.set_value(); });
-  done.get_future().get();
+lease_view renew(lease_table& table, const lease_row& row) {
+  return wait_for<lease_view>(
+    [&](auto done) { table.renew(row, std::move(done)); });
+}
+
+/// A row that is read like all others. It is down, so that it has no lock on a
+/// file: one process cannot hold so many.
+void add_row(lease_table& table, const lease_row& row) {
+  renew(table, row);
+  wait_for<void>(
+    [&](auto done) { table.leave(row.incarnation, std::move(done)); });
+}
+
+/// Renewals that one node does, one after the other.
+uint64_t renew_until(std::chrono::steady_clock::time_point end,
+                     lease_table& table, lease_row mine) {
+  uint64_t result = 0;
+  for (; std::chrono::steady_clock::now() < end; ++result)
+    mine.counter = renew(table, mine).counter;
+  return result;
+}
+
+/// @param tables one for each node that renews
+store_cost measure(std::string store, uint32_t rows,
+                   const std::vector<lease_table*>& tables) {
+  std::mt19937_64 random{rows};
+  std::vector<lease_row> mine;
+  for (uint32_t i = 0; i < rows || i < tables.size(); ++i) {
+    auto row = describe_node(i, random);
+    if (i < tables.size())
+      renew(*tables[i], mine.emplace_back(std::move(row)));
+    else
+      add_row(*tables.front(), row);
+  }
+  for (auto& x : mine)
+    x.counter = 1;
+  auto begin = std::chrono::steady_clock::now();
+  std::vector<std::future<uint64_t>> done;
+  for (size_t i = 0; i < tables.size(); ++i)
+    done.push_back(std::async(std::launch::async, renew_until,
+                              begin + measured_time, std::ref(*tables[i]),
+                              mine[i]));
+  uint64_t renewals = 0;
+  for (auto& x : done)
+    renewals += x.get();
+  auto time = std::chrono::steady_clock::now() - begin;
+  store_cost result{std::move(store), rows};
+  result.renewals =
+    static_cast<double>(renewals) / std::chrono::duration<double>(time).count();
+  auto needed =
+    rows
+    / std::chrono::duration<double>(membership_options{}.renew_every).count();
+  result.share = needed / result.renewals;
+  return result;
+}
+
+/// One after the other, whoever asks: only one can write.
+store_cost measure_sqlite(uint32_t rows) {
+  temporary_folder folder;
+  sqlite_lease_table table{folder.path()};
+  return measure("SQLite", rows, {&table});
+}
+
+store_cost measure_postgres(uint32_t rows) {
+  postgres_bench_server server;
+  std::vector<std::unique_ptr<postgres_store>> stores;
+  std::vector<lease_table*> tables;
+  for (int i = 0; i < clients; ++i) {
+    stores.push_back(std::make_unique<postgres_store>(server.url()));
+    tables.push_back(&stores.back()->leases());
+  }
+  return measure("PostgreSQL", rows, tables);
 }
 
 } // namespace
 
-store_cost measure_store(uint32_t rows) {
-  temporary_folder folder;
-  sqlite_lease_table table{folder.path()};
-  std::mt19937_64 random{rows};
-  for (uint32_t i = 1; i < rows; ++i)
-    add_row(table, describe_node(i, random));
-  auto mine = describe_node(0, random);
-  std::vector<std::chrono::nanoseconds> times;
-  auto begin = std::chrono::steady_clock::now();
-  auto last = begin;
-  while (times.size() < renewals_least
-         || (times.size() < renewals_most && last - begin < time_most)) {
-    auto view = renew(table, mine);
-    if (view.rows.size() != rows)
-      throw cannot_measure{"the store has lost rows"};
-    mine.counter = view.counter;
-    auto now = std::chrono::steady_clock::now();
-    times.push_back(now - std::exchange(last, now));
-  }
-  std::nth_element(
-    times.begin(),
-    times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2), times.end());
-  store_cost result;
-  result.rows = rows;
-  result.renewal = times[times.size() / 2];
-  result.share =
-    static_cast<double>(rows)
-    * std::chrono::duration<double>(result.renewal).count()
-    / std::chrono::duration<double>(membership_options{}.renew_every).count();
+std::vector<store_cost> measure_stores(uint32_t rows) {
+  std::vector<store_cost> result{measure_sqlite(rows)};
+  if (postgres_bench_server::is_installed())
+    result.push_back(measure_postgres(rows));
   return result;
 }
 

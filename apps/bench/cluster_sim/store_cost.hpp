@@ -1,27 +1,29 @@
-// What the simulation does not know: how long a real store takes for a renewal.
-// It is measured on the tables that nodes of one host share, with as many rows
-// as there would be nodes. Renewals are transactions that write: however many
-// processes ask, one is done after the other.
+// What the simulation does not know: how many renewals a real store can do when
+// each of them reads as many rows as there are nodes. Measured on tables of
+// SQLite in a folder, as nodes of one host share them, and of PostgreSQL where
+// it is installed.
 
 #pragma once
 
-#include <chrono>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 namespace troupe::bench {
 
 struct store_cost {
+  std::string store;
   uint32_t rows = 0;
 
-  /// Of one renewal that reads all rows: the median of many.
-  std::chrono::nanoseconds renewal{0};
+  /// That were done a second.
+  double renewals = 0;
 
-  /// How much of the store's time the renewals of so many nodes take: more than
-  /// 1 is more than it has.
+  /// What as many nodes need, against that: more than 1 is more than it can do.
   double share = 0;
 };
 
+/// Of each store that is there.
 /// @throws cannot_measure
-store_cost measure_store(uint32_t rows);
+std::vector<store_cost> measure_stores(uint32_t rows);
 
 } // namespace troupe::bench

@@ -247,6 +247,19 @@ TEST(cluster, refuses_a_node_with_another_number_of_shards) {
   EXPECT_THAT(refusal(other), HasSubstr("1024 shards"));
 }
 
+TEST(cluster, refuses_a_node_whose_id_is_taken) {
+  node_cluster nodes;
+  nodes.start_all({"a", "b"});
+  node_settings other;
+  other.folder = nodes.folder();
+  other.options = {"--node.id", "a", "--cluster.listen", "127.0.0.1:0"};
+  EXPECT_THAT(refusal(other), HasSubstr("node 'a' is there already"));
+  EXPECT_EQ(increment(nodes["b"], nodes.key_of("a")).body, "1");
+  // When the first one has died, there is nothing in the way of the next.
+  nodes["a"].kill();
+  nodes.start("a");
+}
+
 TEST(cluster, refuses_a_port_that_is_taken) {
   node_cluster nodes;
   nodes.start("a");
