@@ -46,6 +46,29 @@ void check_name(std::string_view name, const char* what);
 
 std::string decode(std::string_view segment);
 
+/// A function in a path: `name` or `name:qualifier`.
+class function_name {
+public:
+  /// @throws error_exception if it is none
+  explicit function_name(std::string text);
+
+  std::string_view name() const { return view().substr(0, colon_); }
+
+  /// Empty if there is none.
+  std::string_view qualifier() const {
+    return view().substr(std::min(colon_ + 1, text_.size()));
+  }
+
+private:
+  std::string_view view() const { return text_; }
+
+  std::string text_;
+  size_t colon_;
+};
+
+/// @throws error_exception if the function `name` takes no bytes
+void check_callable(const call_target& target, std::string_view name);
+
 /// Each parameter may be there once.
 std::vector<http::parameter> query_of(const http::request& x);
 
@@ -85,11 +108,28 @@ public:
   /// What is known of the answer, if it ends well: status and fields.
   http::response answer;
 
+  /// Called once the exchange is answered, whatever became of the call.
+  std::function<void()> on_end;
+
   // -- from any thread -------------------------------------------------------
 
   /// Whoever answered it is done with the gateway.
   std::atomic<bool> posted{false};
 };
+
+template <class T, class F>
+state_store::callback<T> gateway::come_back(http_call& call, F then) {
+  caf::intrusive_ptr<http_call> held{&call};
+  return [self = self_, back = way_back_, held, then](expected<T> found) {
+    std::lock_guard guard{back->mutex};
+    if (!back->thread)
+      return;
+    back->thread->post([self, held, then, found = std::move(found)]() mutable {
+      if (*self && held->exchange)
+        then(**self, *held, std::move(found));
+    });
+  };
+}
 
 struct gateway::path_view {
   static constexpr size_t segments_max = 8;

@@ -157,20 +157,6 @@ gateway::begin_read(http::exchange& x, call_target& service) {
   return call;
 }
 
-template <class T, class F>
-state_store::callback<T> gateway::come_back(http_call& call, F then) {
-  caf::intrusive_ptr<http_call> held{&call};
-  return [self = self_, back = way_back_, held, then](expected<T> found) {
-    std::lock_guard guard{back->mutex};
-    if (!back->thread)
-      return;
-    back->thread->post([self, held, then, found = std::move(found)]() mutable {
-      if (*self && held->exchange)
-        then(**self, *held, std::move(found));
-    });
-  };
-}
-
 void gateway::conclude(http_call& call, expected<payload> result) {
   if (result)
     call.set_result(std::move(*result));
