@@ -1,6 +1,7 @@
 #include "nodes/assembly.hpp"
 
 #include <algorithm>
+#include <numeric>
 #include <thread>
 
 #include <caf/actor_registry.hpp>
@@ -91,8 +92,8 @@ private:
 assembly::assembly(assembly_options options, store_set store,
                    std::function<void(caf::actor_system&)> settle)
   : options_(std::move(options)), store_(std::move(store)),
-    config_(make_config(options_)), routes_(std::make_shared<route_source>()),
-    system_(*config_),
+    locks_(store_.states->locks()), config_(make_config(options_)),
+    routes_(std::make_shared<route_source>()), system_(*config_),
     deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
                                             !options_.virtual_time},
     settle_(std::move(settle)) {
@@ -280,10 +281,23 @@ expected<void> assembly::join(std::string http_url) {
   return {};
 }
 
+void assembly::begin_anew() {
+  std::vector<uint32_t> all(cluster_ ? cluster_->options().shards : 1);
+  std::iota(all.begin(), all.end(), 0u);
+  if (cluster_) {
+    // What it knew is gone with it; the next one owns nothing at first.
+    cluster_->state().owned.begin({});
+    cluster_->state().lease.end();
+    if (auto membership = cluster_->membership_handle())
+      caf::anon_send_exit(membership, caf::exit_reason::kill);
+  }
+  let_go_of(all, [] {});
+}
+
 void assembly::let_go_of(const std::vector<uint32_t>& shards,
                          std::function<void()> done) const {
-  auto set =
-    std::make_shared<std::vector<bool>>(cluster_->options().shards, false);
+  auto count = cluster_ ? cluster_->options().shards : 1;
+  auto set = std::make_shared<std::vector<bool>>(count, false);
   for (auto x : shards)
     (*set)[x] = true;
   // The last to go calls it.
@@ -409,11 +423,18 @@ void assembly::start_root() {
     return caf::expected<caf::actor>{
       spawn_deadline_ticker(system_, deadlines_)};
   };
+  child_spec lock_spec;
+  lock_spec.id = "locks";
+  lock_spec.role = "locks";
+  lock_spec.start = [this](caf::local_actor* parent) {
+    return caf::expected<caf::actor>{locks_.start(parent)};
+  };
   auto options = group_options("root");
   options.describe_timeout = defaults::control_timeout;
-  auto root = supervisor(system_, options,
-                         {router_spec, ticker_spec, group_spec("functions"),
-                          group_spec("exposed"), group_spec("services")});
+  auto root =
+    supervisor(system_, options,
+               {router_spec, ticker_spec, lock_spec, group_spec("functions"),
+                group_spec("exposed"), group_spec("services")});
   if (!root)
     throw std::runtime_error("the node's actors cannot start: "
                              + system_.render(root.error()));

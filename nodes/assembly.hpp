@@ -7,6 +7,7 @@
 //   ├─ router
 //   ├─ deadlines
 //   ├─ membership  if it is one of several nodes, once it has joined
+//   ├─ locks       those who wait for one
 //   ├─ functions   a pool for each version
 //   ├─ exposed     a keeper for each exposed actor
 //   └─ services    a host for each service
@@ -31,6 +32,7 @@
 #include <caf/actor_system_config.hpp>
 
 #include "actors/cluster/cluster_member.hpp"
+#include "actors/cluster/lock_keeper.hpp"
 #include "actors/core/backends.hpp"
 #include "actors/core/deadline_keeper.hpp"
 #include "actors/core/interfaces.hpp"
@@ -92,6 +94,8 @@ public:
   /// Null if it is a node by itself.
   cluster_member* cluster() noexcept { return cluster_.get(); }
 
+  lock_keeper& locks() noexcept { return locks_; }
+
   deadline_keeper& deadlines() noexcept { return deadlines_; }
 
   /// A new port for one thread.
@@ -113,6 +117,10 @@ public:
   /// it has begun, not when it is up. @pre it is one of several nodes
   /// @param http_url where clients reach it; may be empty
   expected<void> join(std::string http_url);
+
+  /// The store has another history: forgets what it has read and claimed, and
+  /// joins anew. Thread-safe, never blocks.
+  void begin_anew();
 
   // -- control ---------------------------------------------------------------
 
@@ -181,6 +189,7 @@ private:
 
   assembly_options options_;
   store_set store_;
+  lock_keeper locks_;
   std::unique_ptr<caf::actor_system_config> config_;
   std::shared_ptr<route_source> routes_;
   caf::actor_system system_;

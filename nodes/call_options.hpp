@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "actors/core/expected.hpp"
 #include "actors/core/idempotency_key.hpp"
@@ -23,6 +24,11 @@ struct call_options {
   /// (`revision_tag(3)`, several with commas, or `*` for any state that there
   /// is); else it answers `revision_mismatch`.
   std::string if_match = {};
+
+  /// The call has its effect only if all of these are held when it is committed;
+  /// else it fails with `lock_held`, and nothing was changed. A call that
+  /// changes nothing is checked as well.
+  std::vector<lock_proof> locks = {};
 };
 
 /// `"3"`, with the quotes: a revision in `if_match`.
@@ -30,7 +36,7 @@ inline std::string revision_tag(uint64_t revision) {
   return '"' + std::to_string(revision) + '"';
 }
 
-/// `to` with `options`; `bad_request` if the key is none.
+/// `to` with `options`; `bad_request` if the key is none, or a lock.
 inline expected<std::unique_ptr<entity_call>>
 make_entity_call(entity_call to, const call_options& options) {
   auto& key = options.idempotency_key;
@@ -38,7 +44,11 @@ make_entity_call(entity_call to, const call_options& options) {
     return error{errc::bad_request,
                  "an idempotency key is 1 to 255 bytes of visible ASCII"};
   to.idempotency_key = key;
+  auto locks = checked_lock_proofs(options.locks);
+  if (!locks)
+    return locks.error();
   to.if_match = options.if_match;
+  to.locks = std::move(*locks);
   return std::make_unique<entity_call>(std::move(to));
 }
 

@@ -96,6 +96,14 @@ json to_json(const tree_node& x) {
           {"children", std::move(children)}};
 }
 
+expected<store_set> open_own_store(const std::string& url,
+                                   postgres_options postgres) {
+  auto opened = open_store(url, std::move(postgres));
+  if (!opened)
+    return opened.error();
+  return store_set{std::move(*opened)};
+}
+
 /// Text that becomes part of a JSON string in a log line.
 std::string escaped(const std::string& text, log_format format) {
   if (format == log_format::text)
@@ -124,19 +132,22 @@ node::~node() {
 expected<void> node::open() {
   if (auto valid = options_.validate(); !valid)
     return valid.error();
+  postgres_options postgres;
+  postgres.replication = options_.replication;
+  postgres.log = [log = log_,
+                  format = options_.log.format](const std::string& text) {
+    log->warn("{}", escaped(text, format));
+  };
+  postgres.on_new_timeline = [this](auto&, auto&) {
+    if (auto actors = current_.load())
+      actors->begin_anew();
+  };
   auto is_member = options_.cluster.listen.has_value();
-  store_set store;
-  if (is_member) {
-    auto opened = open_shared_store(options_.store_url());
-    if (!opened)
-      return opened.error();
-    store = std::move(*opened);
-  } else {
-    auto opened = open_store(options_.store_url());
-    if (!opened)
-      return opened.error();
-    store.states = std::move(*opened);
-  }
+  auto store = is_member
+                 ? open_shared_store(options_.store_url(), std::move(postgres))
+                 : open_own_store(options_.store_url(), std::move(postgres));
+  if (!store)
+    return store.error();
   assembly_options actors;
   actors.scheduler_threads = options_.scheduler_threads;
   actors.service.idle_time = options_.entities.idle_time;
@@ -158,7 +169,8 @@ expected<void> node::open() {
       });
   }
   try {
-    assembly_ = std::make_unique<assembly>(std::move(actors), std::move(store));
+    assembly_ = std::make_unique<assembly>(std::move(actors), std::move(*store));
+    current_ = assembly_.get();
   } catch (const error_exception& e) {
     return e.reason();
   } catch (const std::exception& e) {
@@ -176,6 +188,7 @@ expected<void> node::open() {
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.store = &assembly_->store();
+  host_.locks = &assembly_->locks();
   return {};
 }
 
@@ -257,6 +270,8 @@ expected<void> node::join() {
     }
     std::this_thread::sleep_for(poll_interval);
   }
+  // So that they need not wait for their next look.
+  assembly_->cluster()->router().notify_all(notice_topic::shards);
   return {};
 }
 
@@ -386,6 +401,7 @@ bool node::drain() {
              format_duration(options_.shutdown.timeout));
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
+  assembly_->locks().stop_waiting();
   auto clean = true;
   auto others_know = std::chrono::steady_clock::now();
   if (assembly_->cluster()) {

@@ -108,6 +108,7 @@ private:
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
   std::unique_ptr<assembly> assembly_;
+  std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file

@@ -13,6 +13,7 @@
 
 #include "actors/core/module.hpp"
 #include "nodes/ini_file.hpp"
+#include "nodes/store/store_url.hpp"
 #include "nodes/units.hpp"
 
 namespace po = boost::program_options;
@@ -30,6 +31,9 @@ constexpr log_level all_levels[] = {log_level::trace, log_level::debug,
                                     log_level::error, log_level::off};
 
 constexpr log_format all_formats[] = {log_format::text, log_format::json};
+
+constexpr replication_mode all_replications[] = {replication_mode::single,
+                                                 replication_mode::sync};
 
 // -- one option ---------------------------------------------------------------
 
@@ -224,8 +228,19 @@ void append_node_rows(std::vector<option_row>& rows) {
     "disk: network file systems are refused."));
   rows.push_back(text_row(
     group, "store", "URL", &node_options::store,
-    "Where services keep their state: sqlite:FOLDER, or memory: (lost at "
-    "exit, for trials). Default: sqlite: on --data-dir."));
+    "Where services keep their state: sqlite:FOLDER, a server with "
+    "postgresql://USER@HOST/DATABASE, or memory: (lost at exit, for trials). "
+    "Default: sqlite: on --data-dir."));
+  rows.push_back({group, "store.replication", "MODE",
+                  "For PostgreSQL: single takes a commit for done that is on "
+                  "the server's disk; sync refuses a server that does not wait "
+                  "for a standby. Use sync where a server may be lost.",
+                  [](node_options& x, const std::string& value) {
+                    x.replication = parse_enum(value, all_replications);
+                  },
+                  [](const node_options& x) {
+                    return std::string{to_string(x.replication)};
+                  }});
   rows.push_back(
     {group, "limit", "NAME=LIMITS",
      "Limits of one function in place of its own: any of concurrency, queue, "
@@ -643,13 +658,12 @@ void check_http(const http_options& x, checker& check) {
   check.time("http.idle-timeout", x.idle_time, 1ms, 24h);
 }
 
-void check_store(const std::string& url, checker& check) {
-  auto is_shared =
-    url.starts_with("postgresql://") || url.starts_with("postgres://");
-  check.built(!is_shared, "the store 'postgresql://...'");
-  check.that(is_shared || url == "memory:"
-               || (url.starts_with("sqlite:") && url.size() > 7),
-             "store must be sqlite:FOLDER or memory:, is '" + url + "'");
+void check_store(const node_options& x, checker& check) {
+  auto url = parse_store_url(x.store_url());
+  check.that(url.has_value(), "store: " + (url ? "" : url.error().message()));
+  check.that(x.replication == replication_mode::single || !url
+               || url->kind == store_url::scheme::postgresql,
+             "store.replication: only a store postgresql://... can have sync");
 }
 
 bool is_printable(const std::string& text) {
@@ -761,7 +775,7 @@ expected<void> node_options::validate() const {
                  "and credentials yet; add --insecure if everybody on that "
                  "network is trusted");
   check_http(http, check);
-  check_store(store_url(), check);
+  check_store(*this, check);
   for (const auto& [name, limit] : limits)
     check_limits(name, limit, check);
   for (auto i = plugins.begin(); i != plugins.end(); ++i)

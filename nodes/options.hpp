@@ -17,6 +17,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "nodes/listen_address.hpp"
+#include "nodes/store/postgres_options.hpp"
 
 namespace troupe {
 
@@ -182,9 +183,15 @@ struct node_options {
   /// Set it where several nodes run on one host.
   std::string id;
 
-  /// Where services keep their state: "sqlite:FOLDER", "memory:" (gone at
-  /// exit). Default: empty, which is `sqlite:` on `data_dir`; see `store_url`.
+  /// Where services keep their state: "sqlite:FOLDER", "postgresql://..." (a
+  /// server that many machines share), "memory:" (gone at exit). Default: empty,
+  /// which is `sqlite:` on `data_dir`; see `store_url`.
   std::string store;
+
+  /// On how many servers' disks a commit must be, with PostgreSQL. Default
+  /// single. sync where a server may be lost: one that does not wait for a
+  /// standby is then refused.
+  replication_mode replication = replication_mode::single;
 
   /// Folder of what the node keeps on disk; made if missing. Default
   /// ./troupe-data. Set it to a local disk: network file systems are refused.

@@ -132,6 +132,13 @@ expected<void> runtime::change(entity_call to, std::string body,
   return {};
 }
 
+// -- locks -------------------------------------------------------------------
+
+expected<held_lock> runtime::lock(std::string name,
+                                  const lock_options& options) {
+  return acquire_lock(node_->actors().locks(), std::move(name), options);
+}
+
 // -- what is under it --------------------------------------------------------
 
 caf::actor runtime::actor(const std::string& name) {

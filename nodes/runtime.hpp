@@ -21,6 +21,7 @@
 #include "actors/core/module.hpp"
 #include "nodes/entity_handle.hpp"
 #include "nodes/function_handle.hpp"
+#include "nodes/held_lock.hpp"
 #include "nodes/options.hpp"
 #include "nodes/stored_entities.hpp"
 #include "nodes/typed_map.hpp"
@@ -119,6 +120,13 @@ public:
   /// Deletes an entity; `not_found` if it has no state.
   expected<void> erase(const std::string& service, const std::string& key,
                        const call_options& options = {});
+
+  // -- locks -----------------------------------------------------------------
+
+  /// Asks for a lock, and waits for it if the options say so:
+  /// `rt.lock("door", {.ttl = 30s, .wait = 5s})`. `lock_held` if somebody else
+  /// has it.
+  expected<held_lock> lock(std::string name, const lock_options& options = {});
 
   // -- what is under it ------------------------------------------------------
 

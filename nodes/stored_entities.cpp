@@ -1,11 +1,9 @@
 #include "nodes/stored_entities.hpp"
 
 #include <algorithm>
-#include <condition_variable>
-#include <memory>
-#include <mutex>
 
 #include "actors/core/module.hpp"
+#include "nodes/wait_for.hpp"
 
 namespace troupe {
 
@@ -20,23 +18,9 @@ bool may_be_part_of_a_key(const std::string& x) {
 
 /// What `ask` gives to its callback.
 template <class T, class F>
-expected<T> wait_for(std::chrono::milliseconds longest, F ask) {
-  struct answer {
-    std::mutex mutex;
-    std::condition_variable came;
-    std::optional<expected<T>> value;
-  };
-  auto shared = std::make_shared<answer>();
-  ask([shared](expected<T> x) {
-    std::lock_guard guard{shared->mutex};
-    shared->value = std::move(x);
-    shared->came.notify_one();
-  });
-  std::unique_lock guard{shared->mutex};
-  if (!shared->came.wait_for(guard, longest,
-                             [&] { return shared->value.has_value(); }))
-    return error{errc::deadline_exceeded, "the store does not answer in time"};
-  return *std::move(shared->value);
+expected<T> ask_store(std::chrono::milliseconds longest, F ask) {
+  return wait_for<T>(longest, "the store does not answer in time", ask,
+                     [](const expected<T>&) {});
 }
 
 } // namespace
@@ -94,7 +78,7 @@ expected<entity_page> read_page(state_store& store, std::string service,
     return valid.error();
   page_reader reader{std::move(service), std::move(query)};
   for (auto complete = false; !complete;) {
-    auto found = wait_for<entities>(
+    auto found = ask_store<entities>(
       longest, [&](auto done) { store.list(reader.request(), done); });
     if (!found)
       return found.error();
@@ -105,7 +89,7 @@ expected<entity_page> read_page(state_store& store, std::string service,
 
 expected<stored_state> read_state(state_store& store, const entity_id& entity,
                                   std::chrono::milliseconds longest) {
-  auto result = wait_for<stored_state>(
+  auto result = ask_store<stored_state>(
     longest, [&](auto done) { store.load(entity, done); });
   if (result && !result->exists())
     return no_state(entity);

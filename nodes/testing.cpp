@@ -45,7 +45,10 @@ void settle(caf::actor_system& sys) {
 
 class bench::faulty_store final : public forwarding_store {
 public:
-  faulty_store() : forwarding_store(std::make_unique<memory_store>()) {}
+  explicit faulty_store(memory_lock_table::clock now)
+    : forwarding_store(std::make_unique<memory_store>(
+      std::make_shared<memory_shard_table>(),
+      std::make_shared<memory_lock_table>(std::move(now)))) {}
 
   void commit(commit_request request, commit_callback done) override {
     if (faults_.empty())
@@ -66,7 +69,11 @@ private:
 };
 
 bench::bench(const module& content) {
-  auto store = std::make_unique<faulty_store>();
+  auto store = std::make_unique<faulty_store>([this] {
+    using std::chrono::milliseconds;
+    auto time = std::chrono::floor<milliseconds>(now().time_since_epoch());
+    return lock_time{"virtual", time, time};
+  });
   store_ = store.get();
   assembly_options options;
   options.virtual_time = true;
@@ -88,9 +95,13 @@ expected<void> bench::run(const invocation_ptr& call, std::string_view name) {
 expected<void> bench::drive(const invocation_ptr& call, call_target& target) {
   port_->prepare(*call, target, std::nullopt);
   submit_watched(port_->environment(), target, call, system(), nullptr);
+  return go_on_until([&] { return call->answered(); });
+}
+
+expected<void> bench::go_on_until(const std::function<bool()>& is_done) {
   settle(system());
   auto& scheduler = scheduler_of(system());
-  while (!call->answered()) {
+  while (!is_done()) {
     if (!scheduler.trigger_timeout())
       return error{errc::internal_error, "nothing is left that could answer"};
     settle(system());
@@ -148,6 +159,27 @@ expected<void> bench::change(entity_call to, std::string body,
   if (auto reason = call->failure())
     return *reason;
   return {};
+}
+
+// -- locks -------------------------------------------------------------------
+
+expected<lock_proof> bench::lock(std::string name,
+                                 const lock_options& options) {
+  std::optional<expected<lock_grant>> got;
+  assembly_->locks().acquire(std::move(name), options,
+                             [&](expected<lock_grant> x) { got = x; });
+  if (auto done = go_on_until([&] { return got.has_value(); }); !done)
+    return done.error();
+  if (!*got)
+    return got->error();
+  return got->value().proof;
+}
+
+expected<void> bench::release(const lock_proof& held) {
+  expected<void> result;
+  assembly_->locks().release(held, [&](expected<void> x) { result = x; });
+  settle(system());
+  return result;
 }
 
 // -- time --------------------------------------------------------------------

@@ -20,6 +20,7 @@
 #include <string>
 
 #include "actors/core/lender.hpp"
+#include "actors/core/lock_grant.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/routing/call_port.hpp"
@@ -77,6 +78,15 @@ public:
   expected<void> erase(const std::string& service, const std::string& key,
                        const call_options& options = {});
 
+  // -- locks -----------------------------------------------------------------
+
+  /// As `runtime::lock`, in virtual time; nothing releases it by itself:
+  /// `t.call_entity({.locks = {*t.lock("door")}}, &counter::increment, "k", 2)`.
+  expected<lock_proof> lock(std::string name, const lock_options& options = {});
+
+  /// `lock_held` if it was lost.
+  expected<void> release(const lock_proof& held);
+
   // -- time ------------------------------------------------------------------
 
   /// Lets virtual time pass.
@@ -106,6 +116,10 @@ private:
                      std::string_view name) override;
 
   expected<void> drive(const invocation_ptr& call, call_target& target);
+
+  /// Lets messages and time go on until `is_done`; an error if nothing is left
+  /// that could happen.
+  expected<void> go_on_until(const std::function<bool()>& is_done);
 
   expected<void> change(entity_call to, std::string body,
                         const call_options& options);

@@ -167,6 +167,8 @@ public:
 
   std::string describe() const override { return to_.describe(); }
 
+  lock_table* locks() noexcept override { return to_.locks(); }
+
 private:
   state_store& to_;
   std::shared_ptr<store_way> way_;
@@ -237,7 +239,7 @@ public:
     };
     store_set store;
     store.states = std::make_unique<states>(all_.store, way);
-    store.leases = std::make_unique<leases>(all_.lease_rows, way,
+    store.leases = std::make_shared<leases>(all_.lease_rows, way,
                                             all_.settings.proof_of_death);
     store.shards = std::make_shared<shards>(*all_.shard_rows, way);
     node = std::make_unique<assembly>(

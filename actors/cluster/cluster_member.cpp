@@ -87,7 +87,9 @@ void cluster_member::stop(std::chrono::milliseconds time) {
   if (std::exchange(stopped_, true))
     return;
   router_->stop();
+  // Peers that have not heard yet that this node leaves still send calls.
   link_->stop(time);
+  router_->receive_nothing();
   receiver_.reset();
   std::lock_guard guard{mutex_};
   membership_ = nullptr;

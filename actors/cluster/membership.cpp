@@ -26,6 +26,18 @@ bool is_alive(const lease_row& x) noexcept {
   return x.state != node_state::down;
 }
 
+bool comes_before(const lease_row& x, const std::string& incarnation) {
+  return x.incarnation < incarnation;
+}
+
+/// @pre `rows` are in the order of their incarnations
+const lease_row* find_in(const std::vector<lease_row>& rows,
+                         const std::string& incarnation) {
+  auto i =
+    std::lower_bound(rows.begin(), rows.end(), incarnation, comes_before);
+  return i != rows.end() && i->incarnation == incarnation ? &*i : nullptr;
+}
+
 } // namespace
 
 void membership_options::validate(std::chrono::nanoseconds lease) const {
@@ -45,7 +57,7 @@ membership_actor::membership_actor(caf::actor_config& cfg,
                                    shard_table& shards)
   : caf::event_based_actor(cfg), options_(std::move(options)), state_(state),
     leases_(leases), shards_(shards), watch_(options_.watch),
-    book_(state.owned.count()) {
+    namesakes_(options_.renewals_max), book_(state.owned.count()) {
   book_.on_change = [this](uint32_t shard, uint64_t epoch) {
     auto& x = book_[shard];
     if (x.leaving && !x.unsettled && book_.is_mine(shard))
@@ -102,8 +114,7 @@ std::function<void(expected<T>)> membership_actor::back(Ts... what) {
 // -- its own lease -----------------------------------------------------------
 
 std::string membership_actor::fresh_incarnation() const {
-  return options_.new_incarnation ? options_.new_incarnation()
-                                  : random_name();
+  return options_.new_incarnation ? options_.new_incarnation() : random_name();
 }
 
 void membership_actor::join() {
@@ -115,6 +126,7 @@ void membership_actor::join() {
   answered_ = questions_;
   rows_.clear();
   watch_ = peer_watch{options_.watch};
+  namesakes_ = namesakes{options_.renewals_max};
   declaring_.clear();
   moving_ = false;
   end_handover();
@@ -160,6 +172,7 @@ node_state membership_actor::next_state() const {
   if (own && own->state == node_state::up)
     return node_state::up;
   auto may_join = own && has_read_ && objection().empty()
+                  && !namesakes_.must_wait()
                   && (!options_.ready || options_.ready(rows_));
   return may_join ? node_state::up : node_state::joining;
 }
@@ -167,6 +180,9 @@ node_state membership_actor::next_state() const {
 std::string membership_actor::objection() const {
   if (!refused_.empty())
     return refused_;
+  if (auto other = namesakes_.alive() ? find(*namesakes_.alive()) : nullptr)
+    return "node '" + other->node + "' is there already, at '" + other->http_url
+           + "': every node needs an id of its own";
   for (auto& x : rows_) {
     if (x.state != node_state::up || x.incarnation == incarnation_)
       continue;
@@ -201,23 +217,34 @@ void membership_actor::take(lease_renewed& answer) {
     return; // a newer one has overtaken it
   counter_ = view.counter;
   answered_ = answer.number;
-  rows_ = std::move(view.rows);
-  std::sort(rows_.begin(), rows_.end(),
-            [](auto& x, auto& y) { return x.incarnation < y.incarnation; });
+  auto before = std::exchange(rows_, std::move(view.rows));
+  auto by_incarnation = [](auto& x, auto& y) {
+    return x.incarnation < y.incarnation;
+  };
+  if (!std::is_sorted(rows_.begin(), rows_.end(), by_incarnation))
+    std::sort(rows_.begin(), rows_.end(), by_incarnation);
   judge(answer.sent);
-  update_ring();
+  look_at_namesakes();
+  for (auto& x : rows_)
+    x.counter = 0; // what is left changes seldom
+  if (rows_ != before)
+    update_ring();
   read();
   plan();
   publish();
   forget_old_rows();
   look_at_verdict();
+  get_up();
+}
+
+void membership_actor::get_up() {
   auto own = find(incarnation_);
-  if (own && own->state == node_state::joining) {
-    if (auto why = objection(); !why.empty() && options_.refused)
-      options_.refused(why);
-    else if (next_state() == node_state::up)
-      renew(); // at once: nothing to wait for
-  }
+  if (!own || own->state != node_state::joining)
+    return;
+  if (auto why = objection(); !why.empty() && options_.refused)
+    options_.refused(why);
+  else if (next_state() == node_state::up)
+    renew(); // at once: nothing to wait for
 }
 
 void membership_actor::fenced() {
@@ -239,10 +266,7 @@ void membership_actor::fenced() {
 // -- the others --------------------------------------------------------------
 
 const lease_row* membership_actor::find(const std::string& incarnation) const {
-  for (auto& x : rows_)
-    if (x.incarnation == incarnation)
-      return &x;
-  return nullptr;
+  return find_in(rows_, incarnation);
 }
 
 bool membership_actor::is_down(const std::string& incarnation,
@@ -265,11 +289,25 @@ void membership_actor::judge(boot_time asked) {
                              watch_.still_since(x.incarnation).value_or(now()));
   }
   watch_.look(peers, asked, now());
-  for (auto& x : rows_) {
+  declare_those_dead();
+}
+
+void membership_actor::declare_those_dead() {
+  more_to_declare_ = false;
+  auto own =
+    std::lower_bound(rows_.begin(), rows_.end(), incarnation_, comes_before);
+  for (size_t i = 0; i < rows_.size(); ++i) {
+    if (own == rows_.end())
+      own = rows_.begin();
+    auto& x = *own++;
     if (x.incarnation == incarnation_ || !is_alive(x))
       continue;
-    if (watch_.dead(x.incarnation) || leases_.proven_dead(x.incarnation))
+    if (!watch_.dead(x.incarnation) && !leases_.proven_dead(x.incarnation))
+      continue;
+    if (declaring_.size() < options_.declare_max)
       declare(x);
+    else if (!declaring_.contains(x.incarnation))
+      more_to_declare_ = true;
   }
 }
 
@@ -282,6 +320,9 @@ void membership_actor::declare(const lease_row& peer) {
 
 void membership_actor::take(node_declared& answer) {
   declaring_.erase(answer.incarnation);
+  auto is_last = declaring_.empty() && std::exchange(more_to_declare_, false);
+  if (is_last && answer.is_down)
+    renew(); // others may have declared the rest meanwhile
   if (!answer.is_down || !*answer.is_down)
     return;
   for (auto& x : rows_) {
@@ -293,9 +334,21 @@ void membership_actor::take(node_declared& answer) {
     last_seen_.try_emplace(x.incarnation,
                            watch_.still_since(x.incarnation).value_or(now()));
   }
+  namesakes_.gone(answer.incarnation);
   update_ring();
   plan();
   publish();
+  get_up();
+}
+
+void membership_actor::look_at_namesakes() {
+  std::vector<namesakes::sighting> others;
+  for (auto& x : rows_)
+    if (x.node == options_.self.node && x.incarnation != incarnation_
+        && is_alive(x))
+      others.push_back(
+        {x.incarnation, x.counter, x.state == node_state::draining});
+  namesakes_.look(others);
 }
 
 void membership_actor::forget_old_rows() {
@@ -332,11 +385,14 @@ void membership_actor::take(shards_read& answer) {
                + " shards, this node wants " + std::to_string(book_.count());
   } else if (answer.view) {
     version_ = std::max(version_, answer.view->version);
-    has_read_ = true;
+    auto is_news =
+      !std::exchange(has_read_, true) || !answer.view->rows.empty();
     for (auto& x : answer.view->rows)
       learn(x);
-    plan();
-    publish();
+    if (is_news) {
+      plan();
+      publish();
+    }
   }
   for (auto& x : std::exchange(waiting_, std::exchange(next_, {})))
     x.deliver(caf::unit);
@@ -345,9 +401,11 @@ void membership_actor::take(shards_read& answer) {
 }
 
 void membership_actor::learn(const shard_row& row) {
-  if (row.shard < book_.count()
-      && book_.learn(row.shard, row.owner, row.epoch, questions_)
-      && book_.is_mine(row.shard))
+  if (row.shard >= book_.count()
+      || !book_.learn(row.shard, row.owner, row.epoch, questions_))
+    return;
+  places_changed_ = true;
+  if (book_.is_mine(row.shard))
     ++state_.counts.got;
 }
 
@@ -362,11 +420,13 @@ void membership_actor::update_ring() {
     nodes.push_back({node, std::max(row->capacity, 1u), row->zone});
     owners.push_back(row->incarnation);
   }
-  if (owners == ring_owners_ && nodes == ring_.nodes())
+  if (owners == ring_owners_ && nodes == ring_nodes_)
     return;
-  if (nodes != ring_.nodes()) {
-    ring_ = hash_ring{std::move(nodes)};
-    wanted_places_ = place_shards(ring_, book_.count());
+  if (nodes != ring_nodes_) {
+    wanted_places_ = options_.place
+                       ? options_.place(nodes, book_.count())
+                       : place_shards(hash_ring{nodes}, book_.count());
+    ring_nodes_ = std::move(nodes); // as in the ring: by name
   }
   ring_owners_ = std::move(owners);
   ring_since_ = now();
@@ -393,14 +453,15 @@ void membership_actor::settle() {
     move(move_purpose::settle, std::move(moves));
 }
 
-std::vector<shard_holder> membership_actor::holders() const {
-  std::vector<shard_holder> result;
+std::vector<shard_holder> membership_actor::holders(size_t me) const {
+  std::vector<shard_holder> result(book_.count(), shard_holder::other);
   for (uint32_t i = 0; i < book_.count(); ++i) {
     auto& x = book_[i];
-    result.push_back(book_.is_mine(i) ? shard_holder::me
-                     : x.owner.empty() || is_down(x.owner, x.learned)
-                       ? shard_holder::nobody
-                       : shard_holder::other);
+    if (book_.is_mine(i))
+      result[i] = shard_holder::me;
+    else if (wanted_places_[i] == me
+             && (x.owner.empty() || is_down(x.owner, x.learned)))
+      result[i] = shard_holder::nobody;
   }
   return result;
 }
@@ -410,13 +471,18 @@ void membership_actor::plan_moves() {
     std::find(ring_owners_.begin(), ring_owners_.end(), incarnation_)
     - ring_owners_.begin());
   auto proposed =
-    propose_moves(wanted_places_, holders(), me, options_.give_max);
+    propose_moves(wanted_places_, holders(me), me, options_.give_max);
   if (!proposed.take.empty() && !moving_)
     take_over(proposed.take);
   auto may_give = !handing_over_ && now() >= no_gifts_before_
                   && now() - ring_since_ >= options_.settle_time;
-  if (may_give)
-    give(gifts_for(proposed.give, options_.give_max));
+  if (!may_give)
+    return;
+  // What came from a node that leaves would go back to it by a view from before.
+  std::erase_if(proposed.give, [this](auto& x) {
+    return book_[x.first].learned >= answered_;
+  });
+  give(gifts_for(proposed.give, options_.give_max));
 }
 
 void membership_actor::plan_drain() {
@@ -424,14 +490,18 @@ void membership_actor::plan_drain() {
     return;
   if (now() >= *drain_until_)
     return leave();
+  // Whoever gets shards must be able to see why, or it gives them back: this
+  // node is out of the ring first.
+  if (find(incarnation_)->state != node_state::draining)
+    return;
   std::vector<std::pair<uint32_t, uint32_t>> proposed;
   for (uint32_t i = 0; i < book_.count(); ++i)
     if (book_.is_mine(i))
-      proposed.emplace_back(i, ring_.empty() ? 0 : wanted_places_[i]);
+      proposed.emplace_back(i, ring_nodes_.empty() ? 0 : wanted_places_[i]);
   if (proposed.empty())
     return leave();
-  give(gifts_for(proposed,
-                 ring_.empty() ? proposed.size() : size_t{options_.drain_max}));
+  give(gifts_for(proposed, ring_nodes_.empty() ? proposed.size()
+                                               : size_t{options_.drain_max}));
 }
 
 void membership_actor::take_over(const std::vector<uint32_t>& shards) {
@@ -508,7 +578,7 @@ membership_actor::gifts membership_actor::gifts_for(
       break;
     if (book_[shard].unsettled)
       continue;
-    if (ring_.empty())
+    if (ring_nodes_.empty())
       result.emplace_back(shard, std::string{}); // there is nobody
     else if (!watch_.suspect(ring_owners_[node]))
       result.emplace_back(shard, ring_owners_[node]);
@@ -621,24 +691,39 @@ caf::result<caf::unit_t> membership_actor::refresh() {
 }
 
 void membership_actor::publish() {
+  auto last = state_.views.load();
+  auto self = is_gone_ ? std::string{} : incarnation_;
+  auto places_changed = std::exchange(places_changed_, false);
+  if (!places_changed && self == last->self && shows_nodes(*last))
+    return; // rows are many, and mostly the same as before
   auto next = std::make_shared<cluster_view>();
-  next->self = is_gone_ ? std::string{} : incarnation_;
-  std::map<std::string, uint32_t> index;
-  for (auto& x : rows_) {
-    if (!is_alive(x))
-      continue;
-    index[x.incarnation] = static_cast<uint32_t>(next->nodes.size());
-    next->nodes.push_back(x);
-    next->nodes.back().counter = 0;
-  }
-  for (uint32_t i = 0; i < book_.count(); ++i) {
-    auto owner = index.find(book_[i].owner);
-    next->shards.push_back(
-      {owner != index.end() ? owner->second : shard_place::nobody,
-       book_[i].epoch});
-  }
-  if (*next != *state_.views.load())
+  next->self = std::move(self);
+  std::copy_if(rows_.begin(), rows_.end(), std::back_inserter(next->nodes),
+               is_alive);
+  next->shards = places(next->nodes);
+  if (*next != *last)
     state_.views.publish(std::move(next));
+}
+
+bool membership_actor::shows_nodes(const cluster_view& view) const {
+  auto i = view.nodes.begin();
+  for (auto& x : rows_)
+    if (is_alive(x) && (i == view.nodes.end() || *i++ != x))
+      return false;
+  return i == view.nodes.end();
+}
+
+std::vector<shard_place>
+membership_actor::places(const std::vector<lease_row>& nodes) const {
+  std::vector<shard_place> result;
+  result.reserve(book_.count());
+  for (uint32_t i = 0; i < book_.count(); ++i) {
+    auto owner = find_in(nodes, book_[i].owner);
+    result.push_back({owner ? static_cast<uint32_t>(owner - nodes.data())
+                            : shard_place::nobody,
+                      book_[i].epoch});
+  }
+  return result;
 }
 
 tree_node membership_actor::describe() const {

@@ -34,6 +34,7 @@
 #include "actors/core/cluster_backends.hpp"
 #include "actors/core/tree.hpp"
 #include "actors/model/hash_ring.hpp"
+#include "actors/model/namesakes.hpp"
 #include "actors/model/peer_watch.hpp"
 #include "actors/model/placement.hpp"
 #include "actors/model/shard_book.hpp"
@@ -52,6 +53,10 @@ struct membership_options {
 
   /// Renewals that were not answered yet, after which no more are sent.
   uint32_t renewals_max = 4;
+
+  /// Peers that are declared dead at once: when many have died, and many see
+  /// it, each of these begins with others of them.
+  uint32_t declare_max = 4;
 
   /// Shards that are given away at once when only the balance asks for it:
   /// calls of them wait meanwhile.
@@ -81,6 +86,13 @@ struct membership_options {
                      std::function<void()> done)>
     let_go{};
 
+  /// Where so many shards should be, as indices of nodes, which are in the order
+  /// of their names. For a simulator, which does not compute the same for each
+  /// of its nodes; empty: `place_shards`.
+  std::function<std::vector<uint32_t>(const std::vector<ring_node>& nodes,
+                                      uint32_t count)>
+    place{};
+
   /// A hint for a peer: it has got shards. May be empty.
   std::function<void(const lease_row& peer)> nudge{};
 
@@ -89,7 +101,8 @@ struct membership_options {
   std::function<bool(const std::vector<lease_row>& peers)> ready{};
 
   /// The cluster does not fit this node, which never gets up: other settings, a
-  /// wire version too far away, another number of shards. May be empty.
+  /// wire version too far away, another number of shards, or another node that
+  /// has its id and lives. May be empty.
   std::function<void(const std::string& why)> refused{};
 
   /// @throws error_exception `bad_request` if a peer would be taken for dead
@@ -124,6 +137,9 @@ private:
 
   void take(lease_renewed& answer);
 
+  /// Asks for it at once, if it may be up.
+  void get_up();
+
   /// What to say of itself with the next renewal.
   node_state next_state() const;
 
@@ -136,9 +152,14 @@ private:
 
   void judge(boot_time asked);
 
+  void declare_those_dead();
+
   void declare(const lease_row& peer);
 
   void take(node_declared& answer);
+
+  /// Whether there is another run of this node.
+  void look_at_namesakes();
 
   void forget_old_rows();
 
@@ -156,7 +177,7 @@ private:
 
   void learn(const shard_row& row);
 
-  /// Makes a ring of those who may own shards.
+  /// Sees who may own shards, and where each should be.
   void update_ring();
 
   /// Begins what is due, if it is not under way already.
@@ -168,7 +189,9 @@ private:
 
   void plan_drain();
 
-  std::vector<shard_holder> holders() const;
+  /// Who has which shard, as far as it matters to this node, whose index in the
+  /// ring is `me`.
+  std::vector<shard_holder> holders(size_t me) const;
 
   void take_over(const std::vector<uint32_t>& shards);
 
@@ -213,6 +236,12 @@ private:
 
   void publish();
 
+  /// It has all that live, as they are now.
+  bool shows_nodes(const cluster_view& view) const;
+
+  /// Who owns which shard. @pre `nodes` are in the order of their incarnations
+  std::vector<shard_place> places(const std::vector<lease_row>& nodes) const;
+
   tree_node describe() const;
 
   std::string fresh_incarnation() const;
@@ -239,23 +268,26 @@ private:
   std::string refused_;
 
   // The others.
-  std::vector<lease_row> rows_;
+  std::vector<lease_row> rows_; // by incarnation, without their counters
   peer_watch watch_;
+  namesakes namesakes_;
   boot_time verdict_; // when the last extra look is, or was
   std::set<std::string> declaring_;
+  bool more_to_declare_ = false;
   std::map<std::string, boot_time> last_seen_; // of those that are dead
   std::map<std::string, boot_time> down_since_;
 
   // Shards.
   shard_book book_;
+  bool places_changed_ = true; // since the last view was published
   uint64_t version_ = 0;
   bool has_read_ = false;
   bool reading_ = false;
   bool read_again_ = false;
   std::vector<caf::response_promise> waiting_; // for what is read now
   std::vector<caf::response_promise> next_;    // for what is read after that
-  hash_ring ring_;
-  std::vector<std::string> ring_owners_; // incarnations, as in ring_.nodes()
+  std::vector<ring_node> ring_nodes_;    // those who may own shards, by name
+  std::vector<std::string> ring_owners_; // their incarnations
   std::vector<uint32_t> wanted_places_;
   boot_time ring_since_;
   bool moving_ = false;

@@ -253,12 +253,15 @@ void shard_router::start(cluster_link& link, call_receiver& receiver) {
 
 void shard_router::stop() {
   state_.views.on_publish({});
-  receiver_ = nullptr;
   std::lock_guard guard{mutex_};
   if (auto handle = std::exchange(follower_, nullptr))
     caf::anon_send_exit(handle, caf::exit_reason::user_shutdown);
   membership_ = nullptr;
   on_drain_ = {};
+}
+
+void shard_router::receive_nothing() {
+  receiver_ = nullptr;
 }
 
 void shard_router::membership(caf::actor handle) {

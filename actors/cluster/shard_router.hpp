@@ -96,8 +96,12 @@ public:
   /// What is done when a peer tells this node to drain; may be empty.
   void on_drain(std::function<void()> f);
 
-  /// Answers what is held, and ends the actor. Nothing is placed afterwards.
+  /// Answers what is held, and ends the actor. What comes over links is still
+  /// received; what is not for this node is refused at once.
   void stop();
+
+  /// What comes over links from now on is not received.
+  void receive_nothing();
 
   // -- for the membership ----------------------------------------------------
 

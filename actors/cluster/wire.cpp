@@ -206,7 +206,10 @@ enum class call_field : uint8_t {
   path,
   content_type,
   arguments,
+  lock,
 };
+
+enum class lock_field : uint8_t { name = 1, token };
 
 enum class path_field : uint8_t { service = 1, key };
 
@@ -257,6 +260,35 @@ entity_id read_path_entry(std::string_view bytes) {
   return result;
 }
 
+void write_locks(writer& to, const std::vector<lock_proof>& locks) {
+  buffer entry;
+  for (auto& x : locks) {
+    entry.clear();
+    entry.push_back(static_cast<char>(lock_field::name));
+    append_varint(entry, x.name.size());
+    append_bytes(entry, x.name);
+    entry.push_back(static_cast<char>(lock_field::token));
+    entry.push_back(static_cast<char>(varint_size(x.token)));
+    append_varint(entry, x.token);
+    to.bytes(call_field::lock, {entry.data(), entry.size()});
+  }
+}
+
+lock_proof read_lock(std::string_view bytes) {
+  lock_proof result;
+  for_each_field(bytes, [&](const field& x) {
+    switch (static_cast<lock_field>(x.number)) {
+    case lock_field::name:
+      result.name = x.text();
+      break;
+    case lock_field::token:
+      result.token = x.integer();
+      break;
+    }
+  });
+  return result;
+}
+
 void write_entity(writer& to, const entity_call& x) {
   to.bytes(call_field::service, x.service)
     .bytes(call_field::key, x.key)
@@ -267,6 +299,7 @@ void write_entity(writer& to, const entity_call& x) {
     to.integer(call_field::operation, static_cast<uint64_t>(x.operation));
   if (x.schema != 0)
     to.integer(call_field::schema, x.schema);
+  write_locks(to, x.locks);
 }
 
 void write_call(writer& to, uint64_t number, const forwarded_call& call,
@@ -314,6 +347,9 @@ void read_entity_field(forwarded_call& call, const field& x) {
     case call_field::operation:
       entity.operation = x.one_of(entity_operation::erase);
       break;
+    case call_field::lock:
+      entity.locks.push_back(read_lock(x.value));
+      break;
     default:
       entity.schema = x.narrow<uint32_t>();
   }
@@ -346,6 +382,7 @@ void read_call_field(numbered_call& to, const field& x, time_point now,
     case call_field::idempotency_key:
     case call_field::operation:
     case call_field::schema:
+    case call_field::lock:
       read_entity_field(call, x);
       break;
     case call_field::shard:

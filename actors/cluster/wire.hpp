@@ -53,6 +53,9 @@ enum class frame_kind : uint8_t {
   /// A call or an answer whose payload comes in chunks.
   bulk,
   chunk,
+  /// Nothing: this node leaves. It answers the calls that it has got, and wants
+  /// no more of them.
+  farewell,
 };
 
 /// What is the same on every node: local time + offset.

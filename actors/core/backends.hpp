@@ -13,8 +13,11 @@
 #include <vector>
 
 #include "actors/core/expected.hpp"
+#include "actors/core/lock_proof.hpp"
 
 namespace troupe {
+
+class lock_table;
 
 /// Names one entity.
 struct entity_id {
@@ -126,6 +129,9 @@ enum class commit_outcome : uint8_t {
   /// The entity has another token or revision, or an outcome of that id is
   /// there already; nothing was written.
   refused,
+  /// The entity has its token and revision, but one of the locks has moved on;
+  /// nothing was written.
+  lock_lost,
   /// Nothing was written; the store does not answer.
   failed,
   /// Written or not: nobody knows. A `claim` that comes later and succeeds
@@ -150,6 +156,11 @@ struct commit_request {
 
   std::vector<recorded_outcome> outcomes;
   std::vector<outbox_message> outbox;
+
+  /// It is done only if each of these is the last grant of its lock in that
+  /// transaction, and was not released. Whether its time is over is not asked:
+  /// as long as nobody else was granted it, nothing has come in between.
+  std::vector<lock_proof> locks{};
 };
 
 /// Which entities to list.
@@ -238,6 +249,10 @@ public:
   /// Rows of the outbox with numbers above `after`, `limit` at most.
   virtual void read_outbox(uint64_t after, size_t limit,
                            callback<std::vector<outbox_row>> done) = 0;
+
+  /// The locks that commits can be bound to; as long as this lives. Null if the
+  /// store has none: then no commit may name any.
+  virtual lock_table* locks() noexcept { return nullptr; }
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;

@@ -111,6 +111,28 @@ inline constexpr uint32_t path_length_max = 16;
 
 } // namespace service
 
+namespace lock {
+
+/// Long enough for a holder to renew it in peace, short enough to wait for when
+/// the holder is dead.
+inline constexpr std::chrono::milliseconds ttl = 10s;
+
+/// As long as the longest call.
+inline constexpr std::chrono::milliseconds ttl_max = function::timeout_max;
+
+/// Those who wait for one lock on a node.
+inline constexpr size_t waiting = 1024;
+
+/// Those who wait for locks on a node.
+inline constexpr size_t waiting_on_node = 8192;
+
+/// How often a node asks for a lock that it waits for: releases on other nodes
+/// are only seen by asking. From the first to the longest pause.
+inline constexpr std::chrono::milliseconds poll = 10ms;
+inline constexpr std::chrono::milliseconds poll_max = 250ms;
+
+} // namespace lock
+
 namespace scheduler {
 
 /// Messages that an actor handles before another one gets the thread. Without a

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <typeinfo>
+#include <vector>
 
 #include <caf/fwd.hpp>
 #include <caf/intrusive_ptr.hpp>
@@ -20,6 +21,7 @@
 #include <caf/ref_counted.hpp>
 
 #include "actors/core/errors.hpp"
+#include "actors/core/lock_proof.hpp"
 #include "actors/core/payload.hpp"
 #include "actors/model/deadline_wheel.hpp"
 
@@ -74,6 +76,10 @@ struct entity_call {
 
   /// The schema of the state that replaces; 0: the newest.
   uint32_t schema = 0;
+
+  /// The call has its effect only if its caller holds these; see
+  /// `checked_lock_proofs`.
+  std::vector<lock_proof> locks{};
 };
 
 /// Who began a chain of calls, and when: the older one goes first when two

@@ -148,8 +148,16 @@ class entity_handle {
 public:
   entity_handle(context& self, std::string_view key) : self_(self), key_(key) {}
 
+  /// The calls have their effect only if these locks are held when they are
+  /// committed; else they fail with `lock_held`.
+  entity_handle& holding(std::vector<lock_proof> locks) {
+    locks_ = std::move(locks);
+    return *this;
+  }
+
   /// `co_await handle.call(&S::method, arguments...)`.
-  /// @throws error_exception `not_found` if the node has no such service
+  /// @throws error_exception `not_found` if the node has no such service,
+  ///         `bad_request` if a lock is none
   template <class Pointer, class... Us>
   auto call(Pointer method, Us&&... xs) const {
     detail::check_method_call<S, Pointer, Us...>();
@@ -166,16 +174,19 @@ private:
     if (!entry)
       throw error_exception{
         error{errc::not_found, "no service has this class and method"}};
+    auto locks = checked_lock_proofs(locks_).value();
     auto nested =
       detail::make_nested(self_, signature, std::forward<Us>(xs)...);
     nested->entity = std::make_unique<entity_call>(
       entity_call{service->name, key_, entry->name});
+    nested->entity->locks = std::move(locks);
     return detail::call_awaiter<R, As...>{self_, service->name,
                                           std::move(nested)};
   }
 
   context& self_;
   std::string key_; // a handle may outlive the text that it was made from
+  std::vector<lock_proof> locks_;
 };
 
 } // namespace troupe

@@ -72,9 +72,11 @@ public:
 
 private:
   struct point {
-    uint64_t place;
-    uint32_t node;
+    uint64_t place = 0;
+    uint32_t node = 0;
   };
+
+  static std::vector<point> sorted(const std::vector<point>& points);
 
   /// Those of zones that did not come yet go first.
   std::vector<size_t> spread(const std::vector<size_t>& nodes) const;

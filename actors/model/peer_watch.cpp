@@ -11,7 +11,10 @@ void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
   for (auto& [name, x] : peers_)
     x.seen = false;
   for (auto& sighted : view) {
-    auto [i, is_new] = peers_.try_emplace(sighted.name);
+    auto i = peers_.find(sighted.name);
+    auto is_new = i == peers_.end();
+    if (is_new)
+      i = peers_.try_emplace(std::string{sighted.name}).first;
     auto& x = i->second;
     x.seen = true;
     if (anew || is_new || x.counter != sighted.counter)

@@ -13,8 +13,10 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -40,7 +42,7 @@ public:
 
   /// A peer in a view.
   struct sighting {
-    std::string name;
+    std::string_view name;
     uint64_t counter = 0;
   };
 
@@ -71,7 +73,12 @@ private:
   };
 
   peer_watch_options options_;
-  std::unordered_map<std::string, peer> peers_;
+  /// Also finds what is no std::string.
+  struct name_hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
+  std::unordered_map<std::string, peer, name_hash, std::equal_to<>> peers_;
   std::optional<boot_time> last_look_;
 };
 

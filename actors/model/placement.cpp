@@ -1,5 +1,6 @@
 #include "actors/model/placement.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -7,15 +8,25 @@ namespace troupe {
 
 namespace {
 
-/// How many shards each node has room for.
+/// From 0 to 1: the same for the same name.
+double fraction_of(const std::string& name) {
+  return static_cast<double>(ring_hash(name) >> 11) / (uint64_t{1} << 53);
+}
+
+/// How many shards each node has room for. Where it is no whole number, some
+/// have room for one more and some do not, so that a few nodes less do not give
+/// all others more room at once, and move what had no room before.
 std::vector<uint32_t> rooms(const hash_ring& ring, uint32_t count) {
   double all = 0;
   for (auto& x : ring.nodes())
     all += x.weight;
   std::vector<uint32_t> result;
-  for (auto& x : ring.nodes())
-    result.push_back(static_cast<uint32_t>(
-      std::ceil(placement_load_max * count * x.weight / all)));
+  for (auto& x : ring.nodes()) {
+    auto part = count * x.weight / all;
+    auto most = std::floor(placement_load_max * part + fraction_of(x.name));
+    // At least its part: there is room for all of them.
+    result.push_back(static_cast<uint32_t>(std::max(most, std::ceil(part))));
+  }
   return result;
 }
 

@@ -37,7 +37,11 @@ expected<call_target_ptr> call_port::service(std::string_view name) {
 
 void call_port::prepare(invocation& call, const call_target& target,
                         std::optional<std::chrono::milliseconds> timeout) {
-  auto longest = target.timeout();
+  prepare(call, target.timeout(), timeout);
+}
+
+void call_port::prepare(invocation& call, std::chrono::milliseconds longest,
+                        std::optional<std::chrono::milliseconds> timeout) {
   call.id = next_;
   ++next_.low;
   call.submitted = sys_.clock().now();

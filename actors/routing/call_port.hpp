@@ -42,6 +42,10 @@ public:
   void prepare(invocation& call, const call_target& target,
                std::optional<std::chrono::milliseconds> timeout);
 
+  /// The same for a call of no target, which gets `longest` at most.
+  void prepare(invocation& call, std::chrono::milliseconds longest,
+               std::optional<std::chrono::milliseconds> timeout);
+
   caf::actor_system& system() noexcept { return sys_; }
 
   const call_environment& environment() const noexcept { return env_; }

@@ -134,6 +134,8 @@ void activation::pump() {
       phase_ = phase::vacant;
       continue;
     }
+    if (!may_see_all(x.waiting.front()))
+      break;
     begin(x.waiting.next());
   }
   if (phase_ == phase::ready && x.gate.wants_commit() && !flush_is_due_) {
@@ -189,6 +191,10 @@ void activation::rest() {
 
 // -- one call ----------------------------------------------------------------
 
+bool activation::may_see_all(const invocation& call) const noexcept {
+  return work_->gate.clean() || call.entity->locks == work_->guard;
+}
+
 void activation::begin(ticket_ptr next) {
   auto& call = next->call();
   if (!next->start()) {
@@ -208,6 +214,9 @@ void activation::begin(ticket_ptr next) {
   }
   auto& x = at_work().current.emplace(std::move(next));
   x.began = time;
+  x.before = work_->gate.last();
+  if (work_->gate.clean())
+    work_->guard = call.entity->locks;
   if (call.entity->idempotency_key.empty() || !replay())
     serve();
 }
@@ -256,6 +265,10 @@ void activation::serve() {
   auto& to = *x.call().entity;
   const method_definition* code = nullptr;
   if (to.operation == entity_operation::call) {
+    if (state_.unreadable()) {
+      refuse_unreadable();
+      return;
+    }
     code = definition().find(to.method);
     if (!code) {
       refuse({errc::not_found, "the service '" + definition().name
@@ -280,6 +293,14 @@ void activation::serve() {
     erase();
     break;
   }
+}
+
+void activation::refuse_unreadable() {
+  auto why = *state_.unreadable();
+  // The next call looks again.
+  state_.unload();
+  phase_ = phase::vacant;
+  refuse(std::move(why));
 }
 
 void activation::run() {
@@ -330,6 +351,7 @@ void activation::end_if_done() {
   leave_method();
   if (writes)
     conclude();
+  bind_to_locks();
   answer();
 }
 
@@ -361,6 +383,14 @@ void activation::conclude() {
   if (x.call().has_failed())
     restore();
   record();
+}
+
+void activation::bind_to_locks() {
+  auto& x = *work_->current;
+  auto& gate = work_->gate;
+  if (!x.call().entity->locks.empty() && !x.call().has_failed()
+      && gate.last() == x.before)
+    gate.changed();
 }
 
 void activation::record() {
@@ -404,20 +434,26 @@ void activation::replace() {
       {errc::bad_request, "this is no state of '" + definition().name + "'"});
   }
   record();
+  bind_to_locks();
   answer();
 }
 
 void activation::erase() {
   auto& x = *work_->current;
-  if (state_.exists()) {
+  try {
+    if (!state_.exists())
+      throw error_exception{
+        {errc::not_found, definition().name + "/" + key + " has no state"}};
     state_.erase(definition());
     work_->gate.changed();
     x.call().set_result({"null", {}});
-  } else {
-    x.call().fail(
-      {errc::not_found, definition().name + "/" + key + " has no state"});
+  } catch (...) {
+    // There is none, or the class cannot be made anew.
+    auto reason = error::from_exception(std::current_exception());
+    x.call().fail(reason.with_effect(effect::none));
   }
   record();
+  bind_to_locks();
   answer();
 }
 

@@ -15,6 +15,12 @@
 //
 // A call that changes nothing commits nothing, and is answered at once if all
 // that it saw is durable.
+//
+// A call that shows locks is committed under them, whether it changes something
+// or not. If one has moved on the commit is refused, and all that saw it fails.
+// So that nobody else does, the changes that are not durable are all of calls
+// which show the same locks (`work::guard`); a call that shows others begins
+// when what was changed before it is durable.
 
 #pragma once
 
@@ -104,6 +110,9 @@ private:
     /// Of a call with an idempotency key.
     std::string fingerprint;
 
+    /// The last change before it.
+    uint64_t before = 0;
+
     /// The number of the question whether it is a repeat; 0: none.
     uint64_t lookup = 0;
 
@@ -120,6 +129,9 @@ private:
     std::optional<served_call> current;
     output_gate gate;
     outcome_book outcomes;
+
+    /// What the calls show that have changed what is not durable.
+    std::vector<lock_proof> guard;
     std::optional<route_view> routes;
 
     // What the claim found, and the question that is open, while it is settled
@@ -177,6 +189,10 @@ private:
 
   // -- one call --------------------------------------------------------------
 
+  /// What `call` would see that is not durable is bound to the locks that it
+  /// shows itself.
+  bool may_see_all(const invocation& call) const noexcept;
+
   void begin(ticket_ptr next);
 
   /// Runs what the call asks for, or answers it.
@@ -197,6 +213,9 @@ private:
 
   void know_if_repeat(const expected<std::optional<recorded_outcome>>& found);
 
+  /// A method needs an object, and there is none.
+  void refuse_unreadable();
+
   void run();
 
   /// The coroutine of `wait` may go on.
@@ -209,6 +228,10 @@ private:
 
   /// Takes over what the method did to the state.
   void conclude();
+
+  /// If the call shows locks, what it saw and did is committed under them, also
+  /// if that is nothing.
+  void bind_to_locks();
 
   /// Keeps the call's outcome under its idempotency key, if it has one.
   void record();

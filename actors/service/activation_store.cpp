@@ -34,6 +34,11 @@ error taken_over() {
   return {errc::not_owner, "somebody else has claimed the entity"};
 }
 
+error locks_lost(const std::vector<lock_proof>& shown) {
+  return {errc::lock_held,
+          "not all of these are held any more: " + to_string(shown)};
+}
+
 } // namespace
 
 // -- the store's answers -----------------------------------------------------
@@ -107,21 +112,27 @@ void activation::take(claim_answer& answer) {
 }
 
 void activation::load(const stored_state& found) {
+  auto keep = [&](const std::string& why) {
+    state_.keep_unreadable(found,
+                           {errc::internal_error, effect::none,
+                            "the stored state of " + definition().name + "/"
+                              + key + " does not fit its class" + why});
+    base_ = found.revision;
+    phase_ = phase::ready;
+  };
   try {
     state_.load(definition(), found);
     base_ = found.revision;
     phase_ = phase::ready;
+  } catch (const error_exception& e) {
+    // A newer build knows what to do with it.
+    if (e.reason() == errc::not_implemented)
+      return refuse_waiting(e.reason());
+    keep(std::string{": "} + e.what());
   } catch (const std::exception& e) {
-    auto known = dynamic_cast<const error_exception*>(&e);
-    if (known && known->reason() == errc::not_implemented)
-      return refuse_waiting(known->reason());
-    refuse_waiting({errc::internal_error, effect::none,
-                    "the stored state of " + definition().name + "/" + key
-                      + " does not fit its class: " + e.what()});
+    keep(std::string{": "} + e.what());
   } catch (...) {
-    refuse_waiting({errc::internal_error, effect::none,
-                    "the stored state of " + definition().name + "/" + key
-                      + " does not fit its class"});
+    keep({});
   }
 }
 
@@ -189,6 +200,7 @@ void activation::commit() {
   else
     request.next = state_.snapshot(definition());
   request.outcomes = work_->outcomes.take_new();
+  request.locks = work_->guard;
   target_->store().commit(std::move(request),
                           [this, self = self()](commit_outcome outcome) {
                             hear(commit_answer{outcome});
@@ -202,6 +214,9 @@ void activation::take(commit_answer& answer) {
     break;
   case commit_outcome::refused:
     invalidate(taken_over());
+    break;
+  case commit_outcome::lock_lost:
+    invalidate(locks_lost(work_->guard));
     break;
   case commit_outcome::failed:
     invalidate(not_committed());
@@ -263,6 +278,10 @@ void activation::settle(claim_answer& answer) {
     return;
   }
   auto& there = *answer.found;
+  if (next_ == base_ && !work_->outcomes.committing()) {
+    settled(false, there.found); // nothing was to be written
+    return;
+  }
   if (next_ == base_) {
     // Only outcomes were to be written: the revision does not tell.
     work_->claimed = there.found;

@@ -24,7 +24,12 @@ public:
   /// another one that waits.
   bool add(ticket_ptr& call, const std::optional<call_root>& holder);
 
-  /// Whose turn it is; null if nobody waits.
+  /// The call whose turn it is. @pre not empty
+  const invocation& front() const noexcept {
+    return (nested_.empty() ? outer_ : nested_).front()->call();
+  }
+
+  /// Takes out whose turn it is; null if nobody waits.
   ticket_ptr next();
 
   bool empty() const noexcept { return nested_.empty() && outer_.empty(); }

@@ -105,8 +105,16 @@ void entity_state::load(const service_definition& definition,
   object_ = std::move(object);
 }
 
+void entity_state::keep_unreadable(const stored_state& found, error reason) {
+  unload();
+  revision_ = found.revision;
+  exists_ = found.exists();
+  unreadable_ = std::make_unique<error>(std::move(reason));
+}
+
 void entity_state::unload() noexcept {
   object_.reset();
+  unreadable_.reset();
   snapshot_ = {};
   revision_ = 0;
   exists_ = false;
@@ -146,6 +154,7 @@ bool entity_state::replace(const service_definition& definition,
   check_nothing_is_lost(definition, parsed, kept);
   auto now = serialize(*object);
   object_ = std::move(object);
+  unreadable_.reset();
   if (exists_ && now == snapshot_)
     return false;
   snapshot_ = std::move(now);
@@ -155,8 +164,10 @@ bool entity_state::replace(const service_definition& definition,
 }
 
 void entity_state::erase(const service_definition& definition) {
-  object_ = definition.make();
-  snapshot_ = serialize(*object_);
+  auto object = definition.make();
+  snapshot_ = serialize(*object);
+  object_ = std::move(object);
+  unreadable_.reset();
   ++revision_;
   exists_ = false;
 }

@@ -17,8 +17,12 @@ namespace troupe {
 
 class entity_state {
 public:
-  /// There is an object.
-  bool loaded() const noexcept { return object_ != nullptr; }
+  /// There is an object, or a state that cannot be made one.
+  bool loaded() const noexcept { return object_ || unreadable_; }
+
+  /// Why there is no object; null if there is one. Such a state can be replaced
+  /// and erased. @pre loaded
+  const error* unreadable() const noexcept { return unreadable_.get(); }
 
   /// Takes what the store has; a state of an older schema is upgraded, an empty
   /// one makes a new object.
@@ -27,10 +31,13 @@ public:
   ///         loaded.
   void load(const service_definition& definition, const stored_state& found);
 
+  /// Takes what the store has, and `load` has not taken for `reason`.
+  void keep_unreadable(const stored_state& found, error reason);
+
   /// Forgets all.
   void unload() noexcept;
 
-  /// The object of the service's class. @pre loaded
+  /// The object of the service's class. @pre loaded, and not unreadable
   void* object() noexcept { return object_->get(); }
 
   /// Of the snapshot; 0 before the first change.
@@ -66,6 +73,7 @@ public:
 
 private:
   std::unique_ptr<service_object> object_;
+  std::unique_ptr<error> unreadable_;
   uint64_t revision_ = 0;
   std::string snapshot_;
   bool exists_ = false;

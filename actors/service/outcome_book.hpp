@@ -36,6 +36,9 @@ public:
   /// The one of `id`; null if it is none of those that are not durable.
   const recorded_outcome* find(std::string_view id) const noexcept;
 
+  /// Some are in the commit under way.
+  bool committing() const noexcept { return taken_ > 0; }
+
   /// The oldest. @pre not empty
   const recorded_outcome& first() const noexcept {
     return entries_.front().outcome;

@@ -160,6 +160,8 @@ std::optional<error> service_target::refuse(const invocation& call) const {
   if (call.path && call.path->depth >= defaults::service::path_length_max)
     return error{errc::call_cycle,
                  "too many entities wait for each other in one path"};
+  if (!call.entity->locks.empty() && !store_.locks())
+    return error{errc::not_implemented, "this store has no locks"};
   if (epoch(shard_of(call.entity->key)) == 0)
     return error{errc::not_owner, "this node does not own " + definition_->name
                                     + "/" + call.entity->key};

@@ -66,6 +66,7 @@ void overload(const settings& how);
 void durable_http(const settings& how);
 void durable_latency(const settings& how);
 void durable_in_process(const settings& how);
+void durable_postgres(const settings& how);
 void idle_entities(const settings& how);
 
 } // namespace troupe::bench

@@ -35,6 +35,8 @@ constexpr benchmark all_benchmarks[] = {
    durable_http},
   {"commit", "durable calls of one key in-process, against SQLite alone",
    durable_in_process},
+  {"postgres", "durable calls on PostgreSQL, against pgbench",
+   durable_postgres},
   {"durability", "p99 at half load, and the first call of a new entity",
    durable_latency},
   {"entities", "a million idle entities, against as many CAF actors",

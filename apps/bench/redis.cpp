@@ -3,35 +3,12 @@
 #include <cstdlib>
 #include <string>
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "apps/bench/benchmark.hpp"
+#include "apps/bench/free_port.hpp"
 
 namespace troupe::bench {
-
-namespace {
-
-/// A port that was free a moment ago: Redis cannot choose one itself.
-uint16_t free_port() {
-  auto fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  auto* raw = reinterpret_cast<sockaddr*>(&address);
-  auto good =
-    fd >= 0 && ::bind(fd, raw, size) == 0 && ::getsockname(fd, raw, &size) == 0;
-  if (fd >= 0)
-    ::close(fd);
-  if (!good)
-    throw cannot_measure{"there is no free port"};
-  return ntohs(address.sin_port);
-}
-
-} // namespace
 
 bool redis_server::is_installed() {
   for (auto name : {"redis-server", "redis-benchmark"})

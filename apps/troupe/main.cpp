@@ -39,6 +39,8 @@ Functions and services as actors.
   troupe export SERVICE                write its entities as JSON lines
   troupe import SERVICE [FILE]         read what export has written
 
+  troupe lock acquire|renew|release|show|run NAME    hold a lock
+
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
   troupe nodes                         list the nodes of the cluster
@@ -51,7 +53,7 @@ Functions and services as actors.
   troupe --version                     print the version
 
 Not built yet: deploy, versions, alias, rollback, logs, top, cost, queue,
-schedule, lock.
+schedule.
 
 Try:
   troupe node --plugin build/release/lib/troupe_examples.so

@@ -105,7 +105,8 @@ std::filesystem::path folder_of(const request& x) {
     throw usage_error{parsed.error().message()};
   auto url = parse_store_url(parsed.value().options.store_url()).value();
   if (url.kind != store_url::scheme::sqlite)
-    throw usage_error{"only a store sqlite:FOLDER can be checked and copied"};
+    throw usage_error{"only a store sqlite:FOLDER can be checked and copied; a "
+                      "PostgreSQL server has pg_dump and pg_basebackup"};
   return url.location;
 }
 

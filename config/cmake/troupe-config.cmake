@@ -9,6 +9,7 @@ find_dependency(Boost 1.74 COMPONENTS program_options)
 find_dependency(prometheus-cpp COMPONENTS core io)
 find_dependency(spdlog)
 find_dependency(SQLiteCpp)
+find_dependency(PostgreSQL 14)
 find_dependency(OpenSSL 3.0)
 include(${CMAKE_CURRENT_LIST_DIR}/troupe-targets.cmake)
 

@@ -59,11 +59,12 @@ function(troupe_plugin name)
   set_target_properties(${name} PROPERTIES PREFIX "")
 endfunction()
 
-# troupe_test(NAME SOURCES... [LINK targets...]): one GoogleTest program; each
-# of its tests is a test of ctest, labelled NAME. The time limit is there to end
+# troupe_test(NAME [WHOLE] SOURCES... [LINK targets...]): one GoogleTest program;
+# each of its tests is a test of ctest, labelled NAME; with WHOLE all of them are
+# one, for those that share what takes long to start. The time limit is there to end
 # a test that hangs, so it is far above what any test takes on a busy machine.
 function(troupe_test name)
-  cmake_parse_arguments(arg "" "TIMEOUT" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "WHOLE" "TIMEOUT" "SOURCES;LINK" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -73,7 +74,12 @@ function(troupe_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LINK} GTest::gmock GTest::gtest_main $<BUILD_INTERFACE:troupe_flags>)
-  gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
-    PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
+  if(arg_WHOLE)
+    add_test(NAME ${name} COMMAND ${name})
+    set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
+  else()
+    gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60
+      PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
+  endif()
 endfunction()
 include(GoogleTest)

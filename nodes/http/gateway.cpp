@@ -5,6 +5,7 @@
 
 #include <caf/actor_system.hpp>
 
+#include "actors/cluster/lock_keeper.hpp"
 #include "actors/core/defaults.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
@@ -83,6 +84,8 @@ void gateway::route(http::exchange& x) {
     return map(x, path);
   if (first == "cluster")
     return cluster(x, path);
+  if (first == "locks")
+    return locks(x, path);
   auto plain = [&](std::string_view name) {
     if (first != name || path.count != 1)
       return false;
@@ -112,13 +115,11 @@ void gateway::route(http::exchange& x) {
     not_built("function URLs");
   if (first == "events")
     not_built("CloudEvents");
-  if (first == "locks")
-    not_built("locks");
   if (is_date(first))
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
-         "there is no such path; there are /invoke/{name}, "
-         "/map/{name}, /services/{service}, /cluster, /metrics, /healthz "
+         "there is no such path; there are /invoke/{name}, /map/{name}, "
+         "/services/{service}, /locks/{name}, /cluster, /metrics, /healthz "
          "and /readyz");
 }
 
@@ -132,6 +133,8 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   auto timeout = read_call_headers(request, *call);
   if (request.field("If-Match"))
     refuse(errc::bad_request, "If-Match needs a call of a service");
+  if (request.field("Troupe-Lock"))
+    refuse(errc::bad_request, "Troupe-Lock needs a call of a service");
   if (request.field("Idempotency-Key"))
     refuse(errc::bad_request,
            "Idempotency-Key needs a call that is queued or of a service");
@@ -227,8 +230,6 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
   if (auto prefer = joined(from, "Prefer"))
     if (http::has_preference(*prefer, "respond-async"))
       not_built("Prefer: respond-async");
-  if (from.field("Troupe-Lock"))
-    not_built("Troupe-Lock");
   if (from.field("If-None-Match") && !is_reading(from))
     not_built("If-None-Match where something may change");
   if (auto trace = from.field("traceparent"))
@@ -300,6 +301,8 @@ void gateway::finish(http_call& call, http::response answer) {
   auto x = std::exchange(call.exchange, nullptr);
   if (!x)
     return;
+  if (auto wait = std::exchange(call.lock_wait, 0))
+    host_.locks->give_up(wait);
   wheel_.remove(call);
   answer.add("Troupe-Invocation-Id", to_string(call.id));
   x->tag = 0;

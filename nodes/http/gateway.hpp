@@ -20,6 +20,7 @@
 
 namespace troupe {
 
+class lock_keeper;
 class function_name;
 class page_reader;
 
@@ -52,6 +53,9 @@ struct gateway_host {
 
   /// Where the states of entities are read; outlives the server.
   state_store* store = nullptr;
+
+  /// Who holds and waits for locks; outlives the server.
+  lock_keeper* locks = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -115,8 +119,25 @@ private:
   template <class T, class F>
   state_store::callback<T> come_back(http_call& call, F then);
 
+  /// As above, and does `unwanted` with an answer that nobody waits for; on any
+  /// thread.
+  template <class T, class F, class G>
+  state_store::callback<T> come_back(http_call& call, F then, G unwanted);
+
   /// Answers a call of no target.
   void conclude(http_call& call, expected<payload> result);
+
+  // -- /locks (gateway_locks.cpp) --------------------------------------------
+
+  void locks(http::exchange& x, const path_view& path);
+  void acquire_lock(http::exchange& x, std::string name);
+  void renew_lock(http::exchange& x, std::string name);
+  void release_lock(http::exchange& x, std::string name);
+  void show_lock(http::exchange& x, std::string name);
+
+  /// A call of no target, which may wait for so long.
+  caf::intrusive_ptr<http_call> begin_lock_call(http::exchange& x,
+                                                std::chrono::milliseconds wait);
 
   // -- /map (gateway_map.cpp) ------------------------------------------------
 

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/uri.hpp"
@@ -84,6 +85,9 @@ std::optional<std::string_view> single(const http::request& x,
 std::optional<std::string> joined(const http::request& x,
                                   std::string_view name);
 
+/// The locks that the request shows; see `checked_lock_proofs`.
+std::vector<lock_proof> read_locks(const http::request& x);
+
 // -- answers -----------------------------------------------------------------
 
 http::response error_answer(const error& reason);
@@ -108,6 +112,9 @@ public:
   /// What is known of the answer, if it ends well: status and fields.
   http::response answer;
 
+  /// The number of its wait for a lock; 0: none.
+  uint64_t lock_wait = 0;
+
   /// Called once the exchange is answered, whatever became of the call.
   std::function<void()> on_end;
 
@@ -116,20 +123,6 @@ public:
   /// Whoever answered it is done with the gateway.
   std::atomic<bool> posted{false};
 };
-
-template <class T, class F>
-state_store::callback<T> gateway::come_back(http_call& call, F then) {
-  caf::intrusive_ptr<http_call> held{&call};
-  return [self = self_, back = way_back_, held, then](expected<T> found) {
-    std::lock_guard guard{back->mutex};
-    if (!back->thread)
-      return;
-    back->thread->post([self, held, then, found = std::move(found)]() mutable {
-      if (*self && held->exchange)
-        then(**self, *held, std::move(found));
-    });
-  };
-}
 
 struct gateway::path_view {
   static constexpr size_t segments_max = 8;
@@ -154,5 +147,31 @@ struct gateway::path_view {
   std::array<std::string_view, segments_max> segments;
   size_t count = 0;
 };
+
+// -- answers that come from other threads ------------------------------------
+
+template <class T, class F, class G>
+state_store::callback<T> gateway::come_back(http_call& call, F then,
+                                            G unwanted) {
+  caf::intrusive_ptr<http_call> held{&call};
+  return
+    [self = self_, back = way_back_, held, then, unwanted](expected<T> found) {
+      std::lock_guard guard{back->mutex};
+      if (!back->thread)
+        return unwanted(found);
+      back->thread->post(
+        [self, held, then, unwanted, found = std::move(found)]() mutable {
+          if (*self && held->exchange)
+            then(**self, *held, std::move(found));
+          else
+            unwanted(found);
+        });
+    };
+}
+
+template <class T, class F>
+state_store::callback<T> gateway::come_back(http_call& call, F then) {
+  return come_back<T>(call, std::move(then), [](const expected<T>&) {});
+}
 
 } // namespace troupe

@@ -136,6 +136,7 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);
   to->if_match = read_condition(request);
+  to->locks = read_locks(request);
   if (to->operation != entity_operation::call)
     call->answer.status = status_no_content;
   call->entity = std::move(to);
@@ -150,6 +151,8 @@ void gateway::call_entity(http::exchange& x, call_target& service,
 
 caf::intrusive_ptr<gateway::http_call>
 gateway::begin_read(http::exchange& x, call_target& service) {
+  if (x.request().field("Troupe-Lock"))
+    refuse(errc::bad_request, "Troupe-Lock needs a call of a service");
   auto call = caf::make_counted<http_call>(payload{}, x);
   port_.prepare(*call, service, read_call_headers(x.request(), *call));
   call->port = this;

@@ -448,7 +448,9 @@ void link_broker::data(caf::io::new_data_msg& msg) {
   else
     x->rest.assign(bytes);
   auto large = x->lane == wire::lane::bulk;
+  auto with = x->with;
   deliver(*x, what);
+  end_if_idle(with);
   if (large)
     give_way();
 }
@@ -507,6 +509,10 @@ void link_broker::read_frame(connection& x, const wire::frame& f,
       break;
     case wire::frame_kind::chunk:
       continue_stream(x, f.body, to);
+      break;
+    case wire::frame_kind::farewell:
+      if (x.link)
+        let_end(x.with);
       break;
     default:
       break; // heartbeats, and what newer nodes say
@@ -588,8 +594,6 @@ void link_broker::written(connection_handle handle) {
     return;
   x->writing = false;
   write_chunk(*x);
-  if (closing_)
-    close_if_written();
 }
 
 void link_broker::write_chunk(connection& x) {
@@ -638,26 +642,45 @@ void link_broker::beat(connection& x) {
 void link_broker::begin_to_close(std::chrono::milliseconds time) {
   closing_ = true;
   delayed_send(this, time, atom::late::value);
-  for (auto& [key, x] : sessions_)
+  std::vector<session_ptr> own;
+  for (auto& [key, x] : sessions_) {
     flush_session(x.who);
-  for (auto& [handle, x] : connections_) {
-    if (!x.open || x.lane != wire::lane::calls)
-      continue;
-    // Its end is seen when this one is written.
-    x.writing = true;
-    ack_writes(handle, true);
-    beat(x);
+    if (x.link) {
+      own.push_back(x.who);
+    } else if (find(x.calls)) {
+      // Its peer closes it when all is answered.
+      wire::append_empty(wr_buf(x.calls), wire::frame_kind::farewell);
+      flush(x.calls);
+    }
   }
-  close_if_written();
+  for (auto& x : own) {
+    let_end(x);
+    end_if_idle(x);
+  }
+  std::vector<connection_handle> strangers;
+  for (auto& [handle, x] : connections_)
+    if (!x.open)
+      strangers.push_back(handle);
+  for (auto& x : strangers)
+    drop(x, "this node leaves");
+  end_if_closed();
 }
 
-void link_broker::close_if_written() {
-  for (auto& [handle, x] : connections_)
-    if (x.writing)
-      return;
-  // Peers read to the end, then close from their side.
-  for (auto& [handle, x] : connections_)
-    ::shutdown(x.fd, SHUT_WR);
+void link_broker::let_end(const session_ptr& with) {
+  auto i = sessions_.find(with.get());
+  if (i == sessions_.end())
+    return;
+  i->second.ending = true;
+  i->second.link->ending();
+  with->seal();
+}
+
+void link_broker::end_if_idle(const session_ptr& with) {
+  auto i = sessions_.find(with.get());
+  if (i == sessions_.end() || !i->second.ending || with->in_flight() > 0)
+    return;
+  auto& handles = i->second;
+  drop(find(handles.calls) ? handles.calls : handles.bulk, "the nodes part");
   end_if_closed();
 }
 

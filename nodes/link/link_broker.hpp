@@ -14,6 +14,8 @@
 //   call, bulk ...   ->
 //                    <-    answer, bulk ...
 //   heartbeat        <->                  on the calls connection
+//                    <-    farewell       no more calls; what is under way is
+//   (closes)                              answered first
 
 #pragma once
 
@@ -78,8 +80,7 @@ private:
     uint64_t round = 0;
     session_ptr with;
 
-    /// Bytes are not in the kernel yet; known of bulk connections, and of all
-    /// while the node closes.
+    /// Bytes are not in the kernel yet; known of bulk connections.
     bool writing = false;
 
     /// Large payloads that are not all here.
@@ -105,6 +106,9 @@ private:
     outbound_link_ptr link; // of the side that has connected
     caf::io::connection_handle calls;
     caf::io::connection_handle bulk;
+
+    /// One of the two nodes leaves: no new calls.
+    bool ending = false;
   };
 
   /// A connection that the dialer makes.
@@ -156,6 +160,13 @@ private:
   void hear_welcome(connection& x, const wire::greeting& theirs);
   std::optional<std::string> objection(const wire::greeting& theirs) const;
   void refuse(connection& x, const std::string& why);
+
+  /// No new calls go over it; it ends when those under way are answered.
+  /// @pre this node has connected
+  void let_end(const session_ptr& with);
+
+  /// Ends it if it is to end and nothing is under way.
+  void end_if_idle(const session_ptr& with);
   void join(connection& x, session_ptr with);
 
   // -- frames ----------------------------------------------------------------
@@ -177,7 +188,6 @@ private:
   void beat(connection& x);
   void begin_to_close(std::chrono::milliseconds time);
   void written(caf::io::connection_handle handle);
-  void close_if_written();
   void close_now();
   void end_if_closed();
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -41,11 +42,23 @@ public:
     batch.clear();
     std::unique_lock guard{mutex_};
     wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
-    auto count = static_cast<std::ptrdiff_t>(std::min(most, waiting_.size()));
-    auto first = waiting_.begin();
-    std::move(first, first + count, std::back_inserter(batch));
-    waiting_.erase(first, first + count);
-    return count > 0;
+    return take(batch, most) > 0;
+  }
+
+  /// The same, but for so long: then `batch` is empty.
+  bool pop_within(std::vector<T>& batch, size_t most,
+                  std::chrono::milliseconds time) {
+    batch.clear();
+    std::unique_lock guard{mutex_};
+    wake_.wait_for(guard, time,
+                   [this] { return closed_ || !waiting_.empty(); });
+    return take(batch, most) > 0 || !closed_;
+  }
+
+  /// Whether nothing more comes in.
+  bool is_closed() {
+    std::lock_guard guard{mutex_};
+    return closed_;
   }
 
   /// Nothing more comes in; what is there is still taken.
@@ -58,6 +71,15 @@ public:
   }
 
 private:
+  /// @pre the mutex is held
+  size_t take(std::vector<T>& batch, size_t most) {
+    auto count = static_cast<std::ptrdiff_t>(std::min(most, waiting_.size()));
+    auto first = waiting_.begin();
+    std::move(first, first + count, std::back_inserter(batch));
+    waiting_.erase(first, first + count);
+    return static_cast<size_t>(count);
+  }
+
   bool put(T& x, bool first) {
     bool was_empty;
     {

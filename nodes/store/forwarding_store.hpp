@@ -48,6 +48,8 @@ public:
     inner_->read_outbox(after, limit, std::move(done));
   }
 
+  lock_table* locks() noexcept override { return inner_->locks(); }
+
   std::string describe() const override { return inner_->describe(); }
 
 protected:

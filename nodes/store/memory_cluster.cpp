@@ -29,6 +29,7 @@ lease_view memory_lease_table::apply(lease_row mine) {
     row = std::move(mine);
     result.counter = row.counter;
   }
+  result.rows.reserve(rows_.size());
   for (auto& [incarnation, row] : rows_)
     result.rows.push_back(row);
   return result;

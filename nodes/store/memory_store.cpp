@@ -1,5 +1,6 @@
 #include "nodes/store/memory_store.hpp"
 
+#include <algorithm>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -36,16 +37,30 @@ void memory_store::commit(commit_request request, commit_callback done) {
 }
 
 commit_outcome memory_store::apply(commit_request request) {
+  if (!fits(request))
+    return commit_outcome::refused;
+  auto locks = request.locks;
+  return locks_->if_held(locks, [&] { write(std::move(request)); })
+           ? commit_outcome::done
+           : commit_outcome::lock_lost;
+}
+
+bool memory_store::fits(const commit_request& request) const {
   auto i = entities_.find(request.entity);
   if (i == entities_.end() || i->second.token != request.token
       || i->second.state.revision != request.base)
-    return commit_outcome::refused;
+    return false;
   std::set<std::string_view> ids;
-  for (auto& x : request.outcomes)
-    if (outcomes_.contains({request.entity, x.id}) || !ids.insert(x.id).second)
-      return commit_outcome::refused;
+  return std::all_of(request.outcomes.begin(), request.outcomes.end(),
+                     [&](const recorded_outcome& x) {
+                       return !outcomes_.contains({request.entity, x.id})
+                              && ids.insert(x.id).second;
+                     });
+}
+
+void memory_store::write(commit_request request) {
   if (request.next.revision != request.base)
-    i->second.state = std::move(request.next);
+    entities_[request.entity].state = std::move(request.next);
   auto now = std::chrono::steady_clock::now();
   for (auto& x : request.outcomes) {
     outcome_id id{request.entity, x.id};
@@ -57,7 +72,6 @@ commit_outcome memory_store::apply(commit_request request) {
     outbox_[number] = {number, request.entity, std::move(x)};
   }
   forget_old_outcomes();
-  return commit_outcome::done;
 }
 
 void memory_store::forget_old_outcomes() {

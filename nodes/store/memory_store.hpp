@@ -10,6 +10,7 @@
 
 #include "actors/core/backends.hpp"
 #include "nodes/store/memory_cluster.hpp"
+#include "nodes/store/memory_locks.hpp"
 
 namespace troupe {
 
@@ -17,9 +18,12 @@ namespace troupe {
 class memory_store final : public state_store {
 public:
   /// @param shards what claims are checked against
+  /// @param locks what commits are checked against
   explicit memory_store(std::shared_ptr<memory_shard_table> shards =
-                          std::make_shared<memory_shard_table>())
-    : shards_(std::move(shards)) {}
+                          std::make_shared<memory_shard_table>(),
+                        std::shared_ptr<memory_lock_table> locks =
+                          std::make_shared<memory_lock_table>())
+    : shards_(std::move(shards)), locks_(std::move(locks)) {}
 
   using state_store::claim;
 
@@ -42,6 +46,8 @@ public:
   void read_outbox(uint64_t after, size_t limit,
                    callback<std::vector<outbox_row>> done) override;
 
+  lock_table* locks() noexcept override { return locks_.get(); }
+
   std::string describe() const override { return "memory:"; }
 
   memory_shard_table& shards() noexcept { return *shards_; }
@@ -61,12 +67,17 @@ private:
 
   commit_outcome apply(commit_request request);
 
+  bool fits(const commit_request& request) const;
+
+  void write(commit_request request);
+
   claimed_state take(entity_id entity, fencing_token token);
 
   /// Drops outcomes that are older than they need be kept.
   void forget_old_outcomes();
 
   std::shared_ptr<memory_shard_table> shards_;
+  std::shared_ptr<memory_lock_table> locks_;
   std::mutex mutex_;
   std::map<entity_id, row> entities_;
   std::map<outcome_id, timed_outcome> outcomes_;

@@ -9,6 +9,7 @@
 #include <functional>
 #include <string>
 
+#include "nodes/store/lock_clock.hpp"
 #include "nodes/store/store_folder.hpp"
 
 namespace troupe {
@@ -47,6 +48,9 @@ struct sqlite_options {
   /// The wall clock, which tells when an outcome is old enough to go.
   std::function<std::chrono::system_clock::time_point()> now =
     std::chrono::system_clock::now;
+
+  /// The clocks that tell when the time of a lock is over.
+  std::function<lock_time()> lock_clock = read_lock_clock;
 };
 
 } // namespace troupe

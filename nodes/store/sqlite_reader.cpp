@@ -4,7 +4,9 @@
 #include <utility>
 #include <vector>
 
+#include "nodes/store/key_prefix.hpp"
 #include "nodes/store/sqlite_connection.hpp"
+#include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_query.hpp"
 
 namespace troupe {
@@ -27,18 +29,6 @@ std::string list_statement(const char* comparison) {
          + " ?2 AND key < ?3 AND state IS NOT NULL ORDER BY key LIMIT ?5";
 }
 
-/// Greater than all strings that begin with `prefix`, and not greater than any
-/// other that is; nothing if there is no such string.
-std::optional<std::string> end_of_prefix(std::string prefix) {
-  while (!prefix.empty() && prefix.back() == '\xFF')
-    prefix.pop_back();
-  if (prefix.empty())
-    return std::nullopt;
-  prefix.back() =
-    static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
 } // namespace
 
 // -- queries -----------------------------------------------------------------
@@ -56,7 +46,10 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
     outbox_(db_, "SELECT number, service, key, target, content_type, body "
                  "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2"),
     shards_(db_, "SELECT count, version, shard.id, owner, epoch FROM shards "
-                 "LEFT JOIN shard ON changed > ?1") {}
+                 "LEFT JOIN shard ON changed > ?1"),
+    lock_(db_, std::string{"SELECT "} + sqlite_locks::columns
+                 + " FROM lock WHERE name = ?1"),
+    lock_clock_(options.lock_clock) {}
 
 stored_state sqlite_queries::load(const entity_id& entity) {
   bind_entity(load_, entity);
@@ -126,6 +119,15 @@ shard_view sqlite_queries::shards(uint64_t version) {
                              static_cast<uint64_t>(found.number(4))});
   }
   return result;
+}
+
+lock_row sqlite_queries::find_lock(const std::string& name) {
+  lock_.bindNoCopy(1, name);
+  sqlite_query found{lock_};
+  if (!found.next())
+    return {};
+  auto record = read_record(found);
+  return {record.token, record.left(lock_clock_())};
 }
 
 // -- the thread --------------------------------------------------------------

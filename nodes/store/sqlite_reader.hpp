@@ -11,6 +11,7 @@
 
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
+#include "actors/core/lock_backend.hpp"
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_options.hpp"
 
@@ -34,6 +35,8 @@ public:
   /// The shards that have moved after `version`, and how many there are.
   shard_view shards(uint64_t version);
 
+  lock_row find_lock(const std::string& name);
+
 private:
   SQLite::Database db_;
   SQLite::Statement load_;
@@ -42,6 +45,8 @@ private:
   SQLite::Statement list_after_;
   SQLite::Statement outbox_;
   SQLite::Statement shards_;
+  SQLite::Statement lock_;
+  std::function<lock_time()> lock_clock_;
 };
 
 class sqlite_reader {

@@ -90,10 +90,27 @@ INSERT INTO shards VALUES (0, 0, 0);
 )");
 }
 
+/// Who holds which lock; see model/lock_record.hpp. A row is never removed, for
+/// its token must never come back.
+void add_locks(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE lock (
+  name              TEXT PRIMARY KEY,
+  token             INTEGER NOT NULL,
+  holder            TEXT NOT NULL,
+  ttl_ms            INTEGER NOT NULL,
+  boot              TEXT NOT NULL,
+  end_since_boot_ms INTEGER NOT NULL,
+  end_wall_ms       INTEGER NOT NULL
+) WITHOUT ROWID;
+)");
+}
+
 constexpr sqlite_schema::step data_steps[]{
   make_entities,
   add_claims_outcomes_and_outbox,
   add_shards,
+  add_locks,
 };
 
 void make_nodes(SQLite::Database& db) {

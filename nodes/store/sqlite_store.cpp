@@ -62,9 +62,54 @@ private:
   sqlite_store& store_;
 };
 
+class sqlite_store::lock_part final : public lock_table {
+public:
+  explicit lock_part(sqlite_store& store) : store_(store) {}
+
+  void acquire(lock_request request, callback<lock_answer> done) override {
+    change(std::move(done), [request = std::move(request)](
+                              sqlite_locks& x, const lock_time& now) {
+      return x.acquire(request, now);
+    });
+  }
+
+  void renew(lock_proof held, std::chrono::milliseconds ttl,
+             callback<lock_answer> done) override {
+    change(std::move(done), [held = std::move(held),
+                             ttl](sqlite_locks& x, const lock_time& now) {
+      return x.renew(held, ttl, now);
+    });
+  }
+
+  void release(lock_proof held, callback<lock_answer> done) override {
+    change(std::move(done),
+           [held = std::move(held)](sqlite_locks& x, const lock_time& now) {
+             return x.release(held, now);
+           });
+  }
+
+  void find(std::string name, callback<lock_row> done) override {
+    store_.ask<lock_row>(std::move(done),
+                         [name = std::move(name)](sqlite_queries& x) {
+                           return x.find_lock(name);
+                         });
+  }
+
+private:
+  template <class F>
+  void change(callback<lock_answer> done, F f) {
+    sqlite_writer::job x = sqlite_writer::locking{std::move(f), done};
+    if (!store_.writer_->push(x))
+      done(store_unavailable("too much waits for the store"));
+  }
+
+  sqlite_store& store_;
+};
+
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-  : folder_(folder, options.use), shards_(std::make_unique<shard_part>(*this)) {
+  : folder_(folder, options.use), shards_(std::make_unique<shard_part>(*this)),
+    locks_(std::make_unique<lock_part>(*this)) {
   auto file = folder_.path() / "data.db";
   try {
     writer_ = std::make_unique<sqlite_writer>(file, options);
@@ -162,6 +207,10 @@ void sqlite_store::read_outbox(uint64_t after, size_t limit,
 
 shard_table& sqlite_store::shards() noexcept {
   return *shards_;
+}
+
+lock_table* sqlite_store::locks() noexcept {
+  return locks_.get();
 }
 
 std::string sqlite_store::describe() const {

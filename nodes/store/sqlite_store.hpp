@@ -4,8 +4,8 @@
 //
 // A folder holds:
 //   lock        held by the node that has the folder
-//   data.db     entities, outcomes, outbox, shards (sqlite_schema.cpp); WAL,
-//               synchronous=FULL
+//   data.db     entities, outcomes, outbox, shards, locks (sqlite_schema.cpp);
+//               WAL, synchronous=FULL
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
 //
@@ -68,6 +68,8 @@ public:
   void read_outbox(uint64_t after, size_t limit,
                    callback<std::vector<outbox_row>> done) override;
 
+  lock_table* locks() noexcept override;
+
   std::string describe() const override;
 
   /// Who owns which shard: in the same file, so that claims can be checked
@@ -75,6 +77,7 @@ public:
   shard_table& shards() noexcept;
 
 private:
+  class lock_part;
   class shard_part;
 
   template <class T, class Query>
@@ -86,6 +89,7 @@ private:
   std::unique_ptr<sqlite_writer> writer_;
   std::unique_ptr<sqlite_reader> reader_;
   std::unique_ptr<shard_part> shards_;
+  std::unique_ptr<lock_part> locks_;
 };
 
 } // namespace troupe

@@ -96,7 +96,8 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
                      "SELECT ?1, ?2, ?3, version FROM shards"),
     next_version_(db_, "UPDATE shards SET version = version + 1"),
     agree_on_count_(db_, "UPDATE shards SET count = ?1 WHERE count = 0"),
-    count_(db_, "SELECT count FROM shards"), now_(options.now),
+    count_(db_, "SELECT count FROM shards"), locks_(db_),
+    lock_clock_(options.lock_clock), now_(options.now),
     log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
     bound_step_pages_(options.checkpoint_pages), queue_(options.queue),
@@ -217,6 +218,7 @@ void sqlite_writer::tell(claiming& x, answer& what) {
     return x.done(std::move(what.found));
   case commit_outcome::refused:
     return x.done(not_the_owner(*x.owned));
+  case commit_outcome::lock_lost: // has none
   case commit_outcome::failed:
   case commit_outcome::unknown:
     return x.done(store_unavailable("the claim could not be written"));
@@ -239,6 +241,15 @@ void sqlite_writer::tell(counting& x, answer& what) {
     x.done(what.count);
   else
     x.done(store_unavailable("the number of shards could not be written"));
+}
+
+void sqlite_writer::tell(locking& x, answer& what) {
+  if (what.outcome == commit_outcome::done)
+    return x.done(what.locked);
+  auto reason = store_unavailable("the lock could not be written");
+  if (what.outcome == commit_outcome::unknown)
+    reason.with_effect(effect::unknown);
+  x.done(std::move(reason));
 }
 
 // -- a request ---------------------------------------------------------------
@@ -308,6 +319,12 @@ void sqlite_writer::put(counting& x, answer& to) {
   to.outcome = commit_outcome::done;
 }
 
+void sqlite_writer::put(locking& x, answer& to) {
+  // Its time is that of the transaction: the wait for it is over.
+  to.locked = x.change(locks_, lock_clock_());
+  to.outcome = commit_outcome::done;
+}
+
 claimed_state sqlite_writer::find(const entity_id& entity, bool& is_known) {
   bind_entity(find_, entity);
   sqlite_query found{find_};
@@ -329,10 +346,19 @@ void sqlite_writer::put(releasing& x, answer&) {
 void sqlite_writer::put(committing& x, answer& to) {
   auto& request = x.request;
   // What can refuse comes before what is written.
-  if (has_recorded(request) || !change_entity(request)) {
-    to.outcome = commit_outcome::refused;
+  to.outcome = commit_outcome::refused;
+  if (has_recorded(request))
     return;
+  if (!request.locks.empty()) {
+    if (!is_at_base(request))
+      return;
+    to.outcome = commit_outcome::lock_lost;
+    if (!locks_.prove(request.locks))
+      return;
+    to.outcome = commit_outcome::refused;
   }
+  if (!change_entity(request))
+    return;
   add_outcomes(request);
   add_outbox(request);
   to.outcome = commit_outcome::done;
@@ -350,14 +376,18 @@ bool sqlite_writer::has_recorded(const commit_request& x) {
   return false;
 }
 
-bool sqlite_writer::change_entity(const commit_request& x) {
+bool sqlite_writer::is_at_base(const commit_request& x) {
   auto token = to_bytes(x.token);
-  if (x.next.revision == x.base) {
-    bind_entity(at_base_, x.entity);
-    bind_bytes(at_base_, 3, token);
-    bind_number(at_base_, 4, x.base);
-    return sqlite_query{at_base_}.next();
-  }
+  bind_entity(at_base_, x.entity);
+  bind_bytes(at_base_, 3, token);
+  bind_number(at_base_, 4, x.base);
+  return sqlite_query{at_base_}.next();
+}
+
+bool sqlite_writer::change_entity(const commit_request& x) {
+  if (x.next.revision == x.base)
+    return is_at_base(x);
+  auto token = to_bytes(x.token);
   bind_entity(update_, x.entity);
   bind_number(update_, 3, x.next.revision);
   bind_number(update_, 4, x.next.schema);

@@ -17,6 +17,7 @@
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_options.hpp"
 #include "nodes/store/write_turn.hpp"
 
@@ -56,7 +57,14 @@ public:
     shard_table::callback<uint32_t> done;
   };
 
-  using job = std::variant<claiming, committing, releasing, moving, counting>;
+  /// Changes a lock.
+  struct locking {
+    std::function<lock_answer(sqlite_locks&, const lock_time&)> change;
+    lock_table::callback<lock_answer> done;
+  };
+
+  using job =
+    std::variant<claiming, committing, releasing, moving, counting, locking>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception
@@ -89,6 +97,7 @@ private:
     claimed_state found;
     std::vector<move_result> moved;
     uint32_t count = 0;
+    lock_answer locked;
   };
 
   /// Tells whoever waits for `x`.
@@ -97,6 +106,7 @@ private:
   void tell(releasing&, answer&) {}
   void tell(moving& x, answer& what);
   void tell(counting& x, answer& what);
+  void tell(locking& x, answer& what);
 
   void work();
 
@@ -119,11 +129,13 @@ private:
   void put(releasing& x, answer& to);
   void put(moving& x, answer& to);
   void put(counting& x, answer& to);
+  void put(locking& x, answer& to);
 
   bool is_owned(const shard_ownership& x);
   shard_row find_shard(uint32_t shard);
   claimed_state find(const entity_id& entity, bool& is_known);
   bool has_recorded(const commit_request& x);
+  bool is_at_base(const commit_request& x);
   bool change_entity(const commit_request& x);
   void add_outcomes(const commit_request& x);
   void add_outbox(const commit_request& x);
@@ -171,6 +183,8 @@ private:
   SQLite::Statement next_version_;
   SQLite::Statement agree_on_count_;
   SQLite::Statement count_;
+  sqlite_locks locks_;
+  std::function<lock_time()> lock_clock_;
   std::function<std::chrono::system_clock::time_point()> now_;
   int64_t next_removal_ms_ = 0;
   uint32_t log_pages_ = 0;

@@ -20,8 +20,8 @@ struct store_set {
 
   std::unique_ptr<state_store> states;
 
-  /// Both null for a node by itself.
-  std::unique_ptr<lease_table> leases;
+  /// Both null for a node by itself; they may be parts of `states`.
+  std::shared_ptr<lease_table> leases;
   std::shared_ptr<shard_table> shards;
 
   bool is_shared() const noexcept { return leases && shards; }

@@ -1,6 +1,8 @@
 #include "nodes/store/store_url.hpp"
 
 #include "nodes/store/memory_store.hpp"
+#include "nodes/store/postgres_store.hpp"
+#include "nodes/store/postgres_url.hpp"
 #include "nodes/store/sqlite_leases.hpp"
 #include "nodes/store/sqlite_store.hpp"
 
@@ -12,11 +14,9 @@ constexpr std::string_view sqlite_prefix = "sqlite:";
 
 constexpr std::string_view memory_prefix = "memory:";
 
-constexpr std::string_view postgresql_prefix = "postgresql://";
-
 error wrong_url(std::string_view url, std::string_view why) {
   return {errc::bad_request,
-          "'" + std::string{url} + "' is no store: " + std::string{why}};
+          "'" + without_password(url) + "' is no store: " + std::string{why}};
 }
 
 } // namespace
@@ -36,12 +36,16 @@ expected<store_url> parse_store_url(std::string_view url) {
       return wrong_url(url, "nothing comes after 'memory:'");
     return store_url{scheme::memory, {}};
   }
-  if (url.starts_with(postgresql_prefix))
+  if (url.starts_with(postgres_prefix)) {
+    if (auto good = check_postgres_url(std::string{url}); !good)
+      return good.error();
     return store_url{scheme::postgresql, std::string{url}};
+  }
   return wrong_url(url, "it begins with sqlite:, memory: or postgresql://");
 }
 
-expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
+expected<std::unique_ptr<state_store>> open_store(std::string_view url,
+                                                  postgres_options postgres) {
   auto parsed = parse_store_url(url);
   if (!parsed)
     return parsed.error();
@@ -53,8 +57,9 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
     case store_url::scheme::memory:
       return std::unique_ptr<state_store>{std::make_unique<memory_store>()};
     case store_url::scheme::postgresql:
-      return error{errc::not_implemented,
-                   "PostgreSQL as a store is not built yet"};
+      postgres.is_shared = false;
+      return std::unique_ptr<state_store>{std::make_unique<postgres_store>(
+        parsed->location, std::move(postgres))};
     }
   } catch (const error_exception& e) {
     return e.reason();
@@ -64,23 +69,37 @@ expected<std::unique_ptr<state_store>> open_store(std::string_view url) {
 
 namespace {
 
+/// It lives in the store, which outlives whoever asks for it.
+template <class Part>
+std::shared_ptr<Part> part_of_the_store(Part& x) {
+  return {std::shared_ptr<void>{}, &x};
+}
+
 store_set open_shared_folder(const std::string& folder) {
   sqlite_options options;
   options.use = folder_use::shared;
   auto states = std::make_unique<sqlite_store>(folder, options);
   store_set result;
-  result.leases = std::make_unique<sqlite_lease_table>(
-    std::filesystem::absolute(folder));
-  // It lives in the store, which outlives whoever asks for it.
-  result.shards = std::shared_ptr<shard_table>{std::shared_ptr<void>{},
-                                               &states->shards()};
+  result.leases =
+    std::make_shared<sqlite_lease_table>(std::filesystem::absolute(folder));
+  result.shards = part_of_the_store(states->shards());
+  result.states = std::move(states);
+  return result;
+}
+
+store_set open_shared_server(const std::string& url, postgres_options options) {
+  auto states = std::make_unique<postgres_store>(url, std::move(options));
+  store_set result;
+  result.leases = part_of_the_store(states->leases());
+  result.shards = part_of_the_store(states->shards());
   result.states = std::move(states);
   return result;
 }
 
 } // namespace
 
-expected<store_set> open_shared_store(std::string_view url) {
+expected<store_set> open_shared_store(std::string_view url,
+                                      postgres_options postgres) {
   auto parsed = parse_store_url(url);
   if (!parsed)
     return parsed.error();
@@ -92,8 +111,7 @@ expected<store_set> open_shared_store(std::string_view url) {
       return wrong_url(url, "what is in memory cannot be shared by nodes; "
                             "give --store sqlite:FOLDER or postgresql://...");
     case store_url::scheme::postgresql:
-      return error{errc::not_implemented,
-                   "PostgreSQL as a store is not built yet"};
+      return open_shared_server(parsed->location, std::move(postgres));
     }
   } catch (const error_exception& e) {
     return e.reason();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "nodes/store/postgres_options.hpp"
 #include "nodes/store/store_set.hpp"
 
 namespace troupe {
@@ -27,16 +28,19 @@ struct store_url {
   std::string location;
 };
 
-/// Fails with `bad_request`.
+/// Fails with `bad_request`; no error shows a password.
 expected<store_url> parse_store_url(std::string_view url);
 
-/// Fails with `bad_request` for a wrong URL, `not_implemented` for a kind of
-/// store that is not built yet, `store_unavailable` if it cannot be opened.
-expected<std::unique_ptr<state_store>> open_store(std::string_view url);
+/// For a node that has it alone. Fails with `bad_request` for a wrong URL,
+/// `store_unavailable` if it cannot be opened.
+/// @param postgres for a server; others do without
+expected<std::unique_ptr<state_store>>
+open_store(std::string_view url, postgres_options postgres = {});
 
 /// The same for one of several nodes that share it, with what they agree on. A
 /// node that has it alone, and those that share it, exclude each other.
 /// `bad_request` for a store that cannot be shared.
-expected<store_set> open_shared_store(std::string_view url);
+expected<store_set> open_shared_store(std::string_view url,
+                                      postgres_options postgres = {});
 
 } // namespace troupe

@@ -108,6 +108,43 @@ TEST_F(schema_test, refuses_a_state_that_its_upgrade_does_not_understand) {
   EXPECT_EQ(ask("k", "show"), "\"Ada|Lovelace\"") << "it is tried again";
 }
 
+TEST_F(schema_test, deletes_a_state_that_it_cannot_read) {
+  store_old("k", 1, R"({"nickname": "Ada"})");
+  EXPECT_EQ(ask("k", "show"), "internal_error none");
+  entity_call erase{"profile", "k"};
+  erase.operation = entity_operation::erase;
+  erase.if_match = "\"6\"";
+  EXPECT_EQ(call(erase), "revision_mismatch none");
+  erase.if_match = "\"7\"";
+  EXPECT_EQ(call(erase), "null");
+  EXPECT_EQ(stored_now("k").state, "");
+  EXPECT_EQ(stored_now("k").revision, 8u);
+  EXPECT_EQ(ask("k", "rename", "King"), "null");
+  EXPECT_EQ(stored_now("k").revision, 9u);
+}
+
+TEST_F(schema_test, replaces_a_state_that_it_cannot_read) {
+  store_old("k", 2, R"({"corrupt": true})");
+  entity_call replace{"profile", "k"};
+  replace.operation = entity_operation::replace;
+  EXPECT_EQ(call(replace, R"({"first": "A"})"), "bad_request none");
+  EXPECT_EQ(ask("k", "show"), "internal_error none");
+  EXPECT_EQ(call(replace, R"({"first":"A","last":"L","mails":[]})"), "null");
+  EXPECT_EQ(ask("k", "show"), "\"A|L\"");
+  EXPECT_EQ(stored_now("k").revision, 8u);
+}
+
+TEST_F(schema_test, an_unreadable_state_stays_when_its_deletion_fails) {
+  store_old("k", 1, R"({"nickname": "Ada"})");
+  entity_call erase{"profile", "k"};
+  erase.operation = entity_operation::erase;
+  store.fates = {testing::test_store::fate::failed};
+  EXPECT_EQ(call(erase), "store_unavailable none");
+  EXPECT_EQ(stored_now("k").state, R"({"nickname": "Ada"})");
+  EXPECT_EQ(ask("k", "show"), "internal_error none");
+  EXPECT_EQ(call(erase), "null");
+}
+
 TEST_F(schema_test, survives_an_upgrade_that_throws_no_exception_object) {
   store_old("k", 2, R"({"corrupt": true})");
   EXPECT_EQ(ask("k", "show"), "internal_error none");

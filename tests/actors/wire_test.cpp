@@ -31,8 +31,10 @@ frame only(const buffer& x) {
 forwarded_call entity_example() {
   forwarded_call x;
   x.id = {0x0123456789abcdef, 0xfedcba9876543210};
-  x.entity = entity_call{"counter", "visits\n\"ä\"", "increment", "\"3\", *",
-                         "once", entity_operation::replace, 7};
+  x.entity = entity_call{"counter",   "visits\n\"ä\"",
+                         "increment", "\"3\", *",
+                         "once",      entity_operation::replace,
+                         7,           {{"door", 1}, {"gate_2", INT64_MAX}}};
   x.shard = shard_claim{0, 0}; // the lowest there are
   x.routing_key = std::string{"\0key", 4};
   x.trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -84,6 +86,7 @@ TEST(wire, brings_a_call_of_an_entity_as_it_was) {
   EXPECT_EQ(y.entity->idempotency_key, x.entity->idempotency_key);
   EXPECT_EQ(y.entity->operation, x.entity->operation);
   EXPECT_EQ(y.entity->schema, x.entity->schema);
+  EXPECT_EQ(y.entity->locks, x.entity->locks);
   EXPECT_EQ(y.shard, x.shard);
   EXPECT_EQ(y.routing_key, x.routing_key);
   EXPECT_EQ(y.trace, x.trace);

@@ -69,6 +69,80 @@ TEST(runtime, converts_when_the_caller_has_other_types) {
   EXPECT_EQ(wrong.error().what_happened(), troupe::effect::none);
 }
 
+// -- locks --------------------------------------------------------------------
+
+TEST(runtime, holds_a_lock_as_long_as_its_handle_lives) {
+  troupe::runtime rt{shop()};
+  {
+    auto door = rt.lock("door");
+    ASSERT_TRUE(door);
+    EXPECT_EQ(door->name(), "door");
+    EXPECT_EQ(door->token(), 1u);
+    EXPECT_GT(door->expires(), std::chrono::system_clock::now());
+    auto second = rt.lock("door", {.wait = 20ms});
+    EXPECT_EQ(second.error(), errc::lock_held);
+    EXPECT_EQ(second.error().what_happened(), troupe::effect::none);
+    auto moved = std::move(*door);
+    EXPECT_EQ(moved.token(), 1u);
+    EXPECT_EQ(rt.lock("door").error(), errc::lock_held);
+  }
+  EXPECT_EQ(rt.lock("door", {.wait = 10s})->token(), 2u);
+}
+
+TEST(runtime, gives_a_lock_to_a_thread_that_waits_for_it) {
+  troupe::runtime rt{shop()};
+  auto door = rt.lock("door", {.ttl = 15min});
+  std::thread other{[&] {
+    auto mine = rt.lock("door", {.wait = 1min});
+    ASSERT_TRUE(mine);
+    EXPECT_EQ(mine->token(), 2u);
+  }};
+  EXPECT_TRUE(door->release());
+  other.join();
+}
+
+TEST(runtime, renews_a_lock_and_hears_that_it_was_lost) {
+  troupe::runtime rt{shop()};
+  auto door = rt.lock("door", {.ttl = 1ms});
+  auto other = rt.lock("door", {.ttl = 1min, .wait = 1min});
+  EXPECT_EQ(other->token(), 2u);
+  EXPECT_EQ(door->renew().error(), errc::lock_held);
+  EXPECT_EQ(door->release().error(), errc::lock_held);
+  EXPECT_TRUE(door->release()) << "there is nothing left to release";
+  auto before = other->expires();
+  EXPECT_TRUE(other->renew(10min));
+  EXPECT_GT(other->expires(), before + 8min);
+  EXPECT_EQ(other->renew(1h).error(), errc::bad_request);
+  EXPECT_TRUE(other->release());
+  EXPECT_EQ(other->renew().error(), errc::lock_held);
+}
+
+TEST(runtime, calls_an_entity_under_a_lock) {
+  troupe::runtime rt{shop()};
+  auto visits = rt.entity<counter>("k");
+  auto door = rt.lock("door");
+  auto proof = door->proof();
+  EXPECT_EQ(visits.call({.locks = {proof}}, &counter::increment, 2), 2);
+  EXPECT_TRUE(door->release());
+  auto late = visits.call({.locks = {proof}}, &counter::increment, 2);
+  EXPECT_EQ(late.error(), errc::lock_held);
+  EXPECT_EQ(late.error().what_happened(), troupe::effect::none);
+  EXPECT_EQ(visits.call(&counter::get), 2);
+  EXPECT_EQ(visits.call({.locks = {{"a b", 1}}}, &counter::get).error(),
+            errc::bad_request);
+  EXPECT_EQ(visits.call({.locks = {{"door", 0}}}, &counter::get).error(),
+            errc::bad_request);
+  EXPECT_EQ(rt.erase("counter", "k", {.locks = {proof}}).error(),
+            errc::lock_held);
+}
+
+TEST(runtime, refuses_a_lock_that_makes_no_sense) {
+  troupe::runtime rt{shop()};
+  EXPECT_EQ(rt.lock("").error(), errc::bad_request);
+  EXPECT_EQ(rt.lock("door", {.ttl = 0ms}).error(), errc::bad_request);
+  EXPECT_EQ(rt.lock("door", {.wait = 1h}).error(), errc::bad_request);
+}
+
 TEST(runtime, hands_strings_over_raw) {
   troupe::runtime rt{shop()};
   EXPECT_EQ(rt.function<std::string(std::string)>("greet")("you").value(),

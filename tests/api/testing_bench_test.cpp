@@ -56,6 +56,22 @@ TEST(testing_bench, calls_entities_of_their_own) {
   EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
 }
 
+TEST(testing_bench, has_locks_in_virtual_time) {
+  troupe::testing::bench t{shop()};
+  auto door = t.lock("door", {.ttl = 10s});
+  EXPECT_EQ(door->token, 1u);
+  EXPECT_EQ(t.call_entity({.locks = {*door}}, &counter::increment, "a", 2), 2);
+  EXPECT_EQ(t.lock("door", {.wait = 5s}).error(), errc::lock_held);
+  auto next = t.lock("door", {.wait = 5min});
+  EXPECT_EQ(next->token, 2u);
+  EXPECT_EQ(
+    t.call_entity({.locks = {*door}}, &counter::increment, "a", 2).error(),
+    errc::lock_held);
+  EXPECT_EQ(t.release(*door).error(), errc::lock_held);
+  EXPECT_TRUE(t.release(*next));
+  EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
+}
+
 TEST(testing_bench, takes_no_real_time_for_a_call_that_sleeps) {
   troupe::testing::bench t{shop()};
   auto before = t.now();

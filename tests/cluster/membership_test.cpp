@@ -205,6 +205,75 @@ TEST_F(membership, all_that_were_killed_at_once_come_back) {
   EXPECT_LT(time_to_rest(), 30s);
 }
 
+// -- two that have one id ----------------------------------------------------
+
+TEST_F(membership, one_with_the_id_of_a_living_node_is_refused) {
+  start({"a", "b"});
+  auto before = cluster.shards();
+  auto moves = cluster.moves();
+  cluster.start_namesake("another a", "a");
+  load(5s);
+  EXPECT_EQ(cluster.refusal("another a"),
+            "node 'a' is there already, at 'http://a': every node needs an id "
+            "of its own");
+  EXPECT_EQ(cluster.state("another a").views.load()->own()->state,
+            node_state::joining);
+  EXPECT_EQ(cluster.refusal("a"), "");
+  EXPECT_EQ(cluster.moves(), moves);
+  cluster.kill("another a");
+  time_to_rest();
+  EXPECT_EQ(cluster.shards(), before);
+}
+
+TEST_F(membership, of_two_that_start_at_once_with_one_id_one_gets_up) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    testing::simulation_options options;
+    options.seed = seed;
+    testing::simulation both{options};
+    both.start_namesake("one", "a");
+    both.start_namesake("two", "a");
+    both.advance(10s);
+    auto one = both.shards()["one"];
+    auto two = both.shards()["two"];
+    EXPECT_EQ(one + two, 16u) << "seed " << seed;
+    EXPECT_EQ(one * two, 0u) << "seed " << seed;
+    EXPECT_NE(both.refusal(one == 0 ? "one" : "two"), "") << "seed " << seed;
+    EXPECT_THAT(both.violations(), IsEmpty());
+  }
+}
+
+TEST_F(membership, a_node_that_starts_again_waits_for_its_own_old_lease) {
+  start({"a", "b"});
+  cluster.kill("a");
+  cluster.start("a");
+  cluster.advance(2s); // the old one may be alive, for all that is known
+  EXPECT_EQ(cluster.shards()["a"], 0u);
+  EXPECT_LT(time_to_rest(), 15s);
+  EXPECT_EQ(cluster.refusal("a"), "");
+}
+
+TEST_F(membership, a_renewal_that_comes_after_a_crash_is_no_sign_of_life) {
+  start({"a", "b"});
+  cluster.faults.late = 1000;
+  cluster.advance(2s); // renewals that are done some time
+  cluster.kill("a");
+  cluster.faults.late = 0;
+  cluster.start("a");
+  time_to_rest();
+  EXPECT_EQ(cluster.refusal("a"), "");
+}
+
+TEST_F(membership, one_that_leaves_is_followed_by_the_next_with_its_id) {
+  start({"a", "b"});
+  cluster.drain("a");
+  cluster.start_namesake("next a", "a");
+  load(4s);
+  EXPECT_FALSE(cluster.is_alive("a"));
+  EXPECT_EQ(cluster.refusal("next a"), "");
+  cluster.advance(10s);
+  EXPECT_GT(cluster.shards()["next a"], 0u);
+}
+
 TEST_F(membership, a_rolling_restart_ends_where_it_began) {
   start({"a", "b", "c"});
   auto before = cluster.shards();
@@ -276,6 +345,15 @@ protected:
 
   membership_on_one_host() : membership(options()) {}
 };
+
+TEST_F(membership_on_one_host, a_node_that_starts_again_does_not_wait) {
+  cluster.start("a");
+  cluster.advance(5s);
+  cluster.kill("a");
+  cluster.start("a");
+  cluster.advance(1s);
+  EXPECT_EQ(cluster.unrest(), "");
+}
 
 TEST_F(membership_on_one_host, a_proof_of_death_saves_the_wait) {
   start({"a", "b", "c"});

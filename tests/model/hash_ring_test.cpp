@@ -56,6 +56,29 @@ TEST(hash_ring, hashes_as_xxhash64_says) {
   EXPECT_EQ(ring_hash("a"), 0xD24EC4F1A98C6E5Bull);
 }
 
+TEST(hash_ring, gives_a_key_to_the_point_that_comes_next) {
+  for (size_t n : {1, 2, 7, 60}) {
+    auto all = nodes(n);
+    all.back().weight = 2;
+    hash_ring ring{all};
+    for (uint64_t i = 0; i < 50; ++i) {
+      auto hash = i == 0 ? UINT64_MAX : ring_hash(std::to_string(i));
+      auto nearest = UINT64_MAX;
+      std::string owner;
+      for (auto& node : all)
+        for (uint32_t j = 0; j < node.weight * hash_ring::points_per_weight;
+             ++j) {
+          auto way = ring_hash(std::to_string(j), ring_hash(node.name)) - hash;
+          if (way < nearest) {
+            nearest = way;
+            owner = node.name;
+          }
+        }
+      EXPECT_EQ(name_of(ring, hash), owner);
+    }
+  }
+}
+
 TEST(hash_ring, moves_only_keys_of_the_node_that_went) {
   auto all = nodes(20);
   hash_ring before{all};
@@ -138,6 +161,91 @@ TEST(placement, moves_few_shards_when_a_node_comes_or_goes) {
     auto ideal = 1024.0 / static_cast<double>(n);
     std::cout << n << " nodes: " << moved << " moved, ideal " << ideal << '\n';
     EXPECT_LE(static_cast<double>(moved), 2 * ideal);
+  }
+}
+
+TEST(placement, gives_nobody_much_more_room_when_a_few_nodes_go) {
+  // Where a part of so and so many shards, and a little more, is nearly a whole
+  // number, all nodes would have room for one more at once.
+  for (size_t n : {171, 200, 300}) {
+    auto all = nodes(n);
+    auto before = placed(hash_ring{all}, 1024);
+    auto gone = n / 40;
+    std::set<std::string> dead;
+    for (size_t i = 0; i < gone; ++i)
+      dead.insert(all[i * 7].name);
+    std::erase_if(all, [&](auto& x) { return dead.contains(x.name); });
+    auto moved = differences(before, placed(hash_ring{all}, 1024));
+    auto ideal = std::count_if(before.begin(), before.end(),
+                               [&](auto& x) { return dead.contains(x); });
+    std::cout << n << " nodes: " << moved << " moved, ideal " << ideal << '\n';
+    EXPECT_LE(moved, 3 * static_cast<size_t>(ideal));
+  }
+}
+
+TEST(placement, has_room_for_every_shard_whatever_the_nodes) {
+  std::mt19937_64 random{11};
+  for (int round = 0; round < 200; ++round) {
+    auto all = nodes(1 + random() % 40);
+    for (auto& x : all)
+      x.weight = static_cast<uint32_t>(1 + random() % 5);
+    hash_ring ring{all};
+    auto count = static_cast<uint32_t>(1 + random() % 60);
+    std::map<uint32_t, uint32_t> got;
+    for (auto x : place_shards(ring, count))
+      ++got[x];
+    uint32_t sum = 0;
+    for (auto& [node, n] : got) {
+      ASSERT_LT(node, all.size());
+      sum += n;
+    }
+    EXPECT_EQ(sum, count);
+  }
+}
+
+TEST(placement, gives_the_shards_of_a_zone_to_the_others_by_their_capacity) {
+  std::mt19937_64 random{17};
+  constexpr uint32_t count = 4096;
+  for (int round = 0; round < 10; ++round) {
+    std::vector<ring_node> all;
+    for (int i = 0; i < 30; ++i) {
+      auto zone = "zone " + std::to_string(i % 3);
+      auto weight = static_cast<uint32_t>(1 + random() % 4);
+      all.push_back({"node" + std::to_string(random()), weight, zone});
+    }
+    auto rest = all;
+    std::erase_if(rest, [](auto& x) { return x.zone == "zone 0"; });
+    hash_ring before{all};
+    hash_ring after{rest};
+    auto old_places = place_shards(before, count);
+    auto places = place_shards(after, count);
+    double capacity = 0;
+    double freed = 0;
+    std::map<std::string, double> weights;
+    std::map<std::string, double> owned;
+    std::map<std::string, double> got;
+    std::map<uint32_t, uint32_t> of_node;
+    for (auto& x : rest) {
+      weights[x.zone] += x.weight;
+      capacity += x.weight;
+    }
+    for (uint32_t i = 0; i < count; ++i) {
+      auto& owner = after.nodes()[places[i]];
+      ++owned[owner.zone];
+      ++of_node[places[i]];
+      if (before.nodes()[old_places[i]].zone == "zone 0") {
+        ++got[owner.zone];
+        ++freed;
+      }
+    }
+    for (auto& [zone, weight] : weights) {
+      auto part = weight / capacity;
+      EXPECT_NEAR(owned[zone] / count, part, 0.05) << zone;
+      EXPECT_NEAR(got[zone] / freed, part, 0.1) << zone;
+    }
+    for (auto& [node, n] : of_node)
+      EXPECT_LE(n, std::ceil(placement_load_max * count
+                             * after.nodes()[node].weight / capacity));
   }
 }
 

@@ -200,7 +200,8 @@ private:
   }
 
   void failed(const error& reason) override {
-    history_.failed(id_, to_string(reason.what_happened()));
+    history_.ended(id_, to_string(reason.what_happened()),
+                   std::string{reason.type()});
   }
 
   history_type& history_;
@@ -297,7 +298,8 @@ private:
     if (reason == errc::revision_mismatch)
       history_.completed(id_, {std::nullopt, {}, true});
     else
-      history_.failed(id_, to_string(reason.what_happened()));
+      history_.ended(id_, to_string(reason.what_happened()),
+                   std::string{reason.type()});
   }
 
   history_type& history_;

@@ -18,6 +18,7 @@ using namespace troupe;
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace {
 
@@ -238,14 +239,32 @@ TEST(options, know_the_stores) {
   EXPECT_EQ(parse({"--data-dir", "/d"}).store_url(), "sqlite:/d");
   EXPECT_EQ(parse({"--store", "sqlite:/e", "--data-dir", "/d"}).store_url(),
             "sqlite:/e");
-  for (auto text : {"sqlite:", "mysql://x", "/folder", ""})
+  EXPECT_EQ(parse({"--store", "postgresql://u@h:1/d"}).store_url(),
+            "postgresql://u@h:1/d");
+  for (auto text : {"sqlite:", "mysql://x", "/folder", "", "postgresql://h:x:y",
+                    "postgresql://h/d?bogus=1"})
     EXPECT_THAT(refusal({"--store", text}), HasSubstr("store")) << text;
 }
 
-TEST(options, answer_what_is_not_built_yet_with_not_implemented) {
-  auto store = parse_node_options({"--store", "postgresql://h/db"}, {});
-  ASSERT_FALSE(store);
-  EXPECT_EQ(store.error(), errc::not_implemented);
+TEST(options, say_nothing_of_a_password) {
+  for (auto text :
+       {"postgres://u:secret@h/d", "postgresql://u:secret@h:x:y/d",
+        "postgresql://u:secret@h/d?bogus=1", "mysql://u:s:secret@h@i/d",
+        "postgresql://h/d?password=secret&bogus=1", "pg://h/d?password=secret"})
+    EXPECT_THAT(refusal({"--store", text}), Not(HasSubstr("secret"))) << text;
+}
+
+TEST(options, take_a_mode_of_replication_for_a_server_only) {
+  EXPECT_EQ(parse({}).replication, replication_mode::single);
+  std::vector<std::string> sync{"--store.replication", "sync", "--store",
+                                "postgresql://h/d"};
+  EXPECT_EQ(parse(sync).replication, replication_mode::sync);
+  EXPECT_THAT(refusal({"--store.replication", "sync"}),
+              HasSubstr("store.replication"));
+  EXPECT_THAT(refusal({"--store.replication", "sync", "--store", "memory:"}),
+              HasSubstr("store.replication"));
+  EXPECT_THAT(refusal({"--store.replication", "async"}),
+              HasSubstr("single, sync"));
 }
 
 TEST(options, of_a_cluster_are_refused_where_they_make_no_sense) {

@@ -175,6 +175,7 @@ private:
     case commit_outcome::failed:
       break;
     case commit_outcome::refused:
+    case commit_outcome::lock_lost:
       ADD_FAILURE() << "refused without a reason";
     }
     auto found = testing::load(store, entity);

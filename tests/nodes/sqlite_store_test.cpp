@@ -437,10 +437,13 @@ TEST(store_url, opens_what_it_names) {
   EXPECT_EQ(open_store("memory:").value()->describe(), "memory:");
 }
 
-TEST(store_url, says_that_postgresql_is_not_built_yet) {
-  auto store = open_store("postgresql://localhost/troupe");
+TEST(store_url, says_who_cannot_be_reached_and_no_password) {
+  auto store = open_store("postgresql://ann:secret@127.0.0.1:1/troupe");
   ASSERT_FALSE(store);
-  EXPECT_EQ(store.error().code(), errc::not_implemented);
+  EXPECT_EQ(store.error().code(), errc::store_unavailable);
+  auto& message = store.error().message();
+  EXPECT_NE(message.find("postgresql://ann@127.0.0.1:1/troupe"), message.npos);
+  EXPECT_EQ(message.find("secret"), message.npos) << message;
 }
 
 } // namespace

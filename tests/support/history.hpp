@@ -10,7 +10,10 @@
 
 #pragma once
 
+#include <algorithm>
+#include <chrono>
 #include <cstdlib>
+#include <iomanip>
 #include <iostream>
 #include <map>
 #include <mutex>
@@ -53,11 +56,25 @@ inline std::ostream& operator<<(std::ostream& out, const history_counts& x) {
              << x.unknown_percent() << " %)";
 }
 
+/// Why operations came to nothing, and how many: by the type of the error.
+struct history_reasons : std::map<std::string, size_t> {};
+
+inline std::ostream& operator<<(std::ostream& out, const history_reasons& x) {
+  auto separator = "";
+  for (auto& [reason, count] : x) {
+    out << separator << count << " " << reason;
+    separator = ", ";
+  }
+  return out;
+}
+
 /// Thread-safe.
 template <class Spec>
 class history {
 public:
   using id = size_t;
+
+  using clock = std::chrono::steady_clock;
 
   /// To be called before the operation can have any effect.
   id begin(uint32_t client, std::string key, typename Spec::call call) {
@@ -65,7 +82,10 @@ public:
     ++counts_.operations;
     records_.push_back({std::move(key),
                         {client, std::move(call), std::nullopt, ++time_, never},
-                        status::running});
+                        status::running,
+                        clock::now(),
+                        {},
+                        {}});
     return records_.size() - 1;
   }
 
@@ -77,24 +97,27 @@ public:
     record.what.returned = ++time_;
   }
 
-  void failed(id x) {
+  /// @param why is counted
+  /// @param more for people
+  void failed(id x, std::string why = "failed", std::string more = {}) {
     std::lock_guard guard{mutex_};
     ++counts_.failed;
-    end(x, status::failed);
+    end(x, status::failed, std::move(why), std::move(more));
   }
 
-  void unknown(id x) {
+  void unknown(id x, std::string why = "unknown", std::string more = {}) {
     std::lock_guard guard{mutex_};
     ++counts_.unknown;
-    end(x, status::unknown);
+    end(x, status::unknown, std::move(why), std::move(more));
   }
 
   /// By an error's `effect`.
-  void failed(id x, std::string_view effect) {
+  void ended(id x, std::string_view effect, std::string why,
+             std::string more = {}) {
     if (effect == "none" || effect == "ran")
-      failed(x);
+      failed(x, std::move(why), std::move(more));
     else
-      unknown(x);
+      unknown(x, std::move(why), std::move(more));
   }
 
   /// Whatever could still bring an operation about that is unknown by now is
@@ -115,6 +138,34 @@ public:
     return counts_;
   }
 
+  /// The longest operation that has ended.
+  clock::duration longest() const {
+    std::lock_guard guard{mutex_};
+    clock::duration result{};
+    for (auto& x : records_)
+      if (x.how != status::running)
+        result = std::max(result, x.ended - x.began);
+    return result;
+  }
+
+  history_reasons reasons() const {
+    std::lock_guard guard{mutex_};
+    return reasons_;
+  }
+
+  /// All of it, for people: the operations in the order in which they began,
+  /// with the seconds since `start`.
+  void print(std::ostream& out, clock::time_point start) const {
+    std::lock_guard guard{mutex_};
+    auto seconds = [&](clock::time_point x) {
+      return std::chrono::duration<double>(x - start).count();
+    };
+    out << std::fixed << std::setprecision(4);
+    for (auto& x : records_)
+      out << seconds(x.began) << " to " << seconds(x.ended) << " " << x.key
+          << " " << text_of(x.what) << " " << x.why << '\n';
+  }
+
   /// What the checker takes; an operation that still runs is an open one.
   std::map<std::string, std::vector<operation<Spec>>> by_key() const {
     std::lock_guard guard{mutex_};
@@ -132,13 +183,21 @@ private:
     std::string key;
     operation<Spec> what;
     status how;
+    clock::time_point began;
+    clock::time_point ended;
+    std::string why; // it came to nothing
   };
 
-  record& end(id x, status how) {
+  record& end(id x, status how, const std::string& why = {},
+              const std::string& more = {}) {
     auto& result = records_.at(x);
     EXPECT_EQ(result.how, status::running)
       << "ended twice: " << text_of(result.what);
     result.how = how;
+    result.ended = clock::now();
+    if (!why.empty())
+      ++reasons_[why];
+    result.why = why + (more.empty() ? "" : " " + more);
     return result;
   }
 
@@ -147,6 +206,7 @@ private:
   size_t closed_ = 0; // those before are closed
   uint64_t time_ = 0;
   history_counts counts_;
+  history_reasons reasons_;
 };
 
 /// Whether the history of each key is linearizable, and why not. Undecided is

@@ -1,6 +1,7 @@
-// Clients of a node that record what they asked for and were answered. They go
-// on when the node is killed: what was sent and not answered is unknown, what
-// could not be sent has failed, and the next goes to the node that comes then.
+// Clients of nodes that record what they asked for and were answered. They go on
+// when a node is killed: what was sent and not answered is unknown, what could
+// not be sent has failed, and the next goes to another node, or to one that comes
+// then.
 
 #pragma once
 
@@ -8,6 +9,8 @@
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -20,44 +23,79 @@
 
 #include "tests/support/history.hpp"
 #include "tests/support/linearizability_specifications.hpp"
+#include "tests/support/network.hpp"
 #include "tests/support/node_process.hpp"
 #include "tests/support/raw_client.hpp"
 
 namespace troupe::testing {
 
-/// Where the node is now. Thread-safe.
+/// Where a run of a node can be reached.
+struct node_place {
+  uint16_t port = 0;
+
+  /// See `node_settings`.
+  const test::network_namespace* network = nullptr;
+
+  /// Another one for each run.
+  uint64_t run = 0;
+};
+
+/// Where nodes are now. Thread-safe.
 class node_address {
 public:
-  /// Clients that have found no node wait until there is one again.
-  void up(uint16_t port) {
+  /// A node, or another run of it. Clients that have found none wait for one.
+  void up(const std::string& node, uint16_t port,
+          const test::network_namespace* network = nullptr) {
     std::lock_guard guard{mutex_};
-    port_ = port;
-    ++generation_;
+    places_[node] = {port, network, ++runs_};
     changed_.notify_all();
   }
 
-  /// There is no node, and will be none: clients end.
+  /// The only node.
+  void up(uint16_t port) { up({}, port); }
+
+  /// Clients go to it no more. What they have asked it for they wait for.
+  void down(const std::string& node) {
+    std::lock_guard guard{mutex_};
+    places_.erase(node);
+  }
+
+  /// There is no such run.
+  void gone(uint64_t run) {
+    std::lock_guard guard{mutex_};
+    std::erase_if(places_, [=](auto& x) { return x.second.run == run; });
+  }
+
+  /// There are no nodes, and will be none: clients end.
   void close() {
     std::lock_guard guard{mutex_};
     closed_ = true;
     changed_.notify_all();
   }
 
-  struct place {
-    uint16_t port;
-    uint64_t generation;
-  };
-
-  /// A node that is newer than `seen`; nothing if there will be none.
-  std::optional<place> newer(uint64_t seen) {
+  /// Some node; nothing if there will be none.
+  std::optional<node_place> any(uint64_t dice) {
     std::unique_lock guard{mutex_};
     --busy_;
     changed_.notify_all();
-    changed_.wait(guard, [&] { return generation_ > seen || closed_; });
+    changed_.wait(guard, [&] { return !places_.empty() || closed_; });
     ++busy_;
     if (closed_)
       return std::nullopt;
-    return place{port_, generation_};
+    auto some = static_cast<ptrdiff_t>(dice % places_.size());
+    return std::next(places_.begin(), some)->second;
+  }
+
+  /// Whether clients go to that run, and have no others to choose from; else
+  /// they change the node now and then.
+  enum class standing : uint8_t { gone, one_of_many, only };
+
+  standing stands(uint64_t run) {
+    std::lock_guard guard{mutex_};
+    for (auto& [node, x] : places_)
+      if (x.run == run)
+        return places_.size() > 1 ? standing::one_of_many : standing::only;
+    return standing::gone;
   }
 
   bool closed() {
@@ -102,8 +140,8 @@ private:
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  uint16_t port_ = 0;
-  uint64_t generation_ = 0;
+  std::map<std::string, node_place> places_;
+  uint64_t runs_ = 0;
   size_t busy_ = 0;
   size_t operations_ = 0;
   bool closed_ = false;
@@ -121,11 +159,15 @@ public:
 
   /// Calls until the address is closed. On a thread of its own.
   void run() {
-    uint64_t seen = 0;
-    while (auto place = where_.newer(seen)) {
-      seen = place->generation;
-      while ((!where_.closed() || unfinished()) && call(place->port))
+    while (auto place = where_.any(random_())) {
+      do {
+        if (!call(*place)) {
+          where_.gone(place->run);
+          break;
+        }
         where_.count();
+      } while ((!where_.closed() && is_connected() && stays(place->run))
+               || unfinished());
       connection_.reset();
     }
   }
@@ -140,21 +182,24 @@ protected:
   };
 
   /// One operation; false if there is no node.
-  virtual bool call(uint16_t port) = 0;
+  virtual bool call(const node_place& at) = 0;
 
   /// It has something to bring to its end before it ends itself.
   virtual bool unfinished() const { return false; }
 
-  std::pair<sent, test::http_answer> ask(uint16_t port, const std::string& path,
+  std::pair<sent, test::http_answer> ask(const node_place& at,
+                                         const std::string& path,
                                          const std::string& body,
                                          const test::fields& more = {}) {
     try {
       if (!connection_)
-        connection_ = std::make_unique<test::raw_client>(port);
+        connect(at);
     } catch (const std::runtime_error&) {
       return {sent::refused, {}};
     }
-    connection_->send(test::request("POST", path, body, more));
+    auto fields = more;
+    fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
+    connection_->send(test::request("POST", path, body, fields));
     auto answer = connection_->read();
     if (answer.status != 0)
       return {sent::answered, std::move(answer)};
@@ -167,17 +212,43 @@ protected:
   static bool end(history<Spec>& to, typename history<Spec>::id id, sent how,
                   const test::http_answer& answer) {
     if (how == sent::answered)
-      to.failed(id, answer.effect());
+      to.ended(id, answer.effect(), answer.error_type(), answer.body);
     else if (how == sent::refused)
-      to.failed(id);
+      to.failed(id, "refused");
     else
-      to.unknown(id);
+      to.unknown(id, "broken");
     return how != sent::refused;
   }
 
   std::mt19937_64 random_;
 
 private:
+  /// Operations on one connection, when there are other nodes to go to.
+  static constexpr uint64_t operations_per_connection = 32;
+
+  /// Less than the patience of the connection: there is an answer by then.
+  static constexpr uint64_t timeout_ms = 10'000;
+
+  void connect(const node_place& at) {
+    test::inside_network there{at.network};
+    connection_ = std::make_unique<test::raw_client>(at.port);
+  }
+
+  /// One that is closed between two calls is no failure of either.
+  bool is_connected() { return connection_ && !connection_->is_closed(); }
+
+  bool stays(uint64_t run) {
+    switch (where_.stands(run)) {
+    case node_address::standing::gone:
+      return false;
+    case node_address::standing::one_of_many:
+      return random_() % operations_per_connection != 0;
+    case node_address::standing::only:
+      break;
+    }
+    return true;
+  }
+
   node_address& where_;
   std::unique_ptr<test::raw_client> connection_;
 };
@@ -201,13 +272,13 @@ public:
       history_(to) {}
 
 protected:
-  bool call(uint16_t port) override {
+  bool call(const node_place& at) override {
     auto dice = random_() % 10;
     int64_t by = dice < 3 ? 0 : dice < 8 ? 1 : 1000;
     auto id = history_.begin(number_, key_, {by});
     auto path = "/services/counter/" + key_ + (by == 0 ? "/get" : "/increment");
     auto [how, answer] =
-      ask(port, path, by == 0 ? std::string{} : std::to_string(by));
+      ask(at, path, by == 0 ? std::string{} : std::to_string(by));
     if (answer.status != 200)
       return end(history_, id, how, answer);
     history_.completed(id, std::stoll(answer.body));
@@ -232,15 +303,15 @@ public:
       history_(to) {}
 
 protected:
-  bool call(uint16_t port) override {
-    return outdated_ || random_() % 4 == 0 ? read(port) : write(port);
+  bool call(const node_place& at) override {
+    return outdated_ || random_() % 4 == 0 ? read(at) : write(at);
   }
 
 private:
-  bool read(uint16_t port) {
+  bool read(const node_place& at) {
     auto id = history_.begin(number_, key_, {});
     auto [how, answer] =
-      ask(port, "/services/data_service/" + key_ + "/get_data", {});
+      ask(at, "/services/data_service/" + key_ + "/get_data", {});
     auto revision = revision_of(answer);
     if (answer.status != 200 || !revision)
       return end(history_, id, how, answer);
@@ -249,12 +320,12 @@ private:
     return true;
   }
 
-  bool write(uint16_t port) {
+  bool write(const node_place& at) {
     auto value =
       "\"" + std::to_string(number_) + "-" + std::to_string(++last_) + "\"";
     auto id = history_.begin(number_, key_, {value, revision_});
     auto [how, answer] =
-      ask(port, "/services/data_service/" + key_ + "/set_data", value,
+      ask(at, "/services/data_service/" + key_ + "/set_data", value,
           {"If-Match: \"" + std::to_string(revision_) + "\""});
     auto revision = revision_of(answer);
     outdated_ = true;

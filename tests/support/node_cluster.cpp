@@ -14,17 +14,40 @@ constexpr auto patience = 60s;
 
 } // namespace
 
-node_cluster::node_cluster(words options) : options_(std::move(options)) {}
+node_cluster::node_cluster(words options)
+  : node_cluster(cluster_settings{std::move(options), nullptr, nullptr, {}}) {}
+
+node_cluster::node_cluster(cluster_settings settings)
+  : settings_(std::move(settings)) {}
 
 node_process& node_cluster::start(const std::string& id, words more) {
+  auto host = hosts_.try_emplace(id, hosts_.size()).first->second;
   node_settings settings;
   settings.folder = folder_.path();
-  settings.options = {"--node.id", id, "--cluster.listen", "127.0.0.1:0"};
-  for (auto list : {&options_, &more})
-    settings.options.insert(settings.options.end(), list->begin(), list->end());
+  settings.options = {"--node.id", id, "--cluster.listen"};
+  auto add = [&](const words& x) {
+    settings.options.insert(settings.options.end(), x.begin(), x.end());
+  };
+  if (settings_.network) {
+    settings.network = &(*settings_.network)[host];
+    add({test_network::address(host) + ":0", "--insecure"});
+  } else {
+    add({"127.0.0.1:0"});
+  }
+  if (settings_.store)
+    add(settings_.store->node_options());
+  if (!settings_.logs.empty())
+    settings.log = settings_.logs / id;
+  add(settings_.options);
+  add(more);
   nodes_[id] = nullptr; // the run before is gone
   nodes_[id] = std::make_unique<node_process>(settings);
   return *nodes_[id];
+}
+
+bool node_cluster::runs(const std::string& id) {
+  auto i = nodes_.find(id);
+  return i != nodes_.end() && i->second && i->second->is_alive();
 }
 
 void node_cluster::start_all(const words& ids) {
@@ -96,10 +119,18 @@ std::string node_cluster::owner(const std::string& asked,
 
 std::string node_cluster::key_of(const std::string& id,
                                  const std::string& prefix) {
-  for (int i = 0; i < 10'000; ++i)
+  return keys_of(id, 1, prefix).front();
+}
+
+words node_cluster::keys_of(const std::string& id, size_t count,
+                            const std::string& prefix) {
+  words result;
+  for (int i = 0; i < 10'000 && result.size() < count; ++i)
     if (auto key = prefix + std::to_string(i); owner(id, key) == id)
-      return key;
-  throw std::runtime_error(id + " owns nothing");
+      result.push_back(std::move(key));
+  if (result.size() < count)
+    throw std::runtime_error(id + " owns too little");
+  return result;
 }
 
 double node_cluster::metric(const std::string& id, const std::string& name) {

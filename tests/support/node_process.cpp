@@ -113,13 +113,15 @@ testing::process_input node_command(const node_settings& settings) {
 
 // -- a node ------------------------------------------------------------------
 
-node_process::node_process(const node_settings& settings) {
+node_process::node_process(const node_settings& settings)
+  : network_(settings.network),
+    log_(settings.log.empty() ? own_.path() / "log" : settings.log) {
+  inside_network here{network_};
   auto command = node_command(settings);
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0)
     throw std::runtime_error("no pipe");
-  auto err = ::open((own_.path() / "log").c_str(),
-                    O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  auto err = ::open(log_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   pid_ = start(command, out[1], err);
   ::close(err);
   ::close(out[1]);
@@ -154,7 +156,7 @@ void node_process::read_banner(int from) {
 }
 
 std::string node_process::log() const {
-  return read_file(own_.path() / "log");
+  return read_file(log_);
 }
 
 bool node_process::is_alive() {
@@ -215,6 +217,7 @@ std::string request(std::string_view method, std::string_view path,
 http_answer send(const node_process& node, std::string_view method,
                  std::string_view path, std::string_view body,
                  const fields& more) {
+  inside_network there{node.network()};
   raw_client client{node.port()};
   client.send(request(method, path, body, more));
   return client.read(method != "HEAD");
@@ -230,6 +233,7 @@ testing::process_result cli(const node_process& node, const words& arguments,
   input.environment = {"TROUPE_ENDPOINT=" + node.url(), "LC_ALL=C.UTF-8"};
   inherit_sanitizer_options(input.environment);
   input.in = in;
+  inside_network there{node.network()};
   return testing::run_process(input);
 }
 

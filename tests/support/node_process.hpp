@@ -13,6 +13,7 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "tests/support/network.hpp"
 #include "tests/support/process.hpp"
 #include "tests/support/raw_client.hpp"
 #include "tests/support/temporary_folder.hpp"
@@ -47,6 +48,12 @@ struct node_settings {
 
   /// Only `options`, nothing of the test's.
   bool bare = false;
+
+  /// Where it lives, and outlives it; null: where the test does.
+  const network_namespace* network = nullptr;
+
+  /// What it logs is added to this file; empty: to one that goes with it.
+  std::filesystem::path log;
 };
 
 /// `troupe node` and its arguments.
@@ -74,10 +81,12 @@ public:
 
   const std::string& url() const noexcept { return url_; }
 
+  const network_namespace* network() const noexcept { return network_; }
+
   /// What it printed at its start.
   const std::string& banner() const noexcept { return banner_; }
 
-  /// What it has logged so far.
+  /// What it has logged so far, with what was in the file before.
   std::string log() const;
 
   bool is_alive();
@@ -103,6 +112,8 @@ private:
   void read_banner(int from);
 
   testing::temporary_folder own_;
+  const network_namespace* network_;
+  std::filesystem::path log_;
   pid_t pid_ = -1;
   int status_ = -1;
   uint16_t port_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 
@@ -83,6 +84,8 @@ raw_client::~raw_client() {
 bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
     auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR)
+      continue;
     if (n <= 0)
       return false;
     bytes.remove_prefix(static_cast<size_t>(n));
@@ -102,14 +105,18 @@ void raw_client::reset() {
 
 bool raw_client::fill() {
   char bytes[64 * 1024];
-  auto n = ::recv(fd_, bytes, sizeof(bytes), 0);
+  ssize_t n = -1;
+  do
+    n = ::recv(fd_, bytes, sizeof(bytes), 0);
+  while (n < 0 && errno == EINTR); // some process of the test's has ended
   if (n > 0) {
     buffer_.append(bytes, static_cast<size_t>(n));
     return true;
   }
   if (n < 0) {
     reset_ = errno == ECONNRESET || errno == EPIPE;
-    EXPECT_TRUE(reset_) << "the server neither answered nor closed";
+    EXPECT_TRUE(reset_) << "the server neither answered nor closed: "
+                        << std::strerror(errno);
   }
   return false;
 }
@@ -134,6 +141,12 @@ bool raw_client::at_end() {
   auto rest = read_rest();
   EXPECT_EQ(rest, "");
   return rest.empty() && !reset_;
+}
+
+bool raw_client::is_closed() {
+  char byte;
+  auto n = ::recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 bool raw_client::is_cut_off() {

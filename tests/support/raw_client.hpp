@@ -60,6 +60,10 @@ public:
   /// Whether the other side has closed, after no more bytes, without a reset.
   bool at_end();
 
+  /// Whether the other side has closed by now, or broken it off, and nothing is
+  /// left to read. Does not wait.
+  bool is_closed();
+
   /// Waits, reading nothing, until the connection is broken.
   bool is_cut_off();
 

@@ -2,14 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <deque>
 #include <set>
 #include <utility>
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scheduler/test_coordinator.hpp>
-#include <caf/send.hpp>
 #include <nlohmann/json.hpp>
 
 #include "actors/core/atoms.hpp"
@@ -21,6 +17,7 @@
 #include "actors/routing/deadline_ticker.hpp"
 #include "actors/service/host.hpp"
 #include "actors/service/service_target.hpp"
+#include "nodes/simulation/virtual_process.hpp"
 
 namespace troupe::testing {
 
@@ -264,114 +261,37 @@ private:
 
 class simulation::node {
 public:
-  node(simulation& sim, std::string name, uint32_t capacity, double rate)
+  /// @param name what it is called here
+  /// @param own_id what it takes itself for
+  node(simulation& sim, std::string name, const std::string& own_id,
+       uint32_t capacity, double rate)
     : id(std::move(name)), leases_(sim, *this), shards_(sim, *this),
-      states_(sim, *this), sim_(sim), rate_(rate), born_(sim.now()),
+      states_(sim, *this), sim_(sim),
       state(sim.options_.shards, cluster_state::default_lease,
-            [this] { return boot(); }),
-      stale_(state.owned), module_(counters()), system_(prepare(config_)),
-      scheduler_(
-        dynamic_cast<caf::scheduler::test_coordinator&>(system_.scheduler())),
-      synced_(sim.now()) {
-    scheduler_.clock().current_time += 1h;
-    begin(capacity);
+            [this] { return process.boot(); }),
+      stale_(state.owned), module_(counters()), process(sim.time_, rate) {
+    begin(own_id, capacity);
   }
 
   ~node() {
-    dead = true;
-    inbox_.clear();
-    for (auto x : {&membership_, &host_, &ticker_})
-      caf::anon_send_exit(std::exchange(*x, nullptr), caf::exit_reason::kill);
-    deliver();
-    scheduler_.clock().cancel_all();
-    deliver();
+    process.end({&membership_, &host_, &ticker_});
     deadlines_.on_armed({});
-    system_.await_actors_before_shutdown(false);
-  }
-
-  // -- time ------------------------------------------------------------------
-
-  /// Nothing happens in it.
-  bool stands_still() const noexcept { return dead || paused || asleep; }
-
-  boot_time boot() const noexcept {
-    auto age = static_cast<double>((sim_.now() - born_).count()) * rate_;
-    return boot_time{10h + duration{static_cast<int64_t>(age)}};
-  }
-
-  std::chrono::steady_clock::time_point clock() const {
-    return scheduler_.clock().now();
-  }
-
-  /// When its next timer is due.
-  std::optional<duration> next_due() const {
-    auto& timers = scheduler_.clock().schedule();
-    if (stands_still() || timers.empty())
-      return std::nullopt;
-    auto left = static_cast<double>(
-      std::chrono::nanoseconds{timers.begin()->first - clock()}.count());
-    auto due = synced_ + duration{static_cast<int64_t>(left / rate_) + 2};
-    return std::max(due, sim_.now());
-  }
-
-  /// Lets it do what is due by now.
-  void run() {
-    if (stands_still())
-      return;
-    auto& time = scheduler_.clock();
-    auto age = static_cast<double>((sim_.now() - synced_).count()) * rate_;
-    synced_ = sim_.now();
-    auto end = time.current_time + duration{static_cast<int64_t>(age)};
-    deliver();
-    while (!time.schedule().empty() && time.schedule().begin()->first <= end) {
-      auto due = time.schedule().begin()->first;
-      time.advance_time(std::max(due - time.current_time,
-                                 std::chrono::steady_clock::duration::zero()));
-      deliver();
-    }
-    time.advance_time(end - time.current_time);
-    deliver();
-  }
-
-  /// Something reaches it from outside.
-  void receive(std::function<void()> what) {
-    if (dead)
-      return;
-    if (stands_still()) {
-      inbox_.push_back(std::move(what));
-      return;
-    }
-    run();
-    what();
-    run();
-  }
-
-  void wake() {
-    if (std::exchange(asleep, false))
-      synced_ = sim_.now();
-    paused = false;
-    auto timers_first = sim_.chance(500);
-    if (timers_first)
-      run();
-    for (auto& x : std::exchange(inbox_, {}))
-      x();
-    run();
   }
 
   // -- calls -----------------------------------------------------------------
 
   bool serves(uint32_t shard) const {
-    return lease().valid(clock()) && ownership().epoch(shard) != 0;
+    return lease().valid(process.clock()) && ownership().epoch(shard) != 0;
   }
 
   void submit(const invocation_ptr& call) {
-    call->submitted = clock();
-    call->deadline = clock() + call_timeout;
-    submit_watched(env_, *target_, call, system_, nullptr);
+    call->submitted = process.clock();
+    call->deadline = process.clock() + call_timeout;
+    submit_watched(env_, *target_, call, process.system(), nullptr);
   }
 
   void drain(std::function<void()> done) {
-    system_.spawn<caf::hidden>(
+    process.system().spawn<caf::hidden>(
       [done, to = membership_](caf::event_based_actor* self) {
         self->request(to, caf::infinite, atom::drain::value).then([done] {
           done();
@@ -380,9 +300,7 @@ public:
   }
 
   const std::string id;
-  bool dead = false;
-  bool paused = false;
-  bool asleep = false;
+  std::string refusal;
   bool store_is_away = false;
 
 private:
@@ -390,20 +308,11 @@ private:
   shard_rows shards_;
   states states_;
   simulation& sim_;
-  double rate_;
-  duration born_;
 
 public:
   cluster_state state;
 
 private:
-  static caf::actor_system_config& prepare(caf::actor_system_config& config) {
-    config.set("scheduler.policy", caf::atom("testing"));
-    config.set("logger.file-verbosity", caf::atom("quiet"));
-    config.set("logger.console", caf::atom("none"));
-    return config;
-  }
-
   const node_lease& lease() const {
     if (sim_.options_.bugs.expired_lease_served)
       return endless_;
@@ -416,8 +325,9 @@ private:
     return state.owned;
   }
 
-  void begin(uint32_t capacity) {
-    ticker_ = spawn_deadline_ticker(system_, deadlines_);
+  void begin(const std::string& own_id, uint32_t capacity) {
+    auto& system = process.system();
+    ticker_ = spawn_deadline_ticker(system, deadlines_);
     service_options options;
     options.lease = &lease();
     options.ownership = const_cast<entity_ownership*>(&ownership());
@@ -425,18 +335,19 @@ private:
     auto& service = module_.services().front();
     target_ =
       caf::make_counted<service_target>(service, states_, env_, options);
-    host_ = system_.spawn<host_actor>(target_);
+    host_ = system.spawn<host_actor>(target_);
     auto table = std::make_shared<route_table>();
     table->services["counter"] = {"", target_, service};
     routes_.publish(table);
-    membership_ = system_.spawn<membership_actor>(membership(capacity), state,
-                                                  leases_, shards_);
-    run();
+    membership_ = system.spawn<membership_actor>(membership(own_id, capacity),
+                                                 state, leases_, shards_);
+    process.run();
   }
 
-  membership_options membership(uint32_t capacity) {
+  membership_options membership(const std::string& own_id, uint32_t capacity) {
     membership_options result;
-    result.self.node = id;
+    result.self.node = own_id;
+    result.self.http_url = "http://" + id;
     result.self.capacity = capacity;
     result.new_incarnation = [this] {
       return std::to_string(++sim_.incarnations_) + " of " + id;
@@ -448,16 +359,11 @@ private:
         (*set)[x] = true;
       target_->let_go(std::move(set), std::move(done));
     };
+    result.refused = [this](const std::string& why) { refusal = why; };
     if (sim_.options_.bugs.judged_without_looking)
       result.watch.gap_max = 10h;
     result.validate(cluster_state::default_lease);
     return result;
-  }
-
-  void deliver() {
-    while (scheduler_.try_run_once()) {
-      // one message after the other
-    }
   }
 
   endless_lease endless_;
@@ -466,11 +372,11 @@ private:
   route_source routes_;
   deadline_keeper deadlines_{time_point{}};
   call_environment env_{routes_, deadlines_, false};
-  caf::actor_system_config config_;
-  caf::actor_system system_;
-  caf::scheduler::test_coordinator& scheduler_;
-  duration synced_;
-  std::deque<std::function<void()>> inbox_;
+
+public:
+  virtual_process process;
+
+private:
   service_target_ptr target_;
   caf::actor membership_;
   caf::actor host_;
@@ -508,7 +414,7 @@ struct simulation::client_call final
 void simulation::call(uint32_t client, const std::string& key, int64_t by,
                       const std::string& via) {
   auto x = std::make_shared<client_call>(*this, key, by);
-  x->call->id = {1, ++events_made_};
+  x->call->id = {1, ++calls_made_};
   x->record = calls.begin(client, key, {by});
   after(client_timeout, [this, x] {
     if (!std::exchange(x->ended, true))
@@ -523,7 +429,7 @@ void simulation::call(uint32_t client, const std::string& key, int64_t by,
     auto i = nodes_.find(gateway);
     if (i == nodes_.end())
       return; // it hears nothing
-    i->second->receive([=, this, at = i->second.get()] {
+    i->second->process.receive([=, this, at = i->second.get()] {
       auto view = at->state.views.load();
       auto owner = view->shards.empty()
                      ? nullptr
@@ -538,7 +444,7 @@ void simulation::call(uint32_t client, const std::string& key, int64_t by,
         auto j = nodes_.find(name);
         if (j == nodes_.end())
           return;
-        j->second->receive([x, to = j->second.get()] {
+        j->second->process.receive([x, to = j->second.get()] {
           x->self = x;
           to->submit(x->call);
         });
@@ -551,7 +457,8 @@ void simulation::answer(const std::shared_ptr<client_call>& x) {
   if (std::exchange(x->ended, true))
     return;
   if (auto failure = x->call->failure())
-    calls.failed(x->record, to_string(failure->what_happened()));
+    calls.ended(x->record, to_string(failure->what_happened()),
+                std::string{failure->type()});
   else
     calls.completed(x->record, std::stoll(x->call->result().bytes));
 }
@@ -564,12 +471,12 @@ simulation::simulation(simulation_options options)
 }
 
 simulation::~simulation() {
-  events_ = {};
+  time_.clear();
   for (auto& [id, x] : nodes_)
-    x->dead = true;
+    x->process.die();
   nodes_.clear();
   graves_.clear();
-  events_ = {};
+  time_.clear();
 }
 
 simulation::duration simulation::between(duration least, duration most) {
@@ -578,30 +485,21 @@ simulation::duration simulation::between(duration least, duration most) {
            random_() % static_cast<uint64_t>((most - least).count() + 1))};
 }
 
-void simulation::after(duration d, std::function<void()> f) {
-  events_.push({now_ + d, ++events_made_, std::move(f)});
-}
-
 void simulation::advance(duration d) {
-  auto end = now_ + d;
+  auto end = now() + d;
   for (;;) {
-    auto next = events_.empty() ? end : std::min(end, events_.top().when);
+    auto next = std::min(end, time_.next().value_or(end));
     node* due = nullptr;
     for (auto& [id, x] : nodes_)
-      if (auto when = x->next_due(); when && *when < next) {
+      if (auto when = x->process.next_due(); when && *when < next) {
         next = *when;
         due = x.get();
       }
-    now_ = std::max(now_, next);
-    if (due) {
-      due->run();
-    } else if (!events_.empty() && events_.top().when <= now_) {
-      auto what = events_.top().what;
-      events_.pop();
-      what();
-    } else {
+    time_.go_to(next);
+    if (due)
+      due->process.run();
+    else if (!time_.run_due())
       return;
-    }
     watch();
   }
 }
@@ -610,7 +508,7 @@ void simulation::violation(const std::string& what) {
   if (violations_.size() < 10)
     violations_.push_back(
       std::to_string(
-        std::chrono::duration_cast<std::chrono::milliseconds>(now_).count())
+        std::chrono::duration_cast<std::chrono::milliseconds>(now()).count())
       + " ms: " + what);
 }
 
@@ -636,12 +534,12 @@ template <class T>
 void simulation::ask(node& from,
                      std::function<void(std::function<void(T)>)> what,
                      std::function<void(T)> done, T failure) {
-  if (from.dead)
+  if (from.process.is_dead())
     return;
   ++requests_;
   auto fail = [=, this, &from] {
     after(between(store_timeout / 2, store_timeout),
-          [=, &from] { from.receive([=] { done(failure); }); });
+          [=, &from] { from.process.receive([=] { done(failure); }); });
   };
   auto way = chance(faults.slow) ? between(0s, 1s) : between(100us, 4ms);
   if (is_away(from) || chance(faults.lost))
@@ -656,8 +554,9 @@ void simulation::ask(node& from,
   }
   after(way, [=, this, &from] {
     what([&](T x) {
-      after(way,
-            [=, &from, x = std::move(x)] { from.receive([=] { done(x); }); });
+      after(way, [=, &from, x = std::move(x)] {
+        from.process.receive([=] { done(x); });
+      });
     });
   });
 }
@@ -689,35 +588,43 @@ simulation::node& simulation::find(const std::string& id) {
 void simulation::start(const std::string& id, uint32_t capacity) {
   auto drift =
     options_.drift_max * (static_cast<double>(random_() % 2001) / 1000 - 1);
-  nodes_[id] = std::make_unique<node>(*this, id, capacity, 1 + drift);
+  nodes_[id] = std::make_unique<node>(*this, id, id, capacity, 1 + drift);
+}
+
+void simulation::start_namesake(const std::string& name,
+                                const std::string& id) {
+  nodes_[name] = std::make_unique<node>(*this, name, id, 1, 1);
+}
+
+std::string simulation::refusal(const std::string& id) {
+  return find(id).refusal;
 }
 
 void simulation::kill(const std::string& id) {
   auto x = nodes_.extract(id);
   if (x.empty())
     return;
-  x.mapped()->dead = true;
+  x.mapped()->process.die();
   lease_table_.process_ended(x.mapped()->state.views.load()->self);
   graves_.push_back(std::move(x.mapped()));
 }
 
 void simulation::pause(const std::string& id) {
-  find(id).paused = true;
+  find(id).process.pause();
 }
 
 void simulation::sleep(const std::string& id) {
-  find(id).run(); // up to this moment
-  find(id).asleep = true;
+  find(id).process.sleep();
 }
 
 void simulation::wake(const std::string& id) {
   if (is_alive(id))
-    find(id).wake();
+    find(id).process.wake(chance(500));
 }
 
 void simulation::drain(const std::string& id) {
   auto& x = find(id);
-  x.receive([this, &x] {
+  x.process.receive([this, &x] {
     x.drain([this, &x] { after(1ms, [this, &x] { kill(x.id); }); });
   });
 }

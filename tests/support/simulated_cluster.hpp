@@ -20,13 +20,13 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <queue>
 #include <random>
 #include <string>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "actors/cluster/membership.hpp"
+#include "nodes/simulation/virtual_time.hpp"
 #include "nodes/store/memory_store.hpp"
 #include "tests/support/history.hpp"
 #include "tests/support/linearizability_specifications.hpp"
@@ -83,7 +83,7 @@ struct simulation_options {
 
 class simulation {
 public:
-  using duration = std::chrono::nanoseconds;
+  using duration = virtual_time::duration;
 
   explicit simulation(simulation_options options);
   ~simulation();
@@ -92,6 +92,12 @@ public:
 
   /// A new node, or a new run of one that is dead.
   void start(const std::string& id, uint32_t capacity = 1);
+
+  /// One that believes itself to be the node `id`; here it is `name`.
+  void start_namesake(const std::string& name, const std::string& id);
+
+  /// Why a node is not to join; empty if it may.
+  std::string refusal(const std::string& id);
 
   void kill(const std::string& id);
 
@@ -142,12 +148,14 @@ public:
   // -- time ------------------------------------------------------------------
 
   /// Since the beginning.
-  duration now() const noexcept { return now_; }
+  duration now() const noexcept { return time_.now(); }
 
   void advance(duration d);
 
   /// Calls `f` after `d`.
-  void after(duration d, std::function<void()> f);
+  void after(duration d, std::function<void()> f) {
+    time_.after(d, std::move(f));
+  }
 
   std::mt19937_64& random() noexcept { return random_; }
 
@@ -176,16 +184,6 @@ private:
   class states;
   struct client_call;
 
-  struct event {
-    duration when;
-    uint64_t number;
-    std::function<void()> what;
-
-    friend bool operator<(const event& x, const event& y) {
-      return std::tie(x.when, x.number) > std::tie(y.when, y.number);
-    }
-  };
-
   node& find(const std::string& id);
 
   bool is_away(const node& x) const;
@@ -208,9 +206,8 @@ private:
 
   simulation_options options_;
   std::mt19937_64 random_;
-  duration now_{0};
-  uint64_t events_made_ = 0;
-  std::priority_queue<event> events_;
+  virtual_time time_;
+  uint64_t calls_made_ = 0;
   std::shared_ptr<memory_shard_table> shard_table_;
   memory_lease_table lease_table_;
   memory_store store_;

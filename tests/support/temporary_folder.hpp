@@ -11,9 +11,9 @@ namespace troupe::testing {
 
 class temporary_folder {
 public:
-  temporary_folder() {
-    auto name =
-      (std::filesystem::temp_directory_path() / "troupe-XXXXXX").string();
+  explicit temporary_folder(const std::filesystem::path& parent =
+                              std::filesystem::temp_directory_path()) {
+    auto name = (parent / "troupe-XXXXXX").string();
     if (!mkdtemp(name.data()))
       throw std::runtime_error("no temporary folder can be made");
     path_ = name;

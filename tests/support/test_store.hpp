@@ -10,8 +10,32 @@
 #include <vector>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/lock_backend.hpp"
 
 namespace troupe::testing {
+
+/// Commits are checked against `test_store::held_locks`; nobody else asks.
+class unasked_locks final : public lock_table {
+public:
+  void acquire(lock_request, callback<lock_answer> done) override {
+    fail(done);
+  }
+
+  void renew(lock_proof, std::chrono::milliseconds,
+             callback<lock_answer> done) override {
+    fail(done);
+  }
+
+  void release(lock_proof, callback<lock_answer> done) override { fail(done); }
+
+  void find(std::string, callback<lock_row> done) override { fail(done); }
+
+private:
+  template <class T>
+  void fail(const callback<T>& done) {
+    done(error{errc::not_implemented, "this store only checks them"});
+  }
+};
 
 class test_store final : public state_store {
 public:
@@ -47,6 +71,13 @@ public:
 
   /// What claims on the grounds of an ownership are checked against.
   std::map<uint32_t, std::optional<shard_ownership>> owners;
+
+  /// The tokens that commits may show.
+  std::map<std::string, uint64_t> held_locks;
+  bool has_locks = true;
+
+  /// The locks of the last commit.
+  std::vector<lock_proof> shown;
 
   size_t loads = 0;
   size_t commits = 0;
@@ -108,6 +139,7 @@ public:
       what = fates.front();
       fates.pop_front();
     }
+    shown = request.locks;
     answer([this, what, request = std::move(request), done = std::move(done)] {
       done(apply(what, request));
     });
@@ -149,6 +181,10 @@ public:
     done(error{errc::not_implemented, "this store has no outbox"});
   }
 
+  lock_table* locks() noexcept override {
+    return has_locks ? &locks_ : nullptr;
+  }
+
   std::string describe() const override { return "test:"; }
 
 private:
@@ -176,30 +212,35 @@ private:
       take_over(x.entity, other_state);
       return commit_outcome::refused;
     case fate::unknown_written:
-      return write(x) ? commit_outcome::unknown : commit_outcome::refused;
+      return write(x) == commit_outcome::done ? commit_outcome::unknown
+                                              : commit_outcome::refused;
     case fate::normal:
       break;
     }
-    return write(x) ? commit_outcome::done : commit_outcome::refused;
+    return write(x);
   }
 
-  bool write(const commit_request& x) {
+  commit_outcome write(const commit_request& x) {
     auto token = tokens.find(x.entity);
     if (token == tokens.end() || token->second != x.token
         || entities[x.entity].revision != x.base)
-      return false;
+      return commit_outcome::refused;
     for (auto& record : x.outcomes)
       if (outcomes.contains({x.entity, record.id}))
-        return false;
+        return commit_outcome::refused;
+    for (auto& lock : x.locks)
+      if (held_locks[lock.name] != lock.token)
+        return commit_outcome::lock_lost;
     if (x.next.revision != x.base)
       entities[x.entity] = x.next;
     for (auto& record : x.outcomes)
       outcomes[{x.entity, record.id}] = record;
-    return true;
+    return commit_outcome::done;
   }
 
   std::deque<std::function<void()>> waiting_;
   uint64_t others_ = 0;
+  unasked_locks locks_;
 };
 
 } // namespace troupe::testing

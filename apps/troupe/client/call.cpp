@@ -1,4 +1,5 @@
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/lock_proof.hpp"
 #include "apps/troupe/client/calling.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
@@ -15,6 +16,7 @@ is JSON: one argument is the value itself, several are an array.
   troupe call counter visits increment -d 2
   troupe call data_service user/7 set_data -d '{"name":"Ada"}'
   troupe call counter visits increment --if-match 4
+  troupe call counter visits increment --lock door=7
 )";
 
 command_line make_line() {
@@ -26,7 +28,10 @@ command_line make_line() {
             "commas, or * for any); else revision_mismatch.")
     .option("idempotency-key", "K",
             "A repeat with the same K is not executed: it gets the answer of "
-            "the first call, for at least 24 hours.");
+            "the first call, for at least 24 hours.")
+    .option("lock", "NAME=TOKEN",
+            "Call under a lock (several with commas): if it is not held any "
+            "more, nothing is changed; lock_held.");
   return line;
 }
 
@@ -48,12 +53,18 @@ void call(const arguments& args) {
     throw usage_error{"--idempotency-key must be 1 to 255 bytes of visible "
                       "ASCII, is '"
                       + *repeat + "'"};
+  auto locks = line.value("lock");
+  if (locks && !parse_lock_proofs(*locks))
+    throw usage_error{"--lock must be NAME=TOKEN, several with commas, is '"
+                      + *locks + "'"};
   auto node = line.node();
   auto request = make_call(line, target);
   if (!revisions.empty())
     request.fields.push_back("If-Match: " + revisions);
   if (repeat)
     request.fields.push_back("Idempotency-Key: " + *repeat);
+  if (locks)
+    request.fields.push_back("Troupe-Lock: " + *locks);
   if (!request.body.empty())
     request.content_type = "application/json";
   write_answer(send_checked(node, request));

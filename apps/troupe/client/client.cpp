@@ -30,6 +30,7 @@ constexpr command commands[] = {
   {"delete", delete_entity},
   {"export", export_entities},
   {"import", import_entities},
+  {"lock", lock},
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},
@@ -42,7 +43,7 @@ constexpr command commands[] = {
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
   "deploy", "versions", "alias",    "rollback", "logs",  "top",
-  "cost",   "queue",    "schedule", "lock",
+  "cost",   "queue",    "schedule",
 };
 
 bool wants_help(const arguments& args) {
@@ -93,6 +94,8 @@ int run_guarded(const std::string& name, const arguments& args) {
   try {
     run(name, args);
     return exit_done;
+  } catch (const exit_request& e) {
+    return e.status;
   } catch (const usage_error& e) {
     return report_usage(name, e.what());
   } catch (const error_exception& e) {

@@ -20,6 +20,11 @@ public:
   using std::runtime_error::runtime_error;
 };
 
+/// The command is done, and says with which status the program ends.
+struct exit_request {
+  int status;
+};
+
 /// Something failed, and all is said of it (exit 1).
 class reported_failure : public std::exception {};
 
@@ -46,6 +51,9 @@ void export_entities(const arguments& args);
 
 /// Reads what `export` has written.
 void import_entities(const arguments& args);
+
+/// Acquires, renews, releases and shows locks, and runs programs under them.
+void lock(const arguments& args);
 
 /// Lists functions.
 void functions(const arguments& args);

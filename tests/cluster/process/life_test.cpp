@@ -266,5 +266,41 @@ TEST(cluster, refuses_certificates_that_cannot_be_used) {
   EXPECT_THAT(refusal(x), HasSubstr("/no/ca.pem"));
 }
 
+// -- TLS ---------------------------------------------------------------------
+
+/// The files of a node, made by `troupe certs`.
+words certificates(const std::filesystem::path& folder, const std::string& id) {
+  testing::process_input input;
+  input.command = {TROUPE_BINARY, "certs", id, "--dir", folder.string()};
+  auto made = testing::run_process(input);
+  if (made.status != 0)
+    throw std::runtime_error(made.err);
+  return {"--cluster.ca",   (folder / "ca.pem").string(),
+          "--cluster.cert", (folder / (id + ".pem")).string(),
+          "--cluster.key",  (folder / (id + ".key")).string()};
+}
+
+TEST(cluster, with_certificates_lets_in_nobody_who_has_none) {
+  testing::temporary_folder certs;
+  testing::temporary_folder others;
+  node_cluster nodes;
+  nodes.start("a", certificates(certs.path(), "a"));
+  nodes.start("b", certificates(certs.path(), "b"));
+  nodes.settle();
+  auto key = nodes.key_of("b");
+  EXPECT_EQ(increment(nodes["a"], key).body, "1");
+  // They share the store, so they are members; but no call gets through.
+  nodes.start("plain");
+  nodes.start("stranger", certificates(others.path(), "stranger"));
+  for (auto id : {"plain", "stranger"}) {
+    auto text = get(nodes[id], "/metrics").body;
+    EXPECT_THAT(text, HasSubstr("troupe_link_up{node=\"a\"} 0"));
+    EXPECT_THAT(get(nodes["a"], "/metrics").body,
+                HasSubstr("troupe_link_up{node=\"" + std::string{id} + "\"} 0"));
+  }
+  EXPECT_THAT(get(nodes["a"], "/metrics").body,
+              HasSubstr("troupe_link_up{node=\"b\"} 1"));
+}
+
 } // namespace
 } // namespace troupe::test

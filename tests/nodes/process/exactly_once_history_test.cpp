@@ -41,7 +41,7 @@ public:
       history_(to), all_(all) {}
 
 protected:
-  bool call(uint16_t port) override {
+  bool call(const node_place& at) override {
     if (!pending_) {
       auto by = random_() % 4 == 0 ? 1000 : 1;
       pending_ = {history_.begin(number_, "c", {by}), by};
@@ -51,7 +51,7 @@ protected:
     if (with_keys_)
       more = {"Idempotency-Key: \"" + std::to_string(number_) + "-"
               + std::to_string(last_) + "\""};
-    auto [how, answer] = ask(port, "/services/counter/c/increment",
+    auto [how, answer] = ask(at, "/services/counter/c/increment",
                              std::to_string(pending_->by), more);
     if (is_hopeless(answer)) {
       ADD_FAILURE() << answer.head << answer.body;
