@@ -78,6 +78,7 @@ struct gateway::map_target {
   /// Empty: it is the function.
   std::string service;
   std::string method;
+  std::vector<lock_proof> locks;
 
   expected<call_target_ptr> find(call_port& port) const {
     return service.empty() ? port.function(function, qualifier)
@@ -139,6 +140,7 @@ public:
       result->entity = std::make_unique<entity_call>(
         entity_call{to_.service, input.key, to_.method});
       result->entity->idempotency_key = input.idempotency_key;
+      result->entity->locks = to_.locks;
     }
     return result;
   }
@@ -218,9 +220,12 @@ void gateway::map_function(http::exchange& x, const function_name& name) {
   if (!target)
     throw error_exception{target.error()};
   check_callable(**target, name.name());
-  begin_map(x,
-            {std::string{name.name()}, std::string{name.qualifier()}, {}, {}},
-            **target);
+  if (x.request().field("Troupe-Lock"))
+    refuse(errc::bad_request, "Troupe-Lock needs a map of a service");
+  map_target to;
+  to.function = name.name();
+  to.qualifier = name.qualifier();
+  begin_map(x, std::move(to), **target);
 }
 
 void gateway::map_service(http::exchange& x, std::string service,
@@ -234,7 +239,9 @@ void gateway::map_service(http::exchange& x, std::string service,
   if (!definition->find(method))
     refuse(errc::not_found,
            "the service '" + service + "' has no method '" + method + "'");
-  begin_map(x, {{}, {}, std::move(service), std::move(method)}, **target);
+  begin_map(
+    x, {{}, {}, std::move(service), std::move(method), read_locks(x.request())},
+    **target);
 }
 
 void gateway::begin_map(http::exchange& x, map_target to, call_target& target) {

@@ -86,12 +86,14 @@ TEST(cli_map, sends_lines_and_prints_one_for_each) {
 
 TEST(cli_map, calls_a_method_if_there_is_one) {
   auto node = echoing();
-  auto x = map({"s", "m", "--input", "-", "--parallel", "3", "--timeout", "5s"},
+  auto x = map({"s", "m", "--input", "-", "--parallel", "3", "--timeout", "5s",
+                "--lock", "door=7"},
                node.url(), "\"k\"\n");
   EXPECT_EQ(x.status, 0) << x.err;
   auto sent = node.requests().at(0);
   EXPECT_EQ(sent.line(), "POST /map/services/s/m?parallel=3");
   EXPECT_EQ(sent.body, "\"k\"\n");
+  EXPECT_EQ(sent.field("Troupe-Lock"), "door=7");
   auto time = std::stoi(sent.field("Troupe-Timeout-Ms"));
   EXPECT_LE(time, 5'000);
   EXPECT_GT(time, 0);
@@ -273,6 +275,8 @@ TEST(cli_map, refuses_a_command_line_that_is_wrong) {
          {"f", "--input", "-", "--parallel", "x"},
          {"f", "--input", "-", "--timeout", "0s"},
          {"f", "--input", "-", "--timeout", "901s"},
+         {"f", "--input", "-", "--lock", "door=1"},
+         {"s", "m", "--input", "-", "--lock", "door"},
          {"f", "--input", "-", "--data", "1"},
        }) {
     auto result = map(x, nobody.url());

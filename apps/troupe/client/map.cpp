@@ -10,6 +10,7 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/errors.hpp"
 #include "actors/core/json_pieces.hpp"
+#include "actors/core/lock_proof.hpp"
 #include "apps/troupe/client/calling.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/line_reader.hpp"
@@ -106,6 +107,9 @@ struct settings {
   std::string target;
   size_t parallel = parallel_default;
   std::optional<milliseconds> timeout;
+
+  /// The value of Troupe-Lock.
+  std::optional<std::string> locks;
 };
 
 /// Sends batches, one after the other.
@@ -187,6 +191,8 @@ private:
     request.content_type = "application/jsonl";
     request.fields.push_back("Troupe-Timeout-Ms: "
                              + std::to_string(time.count()));
+    if (what_.locks)
+      request.fields.push_back("Troupe-Lock: " + *what_.locks);
     request.timeout = time + patience;
     request.body = x.body;
     try {
@@ -270,7 +276,10 @@ command_line make_line() {
     .option(
       "timeout", "TIME",
       "For all lines together: 250ms, 5s, 2m; what is not begun by then is "
-      "deadline_exceeded. Default: none; each call has its function's own.");
+      "deadline_exceeded. Default: none; each call has its function's own.")
+    .option("lock", "NAME=TOKEN",
+            "Call methods under a lock (several with commas): where it is not "
+            "held any more, nothing is changed; lock_held.");
   return line;
 }
 
@@ -291,6 +300,13 @@ settings read_settings(const command_line& line) {
   }
   if (auto text = line.value("timeout"))
     result.timeout = parse_timeout(*text);
+  result.locks = line.value("lock");
+  if (result.locks
+      && (!line.optional_argument("METHOD")
+          || !parse_lock_proofs(*result.locks)))
+    throw usage_error{"--lock must be NAME=TOKEN, several with commas, and "
+                      "needs a METHOD, is '"
+                      + *result.locks + "'"};
   return result;
 }
 

@@ -113,6 +113,18 @@ TEST(map, calls_a_method_of_each_entity) {
   }
 }
 
+TEST(map, shows_a_lock_with_each_call_of_a_service) {
+  example_node node;
+  ASSERT_EQ(post(node, "/locks/door", R"({"ttlMs":60000})").status, 200u);
+  auto keys = R"(["a","b"])";
+  auto x =
+    map(node, "services/counter/increment", keys, {"Troupe-Lock: door=1"});
+  EXPECT_EQ(results(x), json({1, 1}));
+  x = map(node, "services/counter/increment", keys, {"Troupe-Lock: door=2"});
+  EXPECT_EQ(count(x, "lock_held", "none"), 2u) << x;
+  EXPECT_EQ(results(map(node, "services/counter/get", keys)), json({1, 1}));
+}
+
 TEST(map, changes_what_it_says_that_it_changes) {
   example_node node;
   std::string keys;
@@ -249,7 +261,8 @@ TEST(map, refuses_what_it_cannot_do_before_it_begins) {
          with("Troupe-Timeout-Ms: 0"),
          with("Troupe-Timeout-Ms: 900001"),
          {increment, good, {"Prefer: respond-async"}, 501, "not_implemented"},
-         {increment, good, {"Troupe-Lock: a=1"}, 501, "not_implemented"},
+         {increment, good, {"Troupe-Lock: a"}, 400, "bad_request"},
+         {"add", "[[1,2]]", {"Troupe-Lock: a=1"}, 400, "bad_request"},
          {"services/counter/nothing", good, {}, 404, "not_found"},
          {"services/nobody/get", good, {}, 404, "not_found"},
          {"services/a.b/get", good, {}, 400, "bad_request"},
