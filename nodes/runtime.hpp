@@ -24,6 +24,7 @@
 #include "nodes/held_lock.hpp"
 #include "nodes/options.hpp"
 #include "nodes/stored_entities.hpp"
+#include "nodes/typed_map.hpp"
 
 namespace troupe {
 
@@ -62,6 +63,42 @@ public:
   template <class S>
   typed_entity<S> entity(std::string key) {
     return {port(), std::move(key)};
+  }
+
+  // -- many calls at once ----------------------------------------------------
+
+  /// Calls a function with each of `inputs` (a vector or array; a tuple is
+  /// several arguments), so many at a time, all over the cluster, and waits:
+  /// `rt.map<int>("square", numbers, {.parallel = 8, .timeout = 5s})`. There is
+  /// a result or an error for each, in the order of the inputs.
+  template <class R, class Inputs>
+  std::vector<expected<R>> map(std::string name, const Inputs& inputs,
+                               const map_options& options = {}) {
+    detail::function_map<R, Inputs> work{std::move(name), inputs};
+    auto from = port();
+    map_and_wait(from, work, options);
+    return work.take();
+  }
+
+  /// Calls a method of each of the entities `keys`, with the same arguments:
+  /// `rt.map(&counter::increment, keys, 2)`.
+  template <class Pointer, class Keys, class... Us>
+  requires std::is_member_function_pointer_v<Pointer>
+  auto map(Pointer method, const Keys& keys, Us&&... xs) {
+    return map(map_options{}, method, keys, std::forward<Us>(xs)...);
+  }
+
+  /// `rt.map({.parallel = 8}, &counter::increment, keys, 2)`.
+  template <class Pointer, class Keys, class... Us>
+  auto map(const map_options& options, Pointer method, const Keys& keys,
+           Us&&... xs) {
+    using traits = detail::call_traits<Pointer>;
+    detail::check_method_call<typename traits::object, Pointer, Us...>();
+    detail::entity_map<Keys, Pointer, typename traits::type> work{
+      keys, method, std::forward<Us>(xs)...};
+    auto from = port();
+    map_and_wait(from, work, options);
+    return work.take();
   }
 
   // -- stored entities -------------------------------------------------------

@@ -93,6 +93,41 @@ std::string describe(const json& x) {
   return "something that is no JSON";
 }
 
+/// Takes whatever is JSON.
+class reader_of_nothing final : public nlohmann::json_sax<json> {
+public:
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_object(std::size_t) override { return true; }
+  bool key(string_t&) override { return true; }
+  bool end_object() override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+
+  bool parse_error(std::size_t, const std::string&,
+                   const json::exception& e) override {
+    why = plain_text(e);
+    return false;
+  }
+
+  std::string why;
+};
+
+void check_depth(std::string_view text, size_t depth_max) {
+  if (deeper_than(text, depth_max))
+    detail::throw_bad_argument("JSON is nested deeper than "
+                               + std::to_string(depth_max) + " levels");
+}
+
+[[noreturn]] void throw_no_json(std::string_view why) {
+  detail::throw_bad_argument("this is no JSON: " + std::string{why});
+}
+
 std::string count(size_t arguments) {
   return arguments == 1 ? "1 argument"
                         : std::to_string(arguments) + " arguments";
@@ -118,15 +153,19 @@ void detail::check_nothing_was_cut(const json& sent, const json& kept) {
 }
 
 json parse_json(std::string_view text, size_t depth_max) {
-  if (deeper_than(text, depth_max))
-    detail::throw_bad_argument("JSON is nested deeper than "
-                               + std::to_string(depth_max) + " levels");
+  check_depth(text, depth_max);
   try {
     return json::parse(text);
   } catch (const json::exception& e) {
-    detail::throw_bad_argument("this is no JSON: "
-                               + std::string{plain_text(e)});
+    throw_no_json(plain_text(e));
   }
+}
+
+void check_json(std::string_view text, size_t depth_max) {
+  check_depth(text, depth_max);
+  reader_of_nothing reader;
+  if (!json::sax_parse(text, &reader))
+    throw_no_json(reader.why);
 }
 
 std::string dump_json(const json& value) {

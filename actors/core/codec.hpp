@@ -33,6 +33,9 @@ inline constexpr size_t json_depth_max = 512;
 /// @throws error_exception `bad_request` if it is no JSON or too deep
 json parse_json(std::string_view text, size_t depth_max = json_depth_max);
 
+/// As `parse_json`, without making anything of it.
+void check_json(std::string_view text, size_t depth_max = json_depth_max);
+
 /// What `e` says; of an exception of the JSON library, without its number.
 std::string_view plain_text(const std::exception& e) noexcept;
 

@@ -30,6 +30,9 @@ Functions and services as actors.
 
   troupe invoke NAME                   call a function
   troupe call SERVICE KEY METHOD       call a service
+  troupe map NAME --input FILE         call a function with each line of a file
+  troupe map SERVICE METHOD --input FILE
+                                       call a method of many entities
   troupe keys SERVICE                  list the entities of a service
   troupe state SERVICE KEY             print the state of an entity
   troupe delete SERVICE KEY            delete an entity

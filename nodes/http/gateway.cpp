@@ -80,6 +80,8 @@ void gateway::route(http::exchange& x) {
     return invoke(x, path);
   if (first == "services")
     return services(x, path);
+  if (first == "map")
+    return map(x, path);
   if (first == "cluster")
     return cluster(x, path);
   if (first == "locks")
@@ -115,9 +117,10 @@ void gateway::route(http::exchange& x) {
     not_built("CloudEvents");
   if (is_date(first))
     not_built("the AWS Lambda API");
-  refuse(errc::not_found, "there is no such path; there are /invoke/{name}, "
-                          "/services/{service}, /locks/{name}, /cluster, "
-                          "/metrics, /healthz and /readyz");
+  refuse(errc::not_found,
+         "there is no such path; there are /invoke/{name}, /map/{name}, "
+         "/services/{service}, /locks/{name}, /cluster, /metrics, /healthz "
+         "and /readyz");
 }
 
 void gateway::invoke(http::exchange& x, const path_view& path) {
@@ -125,16 +128,7 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   if (path.count != 2)
     refuse(errc::not_found, "the path is /invoke/{name}[:qualifier]");
   check_post(request);
-  auto text = decode(path[1]);
-  std::string_view name = text;
-  std::string_view qualifier;
-  if (auto colon = name.find(':'); colon != name.npos) {
-    qualifier = name.substr(colon + 1);
-    name = name.substr(0, colon);
-    if (qualifier != "$LATEST")
-      check_name(qualifier, "version or alias");
-  }
-  check_name(name, "function");
+  function_name name{decode(path[1])};
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
   if (request.field("If-Match"))
@@ -151,12 +145,10 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
              "Troupe-Key is 1 to 512 bytes of UTF-8, percent-encoded");
     call->routing_key = *std::move(key);
   }
-  auto target = port_.function(name, qualifier);
+  auto target = port_.function(name.name(), name.qualifier());
   if (!target)
     throw error_exception{target.error()};
-  if (!(*target)->callable_by_bytes())
-    refuse(errc::not_found,
-           "'" + std::string{name} + "' is reached from C++ only");
+  check_callable(**target, name.name());
   auto type = request.field("Content-Type");
   call->arguments({std::move(request.body()),
                    std::string{type.value_or("application/octet-stream")}});
@@ -188,8 +180,8 @@ void gateway::owner(http::exchange& x) {
     else if (name == "key")
       key = value;
     else
-      refuse(errc::bad_request, "there is no parameter '" + name
-                                  + "': there are service and key");
+      refuse(errc::bad_request,
+             "there is no parameter '" + name + "': there are service and key");
   check_name(service, "service");
   if (!is_valid_key(key))
     refuse(errc::bad_request, "key is 1 to 512 bytes of UTF-8");
@@ -315,6 +307,8 @@ void gateway::finish(http_call& call, http::response answer) {
   answer.add("Troupe-Invocation-Id", to_string(call.id));
   x->tag = 0;
   x->respond(std::move(answer));
+  if (auto end = std::exchange(call.on_end, {}))
+    end();
   if (std::exchange(call.held, false))
     call.deref();
 }

@@ -21,6 +21,7 @@
 namespace troupe {
 
 class lock_keeper;
+class function_name;
 class page_reader;
 
 /// What the gateway cannot know by itself. Called on I/O threads: must not
@@ -72,6 +73,8 @@ public:
 
 private:
   class http_call;
+  class mapping;
+  struct map_target;
   struct path_view;
 
   void route(http::exchange& x);
@@ -111,7 +114,7 @@ private:
   void take_page(http_call& call, expected<std::vector<listed_entity>> found,
                  std::shared_ptr<page_reader> page);
 
-  /// A callback for the store: does `then` with the answer on this thread, if
+  /// A callback for any thread: does `then` with the answer on this one, if
   /// somebody still waits for it.
   template <class T, class F>
   state_store::callback<T> come_back(http_call& call, F then);
@@ -135,6 +138,18 @@ private:
   /// A call of no target, which may wait for so long.
   caf::intrusive_ptr<http_call> begin_lock_call(http::exchange& x,
                                                 std::chrono::milliseconds wait);
+
+  // -- /map (gateway_map.cpp) ------------------------------------------------
+
+  void map(http::exchange& x, const path_view& path);
+  void map_function(http::exchange& x, const function_name& name);
+  void map_service(http::exchange& x, std::string service, std::string method);
+  void begin_map(http::exchange& x, map_target to, call_target& target);
+
+  /// Does `work` on another thread, then `then` with what it gives on this one,
+  /// if somebody still waits for it.
+  template <class T, class Work, class Then>
+  void elsewhere(http_call& call, Work work, Then then);
 
   // -- calls -----------------------------------------------------------------
 
@@ -166,6 +181,8 @@ private:
   deadline_wheel wheel_;
   bool ticking_ = false;
   invocation* submitting_ = nullptr;
+  size_t maps_ = 0;
+  size_t mapped_bytes_ = 0;
 
   /// Cleared by the destructor, so that late posts find nothing.
   std::shared_ptr<gateway*> self_;

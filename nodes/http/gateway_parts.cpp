@@ -61,6 +61,19 @@ std::string decode(std::string_view segment) {
   return *std::move(text);
 }
 
+function_name::function_name(std::string text)
+  : text_(std::move(text)), colon_(std::min(text_.find(':'), text_.size())) {
+  if (colon_ < text_.size() && qualifier() != "$LATEST")
+    check_name(qualifier(), "version or alias");
+  check_name(name(), "function");
+}
+
+void check_callable(const call_target& target, std::string_view name) {
+  if (!target.callable_by_bytes())
+    refuse(errc::not_found,
+           "'" + std::string{name} + "' is reached from C++ only");
+}
+
 std::vector<http::parameter> query_of(const http::request& x) {
   auto result = http::parse_query(x.query());
   if (!result)

@@ -47,6 +47,29 @@ void check_name(std::string_view name, const char* what);
 
 std::string decode(std::string_view segment);
 
+/// A function in a path: `name` or `name:qualifier`.
+class function_name {
+public:
+  /// @throws error_exception if it is none
+  explicit function_name(std::string text);
+
+  std::string_view name() const { return view().substr(0, colon_); }
+
+  /// Empty if there is none.
+  std::string_view qualifier() const {
+    return view().substr(std::min(colon_ + 1, text_.size()));
+  }
+
+private:
+  std::string_view view() const { return text_; }
+
+  std::string text_;
+  size_t colon_;
+};
+
+/// @throws error_exception if the function `name` takes no bytes
+void check_callable(const call_target& target, std::string_view name);
+
 /// Each parameter may be there once.
 std::vector<http::parameter> query_of(const http::request& x);
 
@@ -91,6 +114,9 @@ public:
 
   /// The number of its wait for a lock; 0: none.
   uint64_t lock_wait = 0;
+
+  /// Called once the exchange is answered, whatever became of the call.
+  std::function<void()> on_end;
 
   // -- from any thread -------------------------------------------------------
 

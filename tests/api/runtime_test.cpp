@@ -1,7 +1,9 @@
 // Troupe inside a program: real threads, no sockets.
 
+#include <array>
 #include <atomic>
 #include <chrono>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
@@ -457,6 +459,79 @@ TEST(runtime, answers_that_durable_calls_are_not_built_yet) {
   auto job = add.async(1, 2, {.idempotency_key = "k1"});
   ASSERT_FALSE(job);
   EXPECT_EQ(job.error(), errc::not_implemented);
+}
+
+// -- map ---------------------------------------------------------------------
+
+TEST(runtime, maps_a_function_over_inputs_and_keeps_their_order) {
+  troupe::runtime rt{shop()};
+  std::vector<int> inputs(2'000);
+  std::iota(inputs.begin(), inputs.end(), 0);
+  auto waits = rt.map<int>("wait", std::vector<int>{30, 20, 10, 0});
+  ASSERT_EQ(waits.size(), 4u);
+  EXPECT_EQ(waits[0], 30);
+  EXPECT_EQ(waits[3], 0);
+  auto twice = rt.map<int>("twice", inputs, {.parallel = 5});
+  ASSERT_EQ(twice.size(), inputs.size());
+  for (int i = 0; i < 2'000; ++i)
+    ASSERT_EQ(twice[static_cast<size_t>(i)], 2 * i);
+}
+
+TEST(runtime, maps_tuples_as_several_arguments_and_literals_as_strings) {
+  troupe::runtime rt{shop()};
+  std::vector<std::tuple<int, int>> pairs{{1, 2}, {3, 4}};
+  auto sums = rt.map<int>("add", pairs);
+  EXPECT_EQ(sums.at(0), 3);
+  EXPECT_EQ(sums.at(1), 7);
+  std::array<const char*, 2> names{"you", "me"};
+  auto greetings = rt.map<std::string>("greet", names);
+  EXPECT_EQ(greetings.at(0).value(), "hello you");
+  EXPECT_EQ(greetings.at(1).value(), "hello me");
+  auto nothing = rt.map<void>("nothing", std::vector<std::tuple<>>(3));
+  ASSERT_EQ(nothing.size(), 3u);
+  EXPECT_TRUE(nothing[2]);
+  EXPECT_TRUE(rt.map<int>("add", std::vector<std::tuple<int, int>>{}).empty());
+}
+
+TEST(runtime, maps_a_method_over_keys) {
+  troupe::runtime rt{shop()};
+  std::vector<std::string> keys;
+  for (int i = 0; i < 300; ++i)
+    keys.push_back("k" + std::to_string(i));
+  for (int round = 1; round <= 3; ++round)
+    for (auto& x : rt.map({.parallel = 100}, &counter::increment, keys, 2))
+      ASSERT_EQ(x, 2 * round);
+  for (auto& x : rt.map(&counter::get, keys))
+    ASSERT_EQ(x, 6);
+  keys[1] = "";
+  auto some = rt.map(&counter::get, keys);
+  EXPECT_EQ(some[0], 6);
+  EXPECT_EQ(some[1].error(), errc::bad_request);
+}
+
+TEST(runtime, says_of_each_input_of_a_map_what_became_of_it) {
+  troupe::runtime rt{shop()};
+  auto begin = std::chrono::steady_clock::now();
+  auto late = rt.map<int>("wait", std::vector<int>{0, 60'000, 60'000, 60'000},
+                          {.parallel = 2, .timeout = 50ms});
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, 20s);
+  EXPECT_EQ(late[0], 0);
+  for (size_t i : {1, 2, 3})
+    ASSERT_EQ(late[i].error(), errc::deadline_exceeded);
+  EXPECT_EQ(late[1].error().what_happened(), troupe::effect::unknown);
+  EXPECT_EQ(late[3].error().what_happened(), troupe::effect::none);
+  auto failed = rt.map<int>("fail", std::vector<std::tuple<>>(2));
+  EXPECT_EQ(failed[1].error().type(), "std::out_of_range");
+  EXPECT_EQ(rt.map<int>("nobody", std::vector<int>{1})[0].error(),
+            errc::not_found);
+  for (size_t parallel : {0, 1025})
+    EXPECT_EQ(
+      rt.map<int>("wait", std::vector<int>{1}, {.parallel = parallel})[0]
+        .error(),
+      errc::bad_request);
+  EXPECT_EQ(
+    rt.map<int>("wait", std::vector<int>{1}, {.timeout = 901s})[0].error(),
+    errc::bad_request);
 }
 
 } // namespace

@@ -123,7 +123,7 @@ process_result run_process(const process_input& input) {
   std::signal(SIGPIPE, SIG_IGN);
   auto in = make_pipe(true);
   auto out = input.on_terminal ? make_terminal() : make_pipe(false);
-  auto err = make_pipe(false);
+  auto err = input.err_on_terminal ? make_terminal() : make_pipe(false);
   auto pid = spawn(input, in.theirs.get(), out.theirs.get(), err.theirs.get());
   in.theirs.reset();
   out.theirs.reset();

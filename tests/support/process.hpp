@@ -29,6 +29,9 @@ struct process_input {
 
   /// Let stdout be a terminal.
   bool on_terminal = false;
+
+  /// Let stderr be one.
+  bool err_on_terminal = false;
 };
 
 /// Runs it to its end.

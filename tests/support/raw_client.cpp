@@ -123,14 +123,9 @@ bool raw_client::fill() {
 
 http_answer raw_client::read(bool has_body) {
   for (;;) {
-    if (buffer_.find("\r\n\r\n") != std::string::npos) {
-      auto rest = buffer_;
-      auto answer = take_answer(rest, has_body);
-      if (answer.status != 0) {
-        buffer_ = std::move(rest);
-        return answer;
-      }
-    }
+    // Takes nothing off while it is incomplete.
+    if (auto answer = take_answer(buffer_, has_body); answer.status != 0)
+      return answer;
     if (!fill())
       return {};
   }

@@ -15,6 +15,8 @@ using std::chrono::milliseconds;
 /// What an answer may be on its way after the deadline.
 constexpr milliseconds patience = 5s;
 
+} // namespace
+
 milliseconds parse_timeout(const std::string& text) {
   uint64_t value = 0;
   auto end = text.data() + text.size();
@@ -32,8 +34,6 @@ milliseconds parse_timeout(const std::string& text) {
                     "ms, s or m), is '"
                     + text + "'"};
 }
-
-} // namespace
 
 void add_call_options(command_line& line) {
   line

@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <string>
 
 #include "apps/troupe/client/command_line.hpp"
@@ -11,6 +12,10 @@ namespace troupe::cli {
 
 /// Adds -d and --timeout.
 void add_call_options(command_line& line);
+
+/// The value of --timeout.
+/// @throws usage_error
+std::chrono::milliseconds parse_timeout(const std::string& text);
 
 /// A POST to `target` with the body and the deadline of the command line. The
 /// client waits a little longer than the deadline, for the node's word on what

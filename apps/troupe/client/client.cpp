@@ -24,6 +24,7 @@ struct command {
 constexpr command commands[] = {
   {"invoke", invoke},
   {"call", call},
+  {"map", map},
   {"keys", keys},
   {"state", state},
   {"delete", delete_entity},
@@ -99,6 +100,8 @@ int run_guarded(const std::string& name, const arguments& args) {
     return report_usage(name, e.what());
   } catch (const error_exception& e) {
     return report(e.reason());
+  } catch (const reported_failure&) {
+    return exit_failed;
   } catch (const std::exception& e) {
     return report(error{errc::internal_error, e.what()});
   }

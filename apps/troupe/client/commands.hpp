@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <exception>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -24,11 +25,17 @@ struct exit_request {
   int status;
 };
 
+/// Something failed, and all is said of it (exit 1).
+class reported_failure : public std::exception {};
+
 /// Calls a function.
 void invoke(const arguments& args);
 
 /// Calls a method of a service.
 void call(const arguments& args);
+
+/// Calls a function or a method with each line of a file.
+void map(const arguments& args);
 
 /// Lists the keys of a service.
 void keys(const arguments& args);

@@ -1,14 +1,11 @@
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <future>
 #include <memory>
 #include <optional>
 #include <set>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +18,7 @@
 #include "actors/core/module.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/entity_pages.hpp"
+#include "apps/troupe/client/line_reader.hpp"
 #include "apps/troupe/client/output.hpp"
 
 namespace troupe::cli {
@@ -45,61 +43,12 @@ it. The same file can be imported again.
   troupe import counter counters.jsonl
 )";
 
-/// More than any node takes, and less than what a file without lines would fill.
-constexpr size_t line_bytes_max = size_t{64} << 20;
-
 /// A state is one level deep in a line.
 constexpr size_t line_depth_max = defaults::service::state_depth_max + 1;
-
-/// A line that is not sent.
-class bad_line : public std::runtime_error {
-public:
-  using std::runtime_error::runtime_error;
-};
 
 [[noreturn]] void refuse(const std::string& why) {
   throw bad_line{why};
 }
-
-/// The lines of a file or stdin.
-class line_reader {
-public:
-  explicit line_reader(const std::string& path) : file_(open(path)) {}
-
-  /// The next line without its end; nothing after the last.
-  std::optional<std::string> next() {
-    std::string result;
-    int c = 0;
-    while ((c = getc_unlocked(file_.get())) != EOF && c != '\n') {
-      if (result.size() == line_bytes_max)
-        refuse("it is longer than 64 MiB");
-      result += static_cast<char>(c);
-    }
-    if (std::ferror(file_.get()))
-      refuse(std::string{"it cannot be read: "} + std::strerror(errno));
-    if (c == EOF && result.empty())
-      return std::nullopt;
-    return result;
-  }
-
-private:
-  struct closer {
-    void operator()(FILE* x) const noexcept {
-      if (x != stdin)
-        std::fclose(x);
-    }
-  };
-
-  static FILE* open(const std::string& path) {
-    auto result = path == "-" ? stdin : std::fopen(path.c_str(), "rb");
-    if (!result)
-      throw usage_error{"cannot read the file '" + path
-                        + "': " + std::strerror(errno)};
-    return result;
-  }
-
-  std::unique_ptr<FILE, closer> file_;
-};
 
 /// How far it is, for a person who watches.
 class progress {
@@ -164,14 +113,6 @@ http_request to_request(const std::string& service, const std::string& line) {
   if (x.contains("schema"))
     result.fields.push_back("Troupe-Schema: " + dump_json(x["schema"]));
   return result;
-}
-
-/// `reason` with another text.
-error retold(const error& reason, std::string text) {
-  if (reason == errc::handler_failed)
-    return error::from_handler(std::string{reason.type()}, std::move(text))
-      .with_effect(reason.what_happened());
-  return {reason.code(), reason.what_happened(), std::move(text)};
 }
 
 /// Sends requests, several at a time: the node commits what comes together with
