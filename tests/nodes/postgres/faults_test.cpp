@@ -40,9 +40,9 @@ postgres_instance& server() {
 /// For tests of what hangs.
 postgres_options impatient() {
   auto result = testing::patient();
-  result.statement_time = 2s;
-  result.cluster_time = 2s;
-  result.connect_time = 3s;
+  result.statement_time = 4s;
+  result.cluster_time = 4s;
+  result.connect_time = 15s; // also that of the first, when nothing hangs yet
   return result;
 }
 
