@@ -20,9 +20,11 @@ struct arrived_calls {
   std::vector<incoming_call_ptr> calls;
 };
 
-/// INTERNAL: there is news of the shard that a call waited for.
+/// INTERNAL: there is news of the shard that a call waited for, or there will be
+/// none.
 struct held_call {
   incoming_call_ptr call;
+  std::optional<error> failure;
 };
 
 } // namespace
@@ -110,7 +112,12 @@ public:
         for (auto& call : x.calls)
           admit(std::move(call), true);
       },
-      [this](held_call& x) { admit(std::move(x.call), false); },
+      [this](held_call& x) {
+        if (x.failure)
+          x.call->answer(failed(*std::exchange(x.failure, {})));
+        else
+          admit(std::move(x.call), false);
+      },
     };
   }
 
@@ -132,8 +139,12 @@ private:
     auto& content = from->content;
     admission_.wait_for_owner(
       *content.shard, content.deadline,
-      [self = caf::actor_cast<caf::actor>(this), from]() mutable {
-        caf::anon_send(self, held_call{std::move(from)});
+      [self = caf::actor_cast<caf::actor>(this),
+       from](const expected<void>& news) mutable {
+        held_call x{std::move(from), {}};
+        if (!news)
+          x.failure = news.error();
+        caf::anon_send(self, std::move(x));
       });
   }
 

@@ -157,7 +157,7 @@ void cluster_target::run_here(invocation_ptr call, lender& from) {
 }
 
 void cluster_target::turned_away(invocation_ptr call, error why) noexcept {
-  redirect(std::move(call), {}, why.message());
+  redirect(std::move(call), {{}, true, {}}, why.message());
 }
 
 void cluster_target::send(invocation_ptr call, placement where,

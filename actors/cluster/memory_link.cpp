@@ -315,15 +315,7 @@ void memory_network::memory_peer::connect() {
   auto self = caf::intrusive_ptr<memory_peer>{this};
   auto here = owner_->self().node;
   auto& there = where_.who.node;
-  if (!net.goes_through(here, there) || !net.goes_through(there, here)) {
-    // No answer: the attempt ends by its time limit.
-    net.after(net.options_.heartbeat_timeout, [self, connection] {
-      if (self->connection_ == connection)
-        self->disconnected("it does not answer", true);
-    });
-    return;
-  }
-  net.after(2 * net.draw_delay(), [self, connection, &net] {
+  auto greet = [self, connection, &net] {
     if (self->connection_ != connection || !self->owner_)
       return;
     auto to = net.find(self->where_.who);
@@ -333,7 +325,19 @@ void memory_network::memory_peer::connect() {
       self->disconnected("it refuses: declared dead", true);
     else
       self->connected(connection);
+  };
+  if (net.goes_through(here, there) && net.goes_through(there, here)) {
+    net.after(2 * net.draw_delay(), greet);
+    return;
+  }
+  // No answer: the attempt ends by its time limit, ...
+  net.after(net.options_.heartbeat_timeout, [self, connection] {
+    if (self->connection_ == connection)
+      self->disconnected("it does not answer", true);
   });
+  // ... unless a peer that stands still wakes before that, and finds it.
+  if (net.paused_.count(there) && !net.parted_.count({here, there}))
+    net.held_[there].push_back(greet);
 }
 
 void memory_network::memory_peer::connected(uint64_t) {

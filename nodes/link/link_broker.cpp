@@ -164,8 +164,16 @@ void link_broker::failed(const outbound_link_ptr& link,
     env_.listener->peer_down(link->where().who, why);
   if (!state.wanted || closing_)
     return;
+  state.waiting = true;
   auto delay = backoff_.delay(state.failures++, random_);
   delayed_send(this, delay, retry_due{link, state.round});
+}
+
+void link_broker::retry_now(const peer_identity& peer) {
+  auto i = links_.find(peer.node);
+  if (i != links_.end() && i->second->where().who == peer
+      && i->second->state.waiting)
+    dial(i->second, wire::lane::calls);
 }
 
 void link_broker::retry(const retry_due& x) {
@@ -174,6 +182,7 @@ void link_broker::retry(const retry_due& x) {
 }
 
 void link_broker::dial(const outbound_link_ptr& link, wire::lane lane) {
+  link->state.waiting = false;
   if (lane == wire::lane::calls)
     link->state.round = ++next_round_;
   auto number = ++next_attempt_;
@@ -362,6 +371,7 @@ void link_broker::hear_hello(connection& x, const wire::greeting& theirs) {
   welcome.session = theirs.session;
   wire::append_greeting(wr_buf(x.handle), wire::frame_kind::welcome, welcome);
   join(x, std::move(with));
+  retry_now(theirs.from); // whoever comes is there
 }
 
 void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {

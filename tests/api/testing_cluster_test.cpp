@@ -122,6 +122,27 @@ TEST(testing_cluster, a_pause_within_the_lease_is_not_noticed) {
   EXPECT_EQ(t.owner<counter>(key), 2u);
 }
 
+// Its lease is over when it wakes, or it was declared dead, or neither.
+TEST(testing_cluster, calls_wait_no_longer_than_their_owner_is_without_a_lease) {
+  cluster t{3, shop()};
+  int value = 0;
+  for (auto pause = 1500ms; pause < 3500ms; pause += 50ms) {
+    auto key = keys_of(t)[2];
+    value = t[0].call_entity(&counter::get, key).value();
+    t.pause(2);
+    t.advance(pause);
+    t.resume(2);
+    auto begin = t.now();
+    auto answer = t[0].call_entity(&counter::increment, key, 1);
+    if (answer)
+      EXPECT_EQ(*answer, value + 1);
+    else // it broke with the link that had been silent
+      EXPECT_EQ(answer.error(), errc::outcome_unknown);
+    EXPECT_LE(t.now() - begin, 1s) << "after " << pause.count() << " ms";
+    t.settle();
+  }
+}
+
 TEST(testing_cluster, calls_through_a_partition_end_with_the_right_effect) {
   cluster t{3, shop()};
   auto keys = keys_of(t);

@@ -103,8 +103,8 @@ public:
   }
 
   void wait_for_owner(const shard_claim&, time_point,
-                      std::function<void()> done) override {
-    done();
+                      std::function<void(expected<void>)> done) override {
+    done({});
   }
 
   /// A shard for each key, so that tests speak of keys only.
