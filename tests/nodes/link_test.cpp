@@ -373,6 +373,25 @@ TEST(link_peers, finds_a_peer_that_comes_later) {
   EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
 }
 
+TEST(link_peers, tries_again_at_once_to_reach_a_peer_that_comes_itself) {
+  auto patient = link_node::options("a");
+  patient.reconnect = {1h, 1h};
+  link_node a{patient};
+  std::string address;
+  {
+    link_node early{link_node::options("b")};
+    address = early.link->address();
+  }
+  auto to_b = a.link->connect({{"b", "1"}, address});
+  a.wait_for("down b/1");
+  auto options = link_node::options("b");
+  options.listen = address;
+  link_node b{options};
+  b.connect(a.endpoint());
+  a.wait_for("up b/1");
+  EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
+}
+
 TEST(link_peers, tells_lost_calls_from_those_that_never_left) {
   link_process dying{link_node::options("b"), true};
   link_node a{link_node::options("a")};
