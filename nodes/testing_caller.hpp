@@ -12,6 +12,7 @@
 #include "actors/core/module.hpp"
 #include "actors/core/typed_call.hpp"
 #include "nodes/call_options.hpp"
+#include "nodes/testing_print.hpp"
 
 namespace troupe::testing {
 

@@ -219,4 +219,15 @@ TEST(testing_cluster, does_the_same_with_the_same_seed) {
   EXPECT_NE(run(7), run(8));
 }
 
+TEST(testing_cluster, shows_results_in_failures) {
+  using troupe::expected;
+  EXPECT_EQ(::testing::PrintToString(expected<int>{7}), "7");
+  EXPECT_EQ(::testing::PrintToString(expected<counter>{{3}}),
+            R"({"value":3})");
+  EXPECT_EQ(::testing::PrintToString(
+              expected<int>{troupe::error{errc::not_owner, "nobody"}}),
+            "not_owner (none): nobody");
+  EXPECT_EQ(::testing::PrintToString(expected<void>{}), "done");
+}
+
 } // namespace
