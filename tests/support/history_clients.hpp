@@ -226,12 +226,14 @@ private:
   /// Operations on one connection, when there are other nodes to go to.
   static constexpr uint64_t operations_per_connection = 32;
 
-  /// Less than the patience of the connection: there is an answer by then.
+  /// From when the node reads it.
   static constexpr uint64_t timeout_ms = 10'000;
 
   void connect(const node_place& at) {
     test::inside_network there{at.network};
     connection_ = std::make_unique<test::raw_client>(at.port);
+    // A node may stand still for as long as another one takes to start.
+    connection_->be_patient(std::chrono::seconds{180});
   }
 
   /// One that is closed between two calls is no failure of either.
