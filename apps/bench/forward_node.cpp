@@ -89,8 +89,8 @@ forward_node::refuse(const shard_claim&) const noexcept {
 }
 
 void forward_node::wait_for_owner(const shard_claim&, time_point,
-                                  std::function<void()> done) {
-  done();
+                                  std::function<void(expected<void>)> done) {
+  done({});
 }
 
 } // namespace troupe::bench
