@@ -1,11 +1,13 @@
-// Real nodes that are killed, paused, drained and cut off from each other while
-// clients are in the middle of their calls, at whatever node. What the clients
+// Real nodes that are killed, paused, drained, cut off from each other and from
+// their store, and stores that are killed and stand still, while clients are in
+// the middle of their calls, at whatever node. What the clients
 // saw of a key must have an explanation by one object that did each operation
 // once, at some moment between its call and its answer, and lost nothing.
 //
 // Each round has keys of its own and one fault. What was unknown in it stays
 // open: a paused node may bring it about when it wakes. Afterwards, and once
-// more at the very end, after all nodes were killed, every key is read.
+// more at the very end, after all nodes were killed, every key is read. If nobody
+// reached the store, then nobody was taken for dead.
 //
 // TROUPE_FAULT_ROUNDS sets how many rounds there are, TROUPE_SEED with which
 // chances, TROUPE_FAULTS (a number, see `fault`) that one fault alone.
@@ -68,8 +70,9 @@ protected:
   void begin(std::vector<std::string> ids, bool with_network) {
     ids_ = std::move(ids);
     if (with_network)
-      network_ = std::make_unique<test::test_network>(ids_.size());
+      network_ = std::make_unique<test::test_network>(ids_.size() + 1);
     auto network = network_.get();
+    store_ = GetParam().make({network, ids_.size()});
     test::cluster_settings settings;
     settings.store = store_.get();
     settings.network = network;
@@ -77,8 +80,8 @@ protected:
     nodes_ = std::make_unique<test::node_cluster>(settings);
     for (auto& id : ids_)
       nodes_->start(id);
-    nemesis_ = std::make_unique<nemesis>(*nodes_, ids_, network, random_(),
-                                         story_, start_);
+    nemesis_ = std::make_unique<nemesis>(*nodes_, ids_, *store_, network,
+                                         random_(), story_, start_);
   }
 
   /// Each of `faults` as often as the others, in an order of chance.
@@ -112,9 +115,14 @@ private:
                    + random_()
                        % (operations_before_max - operations_before_min));
     auto before = x.counts().unknown;
+    auto is_outage = GetParam().is_server && is_store_outage(what);
+    auto dead_before = is_outage ? declared_dead() : 0;
     try {
       nemesis_->strike(what, some_victim(x));
       where.wait_for(operations_after);
+      wait_until_all_serve(x);
+      if (is_outage)
+        wait_for_verdicts();
     } catch (const std::runtime_error& e) {
       ADD_FAILURE() << e.what();
     }
@@ -123,11 +131,50 @@ private:
     clients.join();
     std::cout << x.name << ", " << to_string(what) << ": " << x.counts() << ' '
               << x.reasons() << std::endl;
+    if (is_outage) {
+      EXPECT_EQ(declared_dead(), dead_before) << x.name << to_string(what);
+    }
     if (HasFailure())
       return;
     for (auto& id : ids_)
       read_all(x, id);
     check(x);
+  }
+
+  /// A node that was away from the store finds its way back by itself.
+  void wait_until_all_serve(const round_history& x) {
+    auto path = "/services/counter/" + x.key(0) + "/get";
+    for (auto& id : ids_)
+      EXPECT_TRUE(test::eventually(
+        [&] { return test::post((*nodes_)[id], path).status == 200; }))
+        << id;
+  }
+
+  // -- who was taken for dead ------------------------------------------------
+
+  double sum(const std::string& metric) {
+    double result = 0;
+    for (auto& id : ids_)
+      result += nodes_->metric(id, metric);
+    return result;
+  }
+
+  /// How often somebody was, since the nodes started.
+  double declared_dead() {
+    return sum("troupe_cluster_nodes_declared_dead_total")
+           + sum("troupe_cluster_fenced_total");
+  }
+
+  /// Until everybody has renewed its lease for longer than it takes to judge.
+  void wait_for_verdicts() {
+    constexpr double renewals = 8; // one each half a second
+    for (auto& id : ids_) {
+      auto name = "troupe_cluster_lease_renewals_total";
+      auto until = nodes_->metric(id, name) + renewals;
+      EXPECT_TRUE(
+        test::eventually([&] { return nodes_->metric(id, name) >= until; }))
+        << id;
+    }
   }
 
   void start_clients(round_history& x, node_address& where,
@@ -199,6 +246,8 @@ private:
     EXPECT_GE(all.completed, rounds * operations_after / 2);
     if (!kept_evidence::is_kept())
       return;
+    if (auto server = store_->server())
+      evidence_.file("postgres") << server->log();
     auto counters = evidence_.file("counters");
     auto registers = evidence_.file("registers");
     evidence_.file("seed") << seed_ << '\n';
@@ -211,8 +260,8 @@ private:
   const nemesis::clock::time_point start_ = nemesis::clock::now();
   kept_evidence evidence_;
   std::ofstream story_ = evidence_.file("story");
-  std::unique_ptr<test::shared_store> store_ = GetParam().make();
   std::unique_ptr<test::test_network> network_;
+  std::unique_ptr<test::shared_store> store_;
   std::vector<std::string> ids_;
   std::unique_ptr<test::node_cluster> nodes_;
   std::unique_ptr<nemesis> nemesis_;
@@ -239,9 +288,24 @@ TEST_P(cluster_faults, of_the_network_leave_histories_linearizable) {
   if (auto why = test::test_network::missing(); !why.empty())
     GTEST_SKIP() << "there can be no network of the test's own: " << why;
   begin({"a", "b", "c"}, true);
-  run(chosen_from(network_faults()),
-      number_from_environment("TROUPE_FAULT_ROUNDS", 2));
+  auto faults = network_faults();
+  if (GetParam().is_server)
+    for (auto x : store_network_faults())
+      faults.push_back(x);
+  run(chosen_from(faults), number_from_environment("TROUPE_FAULT_ROUNDS", 2));
 }
+
+class store_server_faults : public cluster_faults {};
+
+TEST_P(store_server_faults, leave_histories_linearizable_and_nobody_dead) {
+  begin({"a", "b", "c"}, false);
+  run(chosen_from(store_faults()),
+      number_from_environment("TROUPE_FAULT_ROUNDS", 3));
+}
+
+INSTANTIATE_TEST_SUITE_P(on, store_server_faults,
+                         ::testing::ValuesIn(test::shared_servers()),
+                         [](auto& x) { return std::string{x.param.name}; });
 
 INSTANTIATE_TEST_SUITE_P(on, cluster_faults,
                          ::testing::ValuesIn(test::shared_stores()),
