@@ -230,7 +230,7 @@ void nemesis::strike_store(fault x) {
     break;
   default:
     server.pause();
-    last(3500ms, 5500ms);
+    last(3500ms, 7000ms); // and than answers are waited for
     server.resume();
     break;
   }
