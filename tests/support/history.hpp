@@ -138,6 +138,16 @@ public:
     return counts_;
   }
 
+  /// How many operations began before `from` and ended after `to`: all that is
+  /// between those happened while they were under way.
+  size_t lasted(clock::time_point from, clock::time_point to) const {
+    std::lock_guard guard{mutex_};
+    return static_cast<size_t>(
+      std::count_if(records_.begin(), records_.end(), [=](auto& x) {
+        return x.how != status::running && x.began < from && x.ended > to;
+      }));
+  }
+
   /// The longest operation that has ended.
   clock::duration longest() const {
     std::lock_guard guard{mutex_};

@@ -110,7 +110,7 @@ public:
     ++busy_;
   }
 
-  /// An operation is done.
+  /// An operation is done, or has failed other than by being turned away.
   void count() {
     std::lock_guard guard{mutex_};
     ++operations_;
@@ -165,7 +165,10 @@ public:
           where_.gone(place->run);
           break;
         }
-        where_.count();
+        if (comes_later_)
+          std::this_thread::sleep_for(pause); // as it was told
+        else
+          where_.count();
       } while ((!where_.closed() && is_connected() && stays(place->run))
                || unfinished());
       connection_.reset();
@@ -201,6 +204,7 @@ protected:
     fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
     connection_->send(test::request("POST", path, body, fields));
     auto answer = connection_->read();
+    comes_later_ = answer.status == 503;
     if (answer.status != 0)
       return {sent::answered, std::move(answer)};
     connection_.reset();
@@ -225,6 +229,11 @@ protected:
 private:
   /// Operations on one connection, when there are other nodes to go to.
   static constexpr uint64_t operations_per_connection = 32;
+
+  /// A client that is turned away at once does not come at once again: else most
+  /// of a history is of that. (`Retry-After` says a second or more, at the end of
+  /// which nobody would be in the middle of anything.)
+  static constexpr std::chrono::milliseconds pause{20};
 
   /// From when the node reads it.
   static constexpr uint64_t timeout_ms = 10'000;
@@ -253,6 +262,7 @@ private:
 
   node_address& where_;
   std::unique_ptr<test::raw_client> connection_;
+  bool comes_later_ = false;
 };
 
 /// The revision of an answer's ETag.
