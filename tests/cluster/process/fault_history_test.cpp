@@ -15,6 +15,7 @@
 #include <algorithm>
 #include <chrono>
 #include <deque>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -194,13 +195,14 @@ private:
   /// Until everybody has renewed its lease for longer than it takes to judge.
   void wait_for_verdicts() {
     constexpr double renewals = 8; // one each half a second
-    for (auto& id : ids_) {
-      auto name = "troupe_cluster_lease_renewals_total";
-      auto until = nodes_->metric(id, name) + renewals;
+    auto name = "troupe_cluster_lease_renewals_total";
+    std::map<std::string, double> until;
+    for (auto& id : ids_)
+      until[id] = nodes_->metric(id, name) + renewals;
+    for (auto& id : ids_)
       EXPECT_TRUE(
-        test::eventually([&] { return nodes_->metric(id, name) >= until; }))
+        test::eventually([&] { return nodes_->metric(id, name) >= until[id]; }))
         << id;
-    }
   }
 
   void start_clients(round_history& x, node_address& where,
