@@ -311,7 +311,7 @@ TEST_P(cluster_faults, of_processes_leave_histories_linearizable) {
   begin({"a", "b", "c"}, false);
   run(chosen_from(process_faults()),
       number_from_environment("TROUPE_FAULT_ROUNDS",
-                              GetParam().is_server ? 3 : 4));
+                              GetParam().is_server ? 2 : 4));
 }
 
 TEST_P(cluster_faults, of_the_network_leave_histories_linearizable) {
