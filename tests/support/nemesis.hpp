@@ -32,12 +32,12 @@ enum class fault : uint8_t {
   restart_all,
 
   // In a network of the test's own:
-  /// One and all others, both ways.
+  /// One and all others, both ways, and a store that is a server.
   unplug_one,
   cut_pair,
   /// What one sends to another.
   cut_one_way,
-  /// None reaches any.
+  /// None reaches any, nor a store that is a server.
   cut_all,
 
   // On a store that is a server:

@@ -251,7 +251,7 @@ protected:
 TEST_P(takeover, of_a_killed_node_needs_no_waiting_if_there_is_a_proof) {
   auto waits = GetParam().is_server;
   run(
-    number_from_environment("TROUPE_TAKEOVER_TRIALS", waits ? 2 : 3),
+    number_from_environment("TROUPE_TAKEOVER_TRIALS", waits ? 1 : 3),
     [this](auto& id) { (*nodes_)[id].kill(); },
     [this](auto& id) { nodes_->start(id); });
   report(waits ? "kill -9, by the lease alone" : "kill -9, proof of death",
@@ -261,7 +261,8 @@ TEST_P(takeover, of_a_killed_node_needs_no_waiting_if_there_is_a_proof) {
 TEST_P(takeover, of_a_node_that_stands_still_waits_for_its_lease) {
   std::string before;
   run(
-    number_from_environment("TROUPE_TAKEOVER_TRIALS", 2),
+    number_from_environment("TROUPE_TAKEOVER_TRIALS",
+                            GetParam().is_server ? 1 : 2),
     [&](auto& id) {
       auto& node = (*nodes_)[id];
       before = nodes_->seen_by(id).at(id).at("incarnation");
