@@ -99,6 +99,7 @@ assembly::assembly(assembly_options options, store_set store,
     settle_(std::move(settle)) {
   if (!options_.service.budget)
     options_.service.budget = std::make_shared<activation_budget>();
+  options_.service.locks_lost = locks_lost_;
   if (options_.cluster) {
     if (!store_.is_shared())
       throw error_exception{error{

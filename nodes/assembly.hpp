@@ -96,6 +96,9 @@ public:
 
   lock_keeper& locks() noexcept { return locks_; }
 
+  /// Commits of this node that were refused because a lock had moved on.
+  uint64_t locks_lost() const noexcept { return locks_lost_->load(); }
+
   deadline_keeper& deadlines() noexcept { return deadlines_; }
 
   /// A new port for one thread.
@@ -190,6 +193,8 @@ private:
   assembly_options options_;
   store_set store_;
   lock_keeper locks_;
+  const std::shared_ptr<std::atomic<uint64_t>> locks_lost_ =
+    std::make_shared<std::atomic<uint64_t>>(0);
   std::unique_ptr<caf::actor_system_config> config_;
   std::shared_ptr<route_source> routes_;
   caf::actor_system system_;

@@ -1,5 +1,6 @@
 #include "nodes/metrics.hpp"
 
+#include <array>
 #include <functional>
 #include <limits>
 #include <vector>
@@ -38,7 +39,7 @@ public:
     gauge(in_flight_, labels, stats.in_flight);
     gauge(queued_, labels, stats.queued);
     gauge(quarantined_, labels, stats.quarantined ? 1 : 0);
-    histogram(labels, stats);
+    histogram(durations_, labels, stats.durations, stats.busy_ns);
   }
 
   void add_http(const http::statistics& http) {
@@ -48,6 +49,34 @@ public:
     counter(turned_away_, {}, http.turned_away);
     counter(bytes_in_, {}, http.bytes_in);
     counter(bytes_out_, {}, http.bytes_out);
+  }
+
+  void add_locks(const lock_metrics& locks) {
+    auto& x = locks.requests;
+    one("troupe_locks_held",
+        "Locks that this node granted, and that are held as far as it knows.",
+        MetricType::Gauge, static_cast<double>(x.held));
+    one("troupe_locks_awaited", "Requests that wait for a lock now.",
+        MetricType::Gauge, static_cast<double>(x.waiting));
+    count("troupe_lock_grants_total", "Locks that this node granted.",
+          x.grants);
+    count("troupe_lock_waits_total", "Requests that had to wait for a lock.",
+          x.waits);
+    count(
+      "troupe_lock_timeouts_total",
+      "Requests that did not get the lock in the time they had, be it none.",
+      x.timeouts);
+    count("troupe_lock_renewals_refused_total",
+          "Renewals by one that did not hold the lock any more.",
+          x.renewals_refused);
+    count("troupe_lock_commits_refused_total",
+          "Commits refused because a lock had moved on.",
+          locks.commits_refused);
+    auto waited =
+      make("troupe_lock_wait_seconds",
+           "From the request of a lock to its grant.", MetricType::Histogram);
+    histogram(waited, {}, x.waited, x.waited_ns);
+    others_.push_back(std::move(waited));
   }
 
   void add_cluster(cluster_member& member) {
@@ -60,10 +89,11 @@ public:
         MetricType::Gauge, view->shards_of(view->self));
     one("troupe_cluster_lease_valid", "1 while this node may serve.",
         MetricType::Gauge, member.state().lease.valid() ? 1 : 0);
-    one("troupe_cluster_takeover_seconds_last",
-        "From the last sign of life of a node to the moment when this one owned "
-        "its shards.",
-        MetricType::Gauge, static_cast<double>(counts.takeover_ns) * second);
+    one(
+      "troupe_cluster_takeover_seconds_last",
+      "From the last sign of life of a node to the moment when this one owned "
+      "its shards.",
+      MetricType::Gauge, static_cast<double>(counts.takeover_ns) * second);
     one("troupe_cluster_takeover_seconds_max", "The longest of those.",
         MetricType::Gauge,
         static_cast<double>(counts.takeover_ns_max) * second);
@@ -90,11 +120,10 @@ public:
 
   std::string text() const {
     auto all = others_;
-    all.insert(
-      all.begin(),
-      {calls_, failures_, rejected_, late_, restarts_, instances_, in_flight_,
-       queued_, quarantined_, durations_, connections_, requests_, refused_,
-       turned_away_, bytes_in_, bytes_out_});
+    all.insert(all.begin(),
+               {calls_, failures_, rejected_, late_, restarts_, instances_,
+                in_flight_, queued_, quarantined_, durations_, connections_,
+                requests_, refused_, turned_away_, bytes_in_, bytes_out_});
     return prometheus::TextSerializer{}.Serialize(all);
   }
 
@@ -160,22 +189,25 @@ private:
     to.metric.push_back(std::move(x));
   }
 
-  void histogram(const labels_type& labels, const call_stats& stats) {
+  using buckets = std::array<uint64_t, call_stats::buckets>;
+
+  static void histogram(MetricFamily& to, const labels_type& labels,
+                        const buckets& durations, uint64_t sum_ns) {
     ClientMetric x;
     x.label = labels;
     uint64_t below = 0;
     for (size_t i = 0; i + 1 < call_stats::buckets; ++i) {
-      below += stats.durations[i];
+      below += durations[i];
       if (i % bucket_step == 0)
         x.histogram.bucket.push_back(
           {below, static_cast<double>(uint64_t{1} << i) * 1e-6});
     }
-    below += stats.durations[call_stats::buckets - 1];
+    below += durations[call_stats::buckets - 1];
     x.histogram.bucket.push_back(
       {below, std::numeric_limits<double>::infinity()});
     x.histogram.sample_count = below;
-    x.histogram.sample_sum = static_cast<double>(stats.busy_ns) * 1e-9;
-    durations_.metric.push_back(std::move(x));
+    x.histogram.sample_sum = static_cast<double>(sum_ns) * 1e-9;
+    to.metric.push_back(std::move(x));
   }
 
   MetricFamily calls_ =
@@ -227,6 +259,7 @@ private:
 
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
+                            const lock_metrics& locks,
                             cluster_member* cluster) {
   families all;
   for (auto& [name, route] : routes.functions)
@@ -235,6 +268,7 @@ std::string prometheus_text(const route_table& routes,
   for (auto& [name, route] : routes.services)
     all.add(name, {}, *route.host);
   all.add_http(http);
+  all.add_locks(locks);
   if (cluster)
     all.add_cluster(*cluster);
   return all.text();

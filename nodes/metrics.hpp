@@ -5,16 +5,25 @@
 #include <string>
 
 #include "actors/cluster/cluster_member.hpp"
+#include "actors/cluster/lock_counts.hpp"
 #include "actors/core/route_table.hpp"
 #include "nodes/http/server.hpp"
 
 namespace troupe {
 
+struct lock_metrics {
+  lock_stats requests;
+
+  /// Commits that were refused because a lock had moved on.
+  uint64_t commits_refused = 0;
+};
+
 /// The body of `/metrics`: every function, exposed actor and service of
-/// `routes`, the HTTP server, and the node's part in the cluster if it has one.
+/// `routes`, the HTTP server, the locks that this node was asked for, and the
+/// node's part in the cluster if it has one.
 /// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
-                            cluster_member* cluster);
+                            const lock_metrics& locks, cluster_member* cluster);
 
 } // namespace troupe

@@ -337,8 +337,9 @@ std::string node::cluster_json() const {
 }
 
 std::string node::metrics_text() const {
-  return prometheus_text(*assembly_->routes(), server_->stats(),
-                         assembly_->cluster());
+  return prometheus_text(
+    *assembly_->routes(), server_->stats(),
+    {assembly_->locks().stats(), assembly_->locks_lost()}, assembly_->cluster());
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {

@@ -141,7 +141,11 @@ private:
 
   struct waiter {
     lock_request request;
+    clock::time_point asked;
     callback<lock_grant> done;
+
+    /// It did not get the lock at once.
+    bool waits = false;
   };
 
   struct line {
@@ -164,15 +168,17 @@ private:
     auto& order = i->second.order;
     auto time = now();
     auto until = draining_ ? time : time + x.wait;
-    waiter next{std::move(x.request), std::move(x.done)};
+    waiter next{std::move(x.request), time, std::move(x.done)};
     if (order.size() >= front_.options_.waiting)
       return answer(next, error{errc::too_many_requests,
                                 "too many wait for " + lock_text(name)}
                             .retry_after(1));
     if (!order.add({id, until}, time))
-      return answer(next, still_held(name, order.left(time)));
+      return time_over(next, name, order.left(time));
     waiters_.emplace(id, std::move(next));
     look(i);
+    if (order.asking() != id)
+      has_to_wait(id);
   }
 
   void forget(uint64_t id) {
@@ -209,12 +215,16 @@ private:
     }
     auto node = waiters_.extract(id);
     auto ttl = node.mapped().request.ttl;
+    front_.counts_.granted(proof, clock::now(), ttl,
+                           now() - node.mapped().asked);
     answer(node.mapped(), lock_grant{std::move(proof), x.asked + ttl});
   }
 
   void held(lock_line& order, const std::string& name, milliseconds left) {
+    auto asked = *order.asking();
     for (auto& late : order.held(left, now(), random_))
-      answer(waiters_.extract(late.id).mapped(), still_held(name, left));
+      time_over(waiters_.extract(late.id).mapped(), name, left);
+    has_to_wait(asked);
   }
 
   void failed(lock_line& order, const error& reason) {
@@ -246,8 +256,7 @@ private:
     if (x.look_at && *x.look_at <= time)
       x.look_at.reset();
     for (auto& late : x.order.expire(time))
-      answer(waiters_.extract(late.id).mapped(),
-             still_held(name, x.order.left(time)));
+      time_over(waiters_.extract(late.id).mapped(), name, x.order.left(time));
     look(i);
   }
 
@@ -282,6 +291,18 @@ private:
         answer(waiters_.extract(x.id).mapped(), leaving());
       look(here);
     }
+  }
+
+  void has_to_wait(uint64_t id) {
+    auto i = waiters_.find(id);
+    if (i == waiters_.end() || std::exchange(i->second.waits, true))
+      return;
+    front_.counts_.waits();
+  }
+
+  void time_over(waiter& x, const std::string& name, milliseconds left) {
+    front_.counts_.timed_out();
+    answer(x, still_held(name, left));
   }
 
   void answer(waiter& x, expected<lock_grant> what) {
@@ -357,13 +378,15 @@ void lock_keeper::renew(lock_proof held, milliseconds ttl,
     return done(valid.error());
   auto expires = wall_clock::now() + ttl;
   table_->renew(held, ttl,
-                [held, expires, done](const expected<lock_answer>& x) {
+                [this, held, ttl, expires, done](const expected<lock_answer>& x) {
                   if (!x)
-                    done(x.error());
-                  else if (x->done)
-                    done(lock_grant{held, expires});
-                  else
-                    done(lost(held, x->now));
+                    return done(x.error());
+                  if (!x->done) {
+                    counts_.renewal_refused(held);
+                    return done(lost(held, x->now));
+                  }
+                  counts_.renewed(held, std::chrono::steady_clock::now() + ttl);
+                  done(lock_grant{held, expires});
                 });
 }
 
@@ -375,6 +398,7 @@ void lock_keeper::release(lock_proof held, callback<void> done) {
       return done(x.error());
     if (!x->done)
       return done(lost(held, x->now));
+    counts_.released(held);
     released(held.name);
     done({});
   });
@@ -385,6 +409,12 @@ void lock_keeper::released(const std::string& name) {
     return;
   if (auto keeper = handle())
     caf::anon_send(keeper, lock_released{name});
+}
+
+lock_stats lock_keeper::stats() {
+  auto result = counts_.read(std::chrono::steady_clock::now());
+  result.waiting = waiting();
+  return result;
 }
 
 void lock_keeper::show(std::string name, callback<lock_info> done) {

@@ -17,6 +17,7 @@
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
+#include "actors/cluster/lock_counts.hpp"
 #include "actors/core/lock_backend.hpp"
 #include "actors/core/lock_grant.hpp"
 #include "actors/model/backoff.hpp"
@@ -85,6 +86,8 @@ public:
   /// Those who wait, or are being answered.
   size_t waiting() const noexcept { return under_way_.load(); }
 
+  lock_stats stats();
+
 private:
   class keeper_actor;
 
@@ -97,6 +100,7 @@ private:
   const lock_keeper_options options_;
   std::atomic<uint64_t> last_id_{0};
   std::atomic<size_t> under_way_{0};
+  lock_counts counts_;
   mutable std::mutex mutex_; // guards actor_
   caf::actor actor_;
 };

@@ -216,6 +216,8 @@ void activation::take(commit_answer& answer) {
     invalidate(taken_over());
     break;
   case commit_outcome::lock_lost:
+    if (auto& count = target_->options().locks_lost)
+      count->fetch_add(1, std::memory_order_relaxed);
     invalidate(locks_lost(work_->guard));
     break;
   case commit_outcome::failed:

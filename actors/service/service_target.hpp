@@ -64,6 +64,10 @@ struct service_options {
 
   /// Which entities the node owns; null: all. Outlives every activation.
   entity_ownership* ownership = nullptr;
+
+  /// Counts commits that were refused because a lock had moved on; null: nobody
+  /// asks. What the services of a node share.
+  std::shared_ptr<std::atomic<uint64_t>> locks_lost{};
 };
 
 class service_target final : public call_target {

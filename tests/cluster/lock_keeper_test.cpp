@@ -391,6 +391,27 @@ TEST_F(keeper_test, whoever_waits_waits_for_the_store_too) {
 
 // -- many --------------------------------------------------------------------
 
+TEST_F(keeper_test, counts_what_became_of_requests) {
+  get();
+  get();                  // does not wait
+  auto late = ask(1s);    // not for long enough
+  auto next = ask(10min); // gets it
+  run();
+  advance(2s);
+  release(1);
+  renew(1);
+  ASSERT_TRUE(next->got);
+  EXPECT_FALSE(late->got);
+  auto x = nodes[0]->stats();
+  EXPECT_EQ(x.grants, 2u);
+  EXPECT_EQ(x.waits, 2u);
+  EXPECT_EQ(x.timeouts, 2u);
+  EXPECT_EQ(x.renewals_refused, 1u);
+  EXPECT_EQ(x.held, 1u);
+  EXPECT_EQ(x.waiting, 0u);
+  EXPECT_GE(x.waited_ns, 2'000'000'000u);
+}
+
 // Clients on three nodes come, go, hold, forget and release: never do two hold
 // the lock at the same time, tokens rise, and everybody is answered in time.
 TEST_F(keeper_test, nobody_holds_a_lock_beside_somebody_else) {

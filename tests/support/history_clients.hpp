@@ -17,6 +17,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -194,6 +195,14 @@ protected:
                                          const std::string& path,
                                          const std::string& body,
                                          const test::fields& more = {}) {
+    return ask_with("POST", at, path, body, more);
+  }
+
+  std::pair<sent, test::http_answer> ask_with(std::string_view method,
+                                              const node_place& at,
+                                              const std::string& path,
+                                              const std::string& body,
+                                              const test::fields& more) {
     try {
       if (!connection_)
         connect(at);
@@ -202,7 +211,7 @@ protected:
     }
     auto fields = more;
     fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
-    connection_->send(test::request("POST", path, body, fields));
+    connection_->send(test::request(method, path, body, fields));
     auto answer = connection_->read();
     comes_later_ = answer.status == 503;
     if (answer.status != 0)

@@ -143,6 +143,39 @@ TEST(metrics, count_requests_that_were_not_understood) {
   EXPECT_EQ(metrics(node)["troupe_http_requests_refused_total"], 1);
 }
 
+TEST(metrics, count_what_became_of_locks) {
+  example_node node;
+  auto ask = [&](const char* body = "") {
+    return post(node, "/locks/door", body).status;
+  };
+  EXPECT_EQ(ask(), 200u);
+  EXPECT_EQ(ask(), 409u);
+  raw_client waiting{node->port()};
+  waiting.send(request("POST", "/locks/door", R"({"waitMs":60000})"));
+  EXPECT_TRUE(eventually(
+    [&] { return metrics(node)["troupe_locks_awaited"] == 1; }));
+  EXPECT_EQ(metrics(node)["troupe_locks_held"], 1);
+  EXPECT_EQ(send(node, "DELETE", "/locks/door?token=1").status, 204u);
+  EXPECT_EQ(waiting.read().status, 200u);
+  EXPECT_EQ(send(node, "PUT", "/locks/door", R"({"token":1})").status, 409u);
+  EXPECT_EQ(post(node, "/services/counter/k/increment", "1",
+                 {"Troupe-Lock: door=1"})
+              .status,
+            409u);
+  auto x = metrics(node);
+  EXPECT_EQ(x["troupe_locks_held"], 1);
+  EXPECT_EQ(x["troupe_locks_awaited"], 0);
+  EXPECT_EQ(x["troupe_lock_grants_total"], 2);
+  EXPECT_EQ(x["troupe_lock_waits_total"], 1);
+  EXPECT_EQ(x["troupe_lock_timeouts_total"], 1);
+  EXPECT_EQ(x["troupe_lock_renewals_refused_total"], 1);
+  EXPECT_EQ(x["troupe_lock_commits_refused_total"], 1);
+  EXPECT_EQ(x["troupe_lock_wait_seconds_count"], 2);
+  EXPECT_EQ(x["troupe_lock_wait_seconds_bucket{le=\"+Inf\"}"], 2);
+  EXPECT_EQ(send(node, "DELETE", "/locks/door?token=2").status, 204u);
+  EXPECT_EQ(metrics(node)["troupe_locks_held"], 0);
+}
+
 // -- the command line --------------------------------------------------------
 
 TEST(command_line, calls_functions_and_services_of_a_real_node) {
