@@ -22,7 +22,10 @@ public:
   postgres_bench_server();
 
   /// For a store: "postgresql://...".
-  std::string url() const;
+  std::string url(const std::string& database = "postgres") const;
+
+  /// @throws cannot_measure
+  void make_database(const std::string& name) const;
 
   /// Makes the tables that `update` changes.
   /// @throws cannot_measure
