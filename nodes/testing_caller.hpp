@@ -55,8 +55,7 @@ protected:
                              std::string_view name) = 0;
 
   /// Null if no service has this class.
-  virtual const service_definition*
-  find_class(const std::type_info& type) = 0;
+  virtual const service_definition* find_class(const std::type_info& type) = 0;
 
 private:
   /// A literal is a string.

@@ -137,15 +137,14 @@ private:
 
   void hold(incoming_call_ptr from) {
     auto& content = from->content;
-    admission_.wait_for_owner(
-      *content.shard, content.deadline,
-      [self = caf::actor_cast<caf::actor>(this),
-       from](const expected<void>& news) mutable {
-        held_call x{std::move(from), {}};
-        if (!news)
-          x.failure = news.error();
-        caf::anon_send(self, std::move(x));
-      });
+    admission_.wait_for_owner(*content.shard, content.deadline,
+                              [self = caf::actor_cast<caf::actor>(this),
+                               from](const expected<void>& news) mutable {
+                                held_call x{std::move(from), {}};
+                                if (!news)
+                                  x.failure = news.error();
+                                caf::anon_send(self, std::move(x));
+                              });
   }
 
   static void answer_wrong_owner(incoming_call& to, owner_hint owner) {
@@ -193,8 +192,7 @@ call_receiver::call_receiver(caf::actor_system& sys,
                              call_receiver_options options)
   : together_(std::max(options.together, 1u)) {
   for (uint32_t i = 0; i < std::max(options.actors, 1u); ++i)
-    actors_.push_back(
-      sys.spawn<receiver>(std::cref(env), std::ref(admission)));
+    actors_.push_back(sys.spawn<receiver>(std::cref(env), std::ref(admission)));
 }
 
 call_receiver::~call_receiver() {
@@ -208,8 +206,8 @@ void call_receiver::received(std::vector<incoming_call_ptr> calls) noexcept {
     arrived_calls some;
     some.calls.assign(std::make_move_iterator(calls.begin() + i),
                       std::make_move_iterator(calls.begin() + end));
-    auto& to = actors_[next_.fetch_add(1, std::memory_order_relaxed)
-                       % actors_.size()];
+    auto& to =
+      actors_[next_.fetch_add(1, std::memory_order_relaxed) % actors_.size()];
     caf::anon_send(to, std::move(some));
   }
 }

@@ -164,9 +164,8 @@ public:
 
   memory_peer* link_to(const peer_identity& peer) const {
     auto i = links_.find(peer.node);
-    return i != links_.end() && i->second->where().who == peer
-             ? i->second.get()
-             : nullptr;
+    return i != links_.end() && i->second->where().who == peer ? i->second.get()
+                                                               : nullptr;
   }
 
   bool refuses(const peer_identity& peer) const {
@@ -292,7 +291,8 @@ void memory_network::memory_peer::notify(peer_notice notice) {
              connection = connection_] {
               auto to = net.find(self->where_.who);
               if (to && to->listener() && self->connection_ == connection)
-                to->listener()->noticed(from, wire::read_notice(body_of(*bytes)));
+                to->listener()->noticed(from,
+                                        wire::read_notice(body_of(*bytes)));
             });
 }
 
@@ -364,12 +364,12 @@ void memory_network::memory_peer::disconnected(const std::string& why,
   if (!owner_ || !owner_->net() || !wanted_)
     return;
   auto& net = *owner_->net();
-  net.after(net.options_.reconnect,
-            [self = caf::intrusive_ptr<memory_peer>{this},
-             connection = connection_] {
-              if (self->connection_ == connection)
-                self->connect();
-            });
+  net.after(
+    net.options_.reconnect,
+    [self = caf::intrusive_ptr<memory_peer>{this}, connection = connection_] {
+      if (self->connection_ == connection)
+        self->connect();
+    });
 }
 
 void memory_network::memory_peer::fall_silent(uint64_t connection) {

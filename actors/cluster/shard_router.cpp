@@ -119,8 +119,7 @@ private:
           owner_.link_->disconnect(link->where().who);
       }
     links_ = std::move(next);
-    std::erase_if(leaving_,
-                  [this](auto& x) { return !links_.contains(x); });
+    std::erase_if(leaving_, [this](auto& x) { return !links_.contains(x); });
   }
 
   /// Who has left in order still answers what it has, and closes the link then.
@@ -292,8 +291,7 @@ void shard_router::wake() {
 bool shard_router::ready(const std::vector<lease_row>& peers) {
   auto now = current();
   auto is_linked = [&](const lease_row& x) {
-    if (x.state != node_state::up || x.node == node_
-        || x.link_endpoint.empty())
+    if (x.state != node_state::up || x.node == node_ || x.link_endpoint.empty())
       return true;
     for (auto& link : now->links)
       if (link && link->where().who.incarnation == x.incarnation)
@@ -405,8 +403,8 @@ void shard_router::refresh(const invocation& call, const failed_placement& last,
                            std::function<void(expected<void>)> done) {
   if (!call.entity)
     return done({}); // whatever is up
-  auto shard = shard_of(call.entity->service, call.entity->key,
-                        state_.owned.count());
+  auto shard =
+    shard_of(call.entity->service, call.entity->key, state_.owned.count());
   hold(wanted_after(shard, last), call.deadline,
        [this, done = std::move(done)](bool is_settled) {
          if (is_settled)
@@ -441,8 +439,7 @@ bool shard_router::is_there(const awaited& what, time_point now) const {
     return same && epoch > 0 ? epoch - 1 : epoch;
   };
   return serves(what.shard, before(what.here_after))
-         || is_elsewhere(*current(), what.shard,
-                         before(what.elsewhere_after));
+         || is_elsewhere(*current(), what.shard, before(what.elsewhere_after));
 }
 
 error shard_router::nobody() const {

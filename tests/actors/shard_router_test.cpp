@@ -7,8 +7,8 @@
 
 #include "actors/cluster/call_receiver.hpp"
 #include "actors/cluster/shard_router.hpp"
-#include "actors/core/invocation.hpp"
 #include "actors/core/deadline_keeper.hpp"
+#include "actors/core/invocation.hpp"
 #include "actors/core/route_table.hpp"
 #include "tests/support/actor_fixture.hpp"
 

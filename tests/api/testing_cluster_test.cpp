@@ -23,11 +23,10 @@ struct counter {
 troupe::module shop() {
   troupe::module m;
   m.function("add", [](int a, int b) { return a + b; });
-  m.function("visit",
-             [](troupe::context& ctx, std::string key) -> troupe::task<int> {
-               co_return co_await ctx.entity<counter>(key).call(
-                 &counter::increment, 1);
-             });
+  m.function(
+    "visit", [](troupe::context& ctx, std::string key) -> troupe::task<int> {
+      co_return co_await ctx.entity<counter>(key).call(&counter::increment, 1);
+    });
   m.service<counter>("counter")
     .method("get", &counter::get)
     .method("increment", &counter::increment);
@@ -123,7 +122,8 @@ TEST(testing_cluster, a_pause_within_the_lease_is_not_noticed) {
 }
 
 // Its lease is over when it wakes, or it was declared dead, or neither.
-TEST(testing_cluster, calls_wait_no_longer_than_their_owner_is_without_a_lease) {
+TEST(testing_cluster,
+     calls_wait_no_longer_than_their_owner_is_without_a_lease) {
   cluster t{3, shop()};
   int value = 0;
   for (auto pause = 1500ms; pause < 3500ms; pause += 50ms) {
@@ -222,8 +222,7 @@ TEST(testing_cluster, does_the_same_with_the_same_seed) {
 TEST(testing_cluster, shows_results_in_failures) {
   using troupe::expected;
   EXPECT_EQ(::testing::PrintToString(expected<int>{7}), "7");
-  EXPECT_EQ(::testing::PrintToString(expected<counter>{{3}}),
-            R"({"value":3})");
+  EXPECT_EQ(::testing::PrintToString(expected<counter>{{3}}), R"({"value":3})");
   EXPECT_EQ(::testing::PrintToString(
               expected<int>{troupe::error{errc::not_owner, "nobody"}}),
             "not_owner (none): nobody");

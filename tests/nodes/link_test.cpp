@@ -68,8 +68,7 @@ TEST_F(link_test, brings_many_calls_of_many_threads) {
     threads.emplace_back([&, t] {
       std::vector<testing::sent_call_ptr> calls;
       for (int i = 0; i < 500; ++i)
-        calls.push_back(
-          link_node::send(to_b, std::to_string(t * 1'000 + i)));
+        calls.push_back(link_node::send(to_b, std::to_string(t * 1'000 + i)));
       for (int i = 0; i < 500; ++i)
         right += calls[i]->wait().result.bytes == std::to_string(t * 1'000 + i);
     });
@@ -108,8 +107,8 @@ TEST_F(link_test, brings_large_payloads_beside_small_ones) {
 
 TEST_F(link_test, brings_payloads_of_every_size_around_the_limits) {
   connect();
-  for (auto n : {0u, 1u, 16'000u, 16'384u, 65'535u, 65'536u, 262'143u,
-                 262'144u, 262'145u, 327'680u, 327'681u}) {
+  for (auto n : {0u, 1u, 16'000u, 16'384u, 65'535u, 65'536u, 262'143u, 262'144u,
+                 262'145u, 327'680u, 327'681u}) {
     auto bytes = random_bytes(n);
     EXPECT_EQ(link_node::send(to_b, bytes)->wait().result.bytes, bytes) << n;
   }

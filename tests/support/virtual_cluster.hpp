@@ -52,7 +52,8 @@ public:
       receiver->received(std::move(calls));
   }
 
-  void noticed(const peer_identity& from, peer_notice notice) noexcept override {
+  void noticed(const peer_identity& from,
+               peer_notice notice) noexcept override {
     log.push_back("notice " + from.node + " " + notice.topic + " "
                   + notice.body);
   }
