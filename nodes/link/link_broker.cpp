@@ -1,5 +1,6 @@
 #include "nodes/link/link_broker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 #include <utility>
@@ -26,6 +27,9 @@ constexpr size_t large_read = 128 * 1024;
 /// What one peer may have under way of large payloads, with some margin above
 /// what it allows itself.
 constexpr uint64_t streams_length_factor = 2;
+
+/// A payload that says that it is longer is none. (Sums of it do not overflow.)
+constexpr uint64_t payload_length_max = uint64_t{1} << 40;
 
 /// More are strangers: no cluster is that large.
 constexpr size_t connections_max = 16 * 1024;
@@ -448,6 +452,10 @@ void link_broker::data(caf::io::new_data_msg& msg) {
     deliver(*x, what);
     drop(msg.handle, std::string{"not a node: "} + e.what());
     return;
+  } catch (const std::exception& e) {
+    // No memory, for one: that ends this connection, and not all of them.
+    drop(msg.handle, std::string{"what it says cannot be read: "} + e.what());
+    return;
   }
   // It may have been refused meanwhile.
   x = find(msg.handle);
@@ -537,10 +545,14 @@ void link_broker::arrived(connection& x, wire::numbered_call call,
 
 void link_broker::begin_stream(connection& x, std::string_view body) {
   auto head = wire::read_bulk(body);
-  x.streams_length += head.payload_length;
-  if (x.streams_length > streams_length_factor * options_.bytes_in_flight_max
-      && x.streams.size() > 0)
+  if (head.payload_length > payload_length_max)
+    throw wire::wire_error{"a payload of an impossible length"};
+  if (x.streams.contains(head.stream))
+    throw wire::wire_error{"a payload that has begun already"};
+  auto most = streams_length_factor * options_.bytes_in_flight_max;
+  if (!x.streams.empty() && x.streams_length + head.payload_length > most)
     throw wire::wire_error{"too many large payloads at once"};
+  x.streams_length += head.payload_length;
   auto& stream = x.streams[head.stream];
   stream.kind = head.kind;
   stream.length = head.payload_length;
@@ -549,7 +561,9 @@ void link_broker::begin_stream(connection& x, std::string_view body) {
       wire::read_call(head.body, env_.around.clock.now(), env_.around.time);
   else
     stream.answer = wire::read_answer(head.body);
-  stream.bytes().reserve(head.payload_length);
+  // The rest of what it says gets its memory when it comes.
+  stream.bytes().reserve(
+    std::min(head.payload_length, options_.bytes_in_flight_max));
 }
 
 void link_broker::continue_stream(connection& x, std::string_view body,
