@@ -21,6 +21,9 @@ namespace {
 /// From here on a core or a disk has no room: the rest is in its pauses.
 constexpr double full = 0.9;
 
+/// Other work that has more of the cores than this is what the figure tells of.
+constexpr double disturbing = 0.2;
+
 template <class... Ts>
 std::string format(const char* layout, Ts... xs) {
   char text[256];
@@ -29,10 +32,12 @@ std::string format(const char* layout, Ts... xs) {
 }
 
 std::string describe_cores(const machine_use& x) {
-  return format("%u cores %.0f %% busy: nodes %.0f %%, load generator %.0f %%, "
-                "all else %.0f %%",
-                x.cores, x.busy * 100, x.nodes * 100, x.clients * 100,
-                std::max(x.busy - x.nodes - x.clients, 0.0) * 100);
+  auto result =
+    format("%u cores %.0f %% busy: nodes %.0f %%, load generator %.0f %%, ",
+           x.cores, x.busy * 100, x.nodes * 100, x.clients * 100);
+  if (x.store > 0)
+    result += format("store %.0f %%, ", x.store * 100);
+  return result + format("others %.0f %%", x.others() * 100);
 }
 
 std::string describe_disk(const machine_use& x) {
@@ -76,6 +81,16 @@ std::vector<double> numbers_of(const std::filesystem::path& file,
   return result;
 }
 
+/// Of a process and its children that live.
+double family_seconds(pid_t parent) {
+  auto result = cpu_seconds_of(parent);
+  std::ifstream children{
+    format("/proc/%d/task/%d/children", int{parent}, int{parent})};
+  for (pid_t child = 0; children >> child;)
+    result += cpu_seconds_of(child);
+  return result;
+}
+
 double seconds(const timeval& x) {
   return static_cast<double>(x.tv_sec) + static_cast<double>(x.tv_usec) / 1e6;
 }
@@ -84,6 +99,8 @@ double seconds(const timeval& x) {
 
 std::string bound_of(const machine_use& x) {
   auto both = describe_cores(x) + "; " + describe_disk(x);
+  if (x.busy >= full && x.others() > disturbing)
+    return "bound by other work on the machine: " + both;
   if (x.busy >= full)
     return "bound by the cores: " + both;
   if (x.disk && x.disk->busy >= full)
@@ -92,8 +109,9 @@ std::string bound_of(const machine_use& x) {
 }
 
 machine_meter::machine_meter(std::vector<pid_t> nodes,
-                             const std::filesystem::path& folder)
-  : nodes_(std::move(nodes)), disk_(disk_of(folder)), before_(read()) {}
+                             const std::filesystem::path& folder, pid_t store)
+  : nodes_(std::move(nodes)), store_(store), disk_(disk_of(folder)),
+    before_(read()) {}
 
 machine_meter::counters machine_meter::read() const {
   // Documentation/admin-guide/iostats.rst, filesystems/proc.rst
@@ -111,6 +129,8 @@ machine_meter::counters machine_meter::read() const {
   }
   for (auto x : nodes_)
     result.nodes += cpu_seconds_of(x);
+  if (store_ > 0)
+    result.store = family_seconds(store_);
   rusage children{};
   ::getrusage(RUSAGE_CHILDREN, &children);
   result.clients = seconds(children.ru_utime) + seconds(children.ru_stime);
@@ -133,6 +153,8 @@ machine_use machine_meter::used() const {
     result.busy = 1 - (now.idle - before_.idle) / ticks;
   result.nodes = (now.nodes - before_.nodes) / of_all;
   result.clients = (now.clients - before_.clients) / of_all;
+  // A child that ended took its time with it.
+  result.store = std::max(now.store - before_.store, 0.0) / of_all;
   if (!disk_.empty())
     result.disk = disk_use{(now.disk_ms - before_.disk_ms) / 1e3 / time,
                            (now.flushes - before_.flushes) / time};

@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -30,6 +31,12 @@ struct machine_use {
   double busy = 0;
   double nodes = 0;
   double clients = 0;
+  double store = 0;
+
+  /// Of work that has nothing to do with what is measured.
+  double others() const noexcept {
+    return std::max(busy - nodes - clients - store, 0.0);
+  }
 
   /// Nothing where the kernel does not count it, as for a folder in memory.
   std::optional<disk_use> disk;
@@ -41,7 +48,8 @@ struct machine_use {
 };
 
 /// What kept the calls from being more, in a line: cores or the disk, if they
-/// were full; else that something is waited for.
+/// were full, or other work if that had much of the cores; else that something
+/// is waited for.
 std::string bound_of(const machine_use& x);
 
 /// Measures from its beginning on.
@@ -49,7 +57,9 @@ class machine_meter {
 public:
   /// @param nodes live as long as it measures
   /// @param folder what is kept is there
-  machine_meter(std::vector<pid_t> nodes, const std::filesystem::path& folder);
+  /// @param store a server that works in its children; 0: none
+  machine_meter(std::vector<pid_t> nodes, const std::filesystem::path& folder,
+                pid_t store = 0);
 
   /// Clients are children of this process that have ended and were waited for
   /// meanwhile.
@@ -62,6 +72,7 @@ private:
     double idle = 0; // the same
     double nodes = 0;
     double clients = 0;
+    double store = 0;
     double disk_ms = 0;
     double flushes = 0;
   };
@@ -69,6 +80,7 @@ private:
   counters read() const;
 
   std::vector<pid_t> nodes_;
+  pid_t store_;
   std::filesystem::path disk_; // empty: not counted
   counters before_;
 };

@@ -57,10 +57,11 @@ double rate_of(const node_group& group, const wrk_load& load) {
 class clusters {
 public:
   /// @param store where the cluster of so many nodes keeps its state
-  /// @param folder where that is in the end
+  /// @param folder on the disk where that is in the end
+  /// @param store_server 0: the nodes keep it themselves
   clusters(const std::function<std::string(size_t nodes)>& store,
-           std::filesystem::path folder)
-    : folder_(std::move(folder)) {
+           std::filesystem::path folder, pid_t store_server = 0)
+    : folder_(std::move(folder)), store_server_(store_server) {
     for (size_t i = 0; i < nodes_most; ++i)
       groups_.push_back(std::make_unique<node_group>(i + 1, store(i + 1)));
     for (auto& x : groups_)
@@ -82,7 +83,7 @@ public:
 
 private:
   outcome once(const node_group& group, const wrk_load& load) const {
-    machine_meter meter{group.processes(), folder_};
+    machine_meter meter{group.processes(), folder_, store_server_};
     outcome result;
     result.rate = rate_of(group, load);
     result.use = meter.used();
@@ -105,7 +106,7 @@ private:
                               "calls/s", "one node", {}, std::move(rounds));
     char text[96];
     std::snprintf(text, sizeof(text),
-                  "CPU for one call: nodes %.0f us, load generator %.0f us; ",
+                  "CPU for one call: nodes %.1f us, load generator %.1f us; ",
                   median(std::move(of_nodes)), median(std::move(of_clients)));
     result.note = text + bound_of(middle(ours).use);
     return result;
@@ -120,6 +121,7 @@ private:
   }
 
   std::filesystem::path folder_;
+  pid_t store_server_;
   std::vector<std::unique_ptr<node_group>> groups_;
 };
 
@@ -151,7 +153,7 @@ void on_postgres(const settings& how) {
     server.make_database(name);
     return server.url(name);
   };
-  clusters all{store, std::filesystem::temp_directory_path()};
+  clusters all{store, std::filesystem::temp_directory_path(), server.id()};
   all.measure(how, "1,000 keys, PostgreSQL", increments());
 }
 
