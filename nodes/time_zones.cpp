@@ -22,7 +22,8 @@ public:
   zone_period period_at(sys_seconds x) const override {
     zone_period result;
     result.offset = seconds{zone_.lookup(x).offset};
-    // The last setting of clocks at or before x is the last before the next second.
+    // The last setting of clocks at or before x is the last before the next
+    // second.
     cctz::time_zone::civil_transition set;
     if (zone_.prev_transition(x + seconds{1}, &set))
       result.begin = zone_.lookup(set.to).trans;

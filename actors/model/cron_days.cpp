@@ -55,8 +55,8 @@ size_t weekday_bit(std::string_view text) {
 cron_days::cron_days(cron_syntax syntax, std::string_view of_month,
                      std::string_view of_week) {
   if (syntax == cron_syntax::crontab) {
-    // crontab(5): if both fields are restricted, a day is in one of them. A field
-    // that begins with * is not restricted, even if there is a step.
+    // crontab(5): if both fields are restricted, a day is in one of them. A
+    // field that begins with * is not restricted, even if there is a step.
     both_ = of_month.starts_with('*') || of_week.starts_with('*');
   } else if ((of_month == "?") == (of_week == "?")) {
     throw cron_field_error{"exactly one of day-of-month and day-of-week must "
@@ -72,7 +72,7 @@ month_days cron_days::in(year_month month) const {
   return both_ ? of_month & of_week : of_month | of_week;
 }
 
-// -- reading -------------------------------------------------------------------
+// -- reading ------------------------------------------------------------------
 
 void cron_days::read_of_month(std::string_view field, cron_syntax syntax) {
   auto crontab = syntax == cron_syntax::crontab;
@@ -139,7 +139,7 @@ bool cron_days::read_special_of_week(std::string_view item) {
   return true;
 }
 
-// -- one month -----------------------------------------------------------------
+// -- one month ----------------------------------------------------------------
 
 month_days cron_days::of_month_in(year_month month) const {
   auto last_day = last_day_of(month);

@@ -15,7 +15,8 @@ namespace troupe {
 enum class cron_syntax : uint8_t {
   /// Six fields, as AWS EventBridge has them. Week days are 1-7 from Sunday on.
   eventbridge,
-  /// Five fields, as crontab(5) has them. Week days are 0-7; 0 and 7 are Sunday.
+  /// Five fields, as crontab(5) has them. Week days are 0-7; 0 and 7 are
+  /// Sunday.
   crontab,
 };
 

@@ -25,8 +25,8 @@ struct cron_field_rule {
   /// Names for the values from `least` on; may be empty.
   std::span<const std::string_view> names = {};
 
-  /// A range may go over the end: NOV-FEB, FRI-MON. 0: it may not; else after so
-  /// many values the first one comes again.
+  /// A range may go over the end: NOV-FEB, FRI-MON. 0: it may not; else after
+  /// so many values the first one comes again.
   int cycle = 0;
 
   /// "5/10" is 5 and every tenth after it; crontab(5) has no such form.

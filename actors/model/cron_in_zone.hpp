@@ -1,6 +1,6 @@
 // When a cron expression comes true somewhere: local times of a calendar become
-// moments, and each is fired once or for a stated reason not at all. The rules for
-// the days on which clocks are set stand in schedule.hpp.
+// moments, and each is fired once or for a stated reason not at all. The rules
+// for the days on which clocks are set stand in schedule.hpp.
 
 #pragma once
 

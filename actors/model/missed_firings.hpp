@@ -1,8 +1,8 @@
-// What becomes of firings that nobody was there for: the nodes were down, or the
-// store was. A schedule says which of three it wants. Whoever looks after
-// schedules keeps with each until when it was looked at, asks here what to run, and
-// stores the new moment with the work in one transaction, so that no firing is lost
-// or doubled.
+// What becomes of firings that nobody was there for: the nodes were down, or
+// the store was. A schedule says which of three it wants. Whoever looks after
+// schedules keeps with each until when it was looked at, asks here what to run,
+// and stores the new moment with the work in one transaction, so that no firing
+// is lost or doubled.
 
 #pragma once
 
@@ -53,8 +53,8 @@ struct catch_up {
   schedule::time_point seen;
 };
 
-/// What is to be run of the firings after `seen` up to `now`. If the clock was set
-/// back behind `seen`, nothing is, and `seen` stays.
+/// What is to be run of the firings after `seen` up to `now`. If the clock was
+/// set back behind `seen`, nothing is, and `seen` stays.
 /// @pre `!options.validate()`
 catch_up firings_to_run(const schedule& of, schedule::time_point seen,
                         schedule::time_point now,

@@ -83,7 +83,7 @@ std::optional<local_seconds> local_time_of(std::string_view text) {
 
 } // namespace
 
-// -- reading -------------------------------------------------------------------
+// -- reading ------------------------------------------------------------------
 
 parsed<schedule> schedule::parse_rate(std::string_view text, time_point start) {
   auto blank = std::min(text.find_first_of(" \t"), text.size());
@@ -129,7 +129,7 @@ parsed<schedule> parse_schedule(std::string_view text,
                      + std::string{text} + "'"};
 }
 
-// -- when it fires -------------------------------------------------------------
+// -- when it fires ------------------------------------------------------------
 
 std::optional<sys_seconds> schedule::next(const every& x, time_point t) {
   if (t < x.start)

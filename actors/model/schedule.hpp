@@ -1,10 +1,10 @@
-// When something is to be run again and again, or once. Three expressions, those
-// of AWS EventBridge:
+// When something is to be run again and again, or once. Three expressions,
+// those of AWS EventBridge:
 //
 //   rate(5 minutes)            every so often, whatever clocks show. Units are
-//                              second, minute, hour and day (24 hours), singular or
-//                              plural; seconds are no part of EventBridge. From
-//                              one second to 3660 days
+//                              second, minute, hour and day (24 hours),
+//                              singular or plural; seconds are no part of
+//                              EventBridge. From one second to 3660 days
 //   cron(0 8 ? * MON-FRI *)    at times of a calendar: see cron.hpp
 //   at(2026-03-29T02:30:00)    once
 //
@@ -12,24 +12,24 @@
 //
 // Where clocks are set, these rules hold:
 //
-// 1. A local time that clocks skip is fired at the first moment after the gap. If
-//    there are several in one gap, they are fired there once.
+// 1. A local time that clocks skip is fired at the first moment after the gap.
+//    If there are several in one gap, they are fired there once.
 // 2. A local time that clocks show twice is fired the first time.
 // 3. A `cron` that goes by the hour, and does not name hours, follows the clock
-//    instead: it is fired whenever clocks show what it says, through both passes
-//    of a repeated hour, and makes up for nothing that was skipped. It goes by the
-//    hour if the field for hours is `*`, has `*/n` or `a/n`, or comes to all 24.
+//    instead: it is fired whenever clocks show what it says, through both
+//    passes of a repeated hour, and makes up for nothing that was skipped. It
+//    goes by the hour if the field for hours is `*`, has `*/n` or `a/n`, or
+//    comes to all 24.
 //
-// So a daily report comes once on every day, and what is done every 15 minutes is
-// done every 15 minutes. These are the rules of Debian's cron (cron(8): jobs of the
-// time that was skipped "will be run soon after the change", those of the repeated
-// time "will not be re-run", "jobs specified with wildcards are run based on the
-// new time immediately"), with two differences: there `*` in the minutes is a
-// wildcard too, so that `*/15 2 * * *` is lost on the day when 2:00-3:00 is skipped;
-// and a change of three hours or more is no special case here. EventBridge
-// Scheduler skips what rule 1 makes up for (Schedule types, "Daylight savings
-// time"): a daily job that is lost once a year is what users notice. Rule 2 is its
-// own.
+// So a daily report comes once on every day, and what is done every 15 minutes
+// is done every 15 minutes. These are the rules of Debian's cron (cron(8): jobs
+// of the time that was skipped "will be run soon after the change", those of
+// the repeated time "will not be re-run", those with wildcards "are run based on
+// the new time immediately"), with two differences: there `*` in the minutes is
+// a wildcard too, so that `*/15 2 * * *` is lost on the day when 2:00-3:00 is
+// skipped; and a change of three hours or more is no special case here. EventBridge Scheduler skips what rule 1 makes up for (Schedule types,
+// "Daylight savings time"): a daily job that is lost once a year is what users
+// notice. Rule 2 is its own.
 //
 // `rate` counts from its start: its first firing is one interval later, and
 // firings do not move when it is looked at late.
@@ -73,7 +73,8 @@ public:
   /// How long an expression may be.
   static constexpr size_t length_max = 256;
 
-  /// The first firing after `t`, never at it; nothing if there is none up to 2199.
+  /// The first firing after `t`, never at it; nothing if there is none up to
+  /// 2199.
   std::optional<time_point> next_after(time_point t) const;
 
   /// The firings after `a` up to `b`, `b` among them; `most` at most.
@@ -110,9 +111,9 @@ private:
   expression expression_;
 };
 
-/// Reads an expression. Errors: it is none of the three, too long, has a part that
-/// does not fit, or never fires (30 February). An `at` that has passed is none: it
-/// has no firing after now.
+/// Reads an expression. Errors: it is none of the three, too long, has a part
+/// that does not fit, or never fires (30 February). An `at` that has passed is
+/// none: it has no firing after now.
 /// @pre `context.zone` is there
 parsed<schedule> parse_schedule(std::string_view text,
                                 const schedule_context& context = {});

@@ -1,7 +1,8 @@
 // What clocks show somewhere. A zone is a row of periods in which clocks run at
-// the same distance from UTC; where two periods meet, clocks are set. Everything
-// about local times follows from that, and is computed here, so that whoever
-// reads a zone database has one function to write (nodes/time_zones.hpp).
+// the same distance from UTC; where two periods meet, clocks are set.
+// Everything about local times follows from that, and is computed here, so that
+// whoever reads a zone database has one function to write
+// (nodes/time_zones.hpp).
 
 #pragma once
 
@@ -47,8 +48,8 @@ using time_zone_ptr = std::shared_ptr<const time_zone>;
 /// UTC: it needs no database.
 time_zone_ptr utc_zone();
 
-/// When clocks show `x`. If they show it twice: the first time. If they never do,
-/// because they are set forward over it: the first moment after that.
+/// When clocks show `x`. If they show it twice: the first time. If they never
+/// do, because they are set forward over it: the first moment after that.
 std::chrono::sys_seconds moment_of(const time_zone& zone,
                                    std::chrono::local_seconds x);
 

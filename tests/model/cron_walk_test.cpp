@@ -1,7 +1,7 @@
 // Random cron expressions against a walk over every minute of a year. The walk
-// asks nobody what an expression means: each field is drawn as a text together with
-// what it stands for. Local times come from cctz minute by minute, without the
-// periods of a zone.
+// asks nobody what an expression means: each field is drawn as a text together
+// with what it stands for. Local times come from cctz minute by minute, without
+// the periods of a zone.
 
 #include <chrono>
 #include <functional>
