@@ -349,7 +349,7 @@ void gateway::give_up(http_call& call) {
   }
   // The answer is on its way. When the server stops, this thread and this object
   // end next: whoever brings it has to be done with both.
-  while (gone && !call.posted.load(std::memory_order_acquire))
+  while (!call.posted.load(std::memory_order_acquire))
     std::this_thread::yield();
 }
 
