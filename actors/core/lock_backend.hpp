@@ -70,8 +70,9 @@ public:
   /// Grants the lock, with a new token, unless somebody else has it.
   virtual void acquire(lock_request request, callback<lock_answer> done) = 0;
 
-  /// The time of the lock begins anew. Not done if its time is over, it was
-  /// released, or somebody else was granted it.
+  /// The lock has `ttl` from now on, in place of what is left of its time, which
+  /// may be more. Not done if its time is over, it was released, or somebody
+  /// else was granted it.
   virtual void renew(lock_proof held, std::chrono::milliseconds ttl,
                      callback<lock_answer> done) = 0;
 

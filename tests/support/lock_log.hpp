@@ -67,11 +67,18 @@ public:
       violated("token " + std::to_string(token) + " was granted twice");
   }
 
-  /// Asked for at `asked`, and answered.
-  void renewed(uint64_t token, time_point asked, milliseconds ttl) {
+  /// It asks for `ttl` from `asked` on, in place of what is left. Until it is
+  /// answered it may have the one or the other, and counts on the shorter.
+  void asks_to_renew(uint64_t token, time_point asked, milliseconds ttl) {
     std::lock_guard guard{mutex_};
     auto& x = claims_.at(token);
-    x.end = std::max(x.end, asked + ttl - slack);
+    x.end = std::min(x.end, asked + ttl - slack);
+  }
+
+  /// It was answered that it has what it asked for.
+  void renewed(uint64_t token, time_point asked, milliseconds ttl) {
+    std::lock_guard guard{mutex_};
+    claims_.at(token).end = asked + ttl - slack;
   }
 
   /// From now on it may be somebody else's.

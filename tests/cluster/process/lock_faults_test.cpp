@@ -107,6 +107,7 @@ private:
   void renew(const node_place& at, uint64_t token) {
     milliseconds ttl{300};
     auto asked = lock_log::clock::now();
+    log_.asks_to_renew(token, asked, ttl);
     auto answer = ask(at, "PUT", lock_path(),
                       json{{"token", token}, {"ttlMs", ttl.count()}}.dump());
     if (answer.status == 200)
