@@ -26,9 +26,10 @@
 
 namespace troupe::wire {
 
-/// The newest version that this build speaks, and the oldest.
-inline constexpr uint32_t version_max = 1;
-inline constexpr uint32_t version_min = 1;
+/// The newest version that this build speaks, and the oldest. No constants of the
+/// header: a test has builds of other versions, in which only one source differs.
+extern const uint32_t version_max;
+extern const uint32_t version_min;
 
 /// Bytes of a frame's head.
 inline constexpr size_t head_size = 5;

@@ -386,7 +386,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   link->state.joining = nullptr;
   link->state.failures = 0;
   link->state.reported_down = false;
-  link->established(with);
+  link->established(with, wire::agree(own_greeting(), theirs));
   if (env_.listener)
     env_.listener->peer_up(wanted);
 }

@@ -53,6 +53,7 @@ link_stats outbound_link::stats() const {
   result.refused = refused_.load();
   result.lost = lost_.load();
   result.connects = connects_.load();
+  result.wire_version = wire_version_.load();
   if (auto by = current()) {
     result.in_flight = by->in_flight();
     result.bytes_in_flight = by->bytes_in_flight();
@@ -60,7 +61,8 @@ link_stats outbound_link::stats() const {
   return result;
 }
 
-void outbound_link::established(session_ptr by) {
+void outbound_link::established(session_ptr by, uint32_t wire_version) {
+  wire_version_.store(wire_version);
   connects_.fetch_add(1);
   std::lock_guard guard{mutex_};
   session_ = std::move(by);

@@ -97,7 +97,8 @@ bool eventually(const std::function<bool()>& condition) {
 
 testing::process_input node_command(const node_settings& settings) {
   testing::process_input result;
-  result.command = {TROUPE_BINARY, "node"};
+  result.command = {settings.binary.empty() ? TROUPE_BINARY : settings.binary,
+                    "node"};
   auto& to = result.command;
   if (!settings.bare) {
     to.insert(to.end(), {"--http.listen", "127.0.0.1:0", "--data-dir",

@@ -1,11 +1,14 @@
 // Every node of a cluster is restarted, one after the other, while clients call
 // services and functions through all of them, as they would through a load
-// balancer. Nobody sees a failure, and no call is lost or done twice.
+// balancer. Nobody sees a failure, and no call is lost or done twice: not when
+// each is replaced by a node of a newer build either, whose wire is one version
+// ahead, nor on the way back. Builds that are further apart refuse each other.
 
 #include <iostream>
 #include <mutex>
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "tests/support/history_clients.hpp"
@@ -71,6 +74,14 @@ private:
   function_outcomes& to_;
 };
 
+/// What `asked` and `peer` speak, as `asked` has it; 0: there was no link.
+double wire_version(test::node_process& asked, const std::string& peer) {
+  auto text = test::get(asked, "/metrics").body;
+  auto line = "troupe_link_wire_version{node=\"" + peer + "\"} ";
+  auto at = text.find(line);
+  return at == text.npos ? 0 : std::stod(text.substr(at + line.size()));
+}
+
 class rolling_restart : public ::testing::TestWithParam<test::store_kind> {
 protected:
   void start(const std::vector<std::string>& ids) {
@@ -107,6 +118,27 @@ protected:
   void end() {
     where_.close();
     clients_.join();
+  }
+
+  /// Waits until a and b speak that version to each other.
+  bool speak(double version) {
+    return test::eventually([&] {
+      return wire_version((*nodes_)["a"], "b") == version
+             && wire_version((*nodes_)["b"], "a") == version;
+    });
+  }
+
+  void expect_no_failure() {
+    end();
+    EXPECT_EQ(counters_.counts().completed, counters_.counts().operations)
+      << counters_.reasons();
+    EXPECT_EQ(registers_.counts().completed, registers_.counts().operations)
+      << registers_.reasons();
+    EXPECT_TRUE(functions_.failures().empty()) << functions_.failures();
+    EXPECT_GT(functions_.completed(), 100u);
+    EXPECT_TRUE(is_linearizable(counters_));
+    EXPECT_TRUE(is_linearizable(registers_));
+    report();
   }
 
   void report() {
@@ -149,16 +181,46 @@ TEST_P(rolling_restart, of_five_nodes_fails_no_call) {
   for (auto& id : ids)
     restart(id);
   where_.wait_for(1000);
-  end();
-  EXPECT_EQ(counters_.counts().completed, counters_.counts().operations)
-    << counters_.reasons();
-  EXPECT_EQ(registers_.counts().completed, registers_.counts().operations)
-    << registers_.reasons();
-  EXPECT_TRUE(functions_.failures().empty()) << functions_.failures();
-  EXPECT_GT(functions_.completed(), 100u);
-  EXPECT_TRUE(is_linearizable(counters_));
-  EXPECT_TRUE(is_linearizable(registers_));
-  report();
+  expect_no_failure();
+}
+
+TEST_P(rolling_restart, to_a_newer_wire_and_back_fails_no_call) {
+  start({"a", "b", "c"});
+  where_.wait_for(500);
+  EXPECT_TRUE(speak(1));
+  nodes_->use(TROUPE_WIRE_AHEAD_1);
+  restart("a");
+  EXPECT_TRUE(speak(1)) << "the lower one of two";
+  where_.wait_for(500);
+  restart("b");
+  EXPECT_TRUE(speak(2));
+  restart("c");
+  where_.wait_for(500);
+  nodes_->use({});
+  restart("b");
+  EXPECT_TRUE(speak(1));
+  where_.wait_for(500);
+  restart("a");
+  restart("c");
+  EXPECT_TRUE(speak(1));
+  where_.wait_for(500);
+  expect_no_failure();
+}
+
+TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
+  start({"a"});
+  where_.wait_for(100);
+  nodes_->use(TROUPE_WIRE_AHEAD_2);
+  try {
+    nodes_->start("b");
+    ADD_FAILURE() << "it joined";
+  } catch (const std::runtime_error& e) {
+    EXPECT_THAT(e.what(),
+                ::testing::HasSubstr(
+                  "node 'a' speaks version 1 of the wire, this one 3"));
+  }
+  where_.wait_for(100);
+  expect_no_failure();
 }
 
 INSTANTIATE_TEST_SUITE_P(on, rolling_restart,
