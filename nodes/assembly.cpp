@@ -9,9 +9,9 @@
 #include <caf/scoped_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include "actors/cluster/cluster_target.hpp"
 #include "actors/core/atoms.hpp"
 #include "actors/core/caf_error.hpp"
-#include "actors/cluster/cluster_target.hpp"
 #include "actors/function/exposed_keeper.hpp"
 #include "actors/routing/deadline_ticker.hpp"
 #include "actors/service/host.hpp"
@@ -218,7 +218,8 @@ assembly::start_all(const std::string& owner, const module& content,
     };
     if (auto started = start_child("functions", std::move(spec)); !started)
       return started.error();
-    change.functions.push_back({x->name, *version++, route_to(x->name, target)});
+    change.functions.push_back(
+      {x->name, *version++, route_to(x->name, target)});
   }
   for (auto& x : content.exposed()) {
     exposed_target_ptr target{
@@ -237,7 +238,8 @@ assembly::start_all(const std::string& owner, const module& content,
     };
     if (auto started = start_child("exposed", std::move(spec)); !started)
       return started.error();
-    change.functions.push_back({x->name, *version++, route_to(x->name, target)});
+    change.functions.push_back(
+      {x->name, *version++, route_to(x->name, target)});
   }
   for (auto& x : content.services()) {
     service_target_ptr target{
@@ -306,8 +308,7 @@ void assembly::let_go_of(const std::vector<uint32_t>& shards,
                             [done = std::move(done)](void*) { done(); }};
   auto table = routes();
   for (auto& [name, route] : table->services)
-    static_cast<service_target&>(route.host->here())
-      .let_go(set, [all] {});
+    static_cast<service_target&>(route.host->here()).let_go(set, [all] {});
 }
 
 function_limits assembly::limits_of(const std::string& name,

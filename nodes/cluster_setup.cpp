@@ -28,8 +28,8 @@ std::string in_ms(std::chrono::nanoseconds x) {
 /// What has to be the same on all nodes, as a text that is compared.
 std::string settings_of(const cluster_options& x) {
   link::link_options links;
-  return "lease=" + in_ms(x.lease) + " dead="
-         + in_ms(x.membership.watch.dead_after)
+  return "lease=" + in_ms(x.lease)
+         + " dead=" + in_ms(x.membership.watch.dead_after)
          + " heartbeat=" + in_ms(links.heartbeat_interval) + "/"
          + in_ms(links.heartbeat_timeout);
 }

@@ -169,7 +169,8 @@ expected<void> node::open() {
       });
   }
   try {
-    assembly_ = std::make_unique<assembly>(std::move(actors), std::move(*store));
+    assembly_ =
+      std::make_unique<assembly>(std::move(actors), std::move(*store));
     current_ = assembly_.get();
   } catch (const error_exception& e) {
     return e.reason();
@@ -337,9 +338,9 @@ std::string node::cluster_json() const {
 }
 
 std::string node::metrics_text() const {
-  return prometheus_text(
-    *assembly_->routes(), server_->stats(),
-    {assembly_->locks().stats(), assembly_->locks_lost()}, assembly_->cluster());
+  return prometheus_text(*assembly_->routes(), server_->stats(),
+                         {assembly_->locks().stats(), assembly_->locks_lost()},
+                         assembly_->cluster());
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {

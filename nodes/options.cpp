@@ -324,8 +324,7 @@ void append_cluster_rows(std::vector<option_row>& rows) {
      },
      [](const node_options&) { return ""; }});
   rows.push_back(text_row(
-    group, "cluster.advertise", "ADDRESS", cluster,
-    &member_options::advertise,
+    group, "cluster.advertise", "ADDRESS", cluster, &member_options::advertise,
     "ADDRESS:PORT that other nodes connect to, if that is not "
     "--cluster.listen: behind NAT, or when it listens on all addresses."));
   rows.push_back(text_row(

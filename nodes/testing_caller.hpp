@@ -12,6 +12,7 @@
 #include "actors/core/module.hpp"
 #include "actors/core/typed_call.hpp"
 #include "nodes/call_options.hpp"
+#include "nodes/testing_print.hpp"
 
 namespace troupe::testing {
 
@@ -54,8 +55,7 @@ protected:
                              std::string_view name) = 0;
 
   /// Null if no service has this class.
-  virtual const service_definition*
-  find_class(const std::type_info& type) = 0;
+  virtual const service_definition* find_class(const std::type_info& type) = 0;
 
 private:
   /// A literal is a string.

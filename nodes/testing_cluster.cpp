@@ -242,9 +242,9 @@ public:
     store.leases = std::make_shared<leases>(all_.lease_rows, way,
                                             all_.settings.proof_of_death);
     store.shards = std::make_shared<shards>(*all_.shard_rows, way);
-    node = std::make_unique<assembly>(
-      std::move(options), std::move(store),
-      [](caf::actor_system& sys) { run_jobs(sys); });
+    node =
+      std::make_unique<assembly>(std::move(options), std::move(store),
+                                 [](caf::actor_system& sys) { run_jobs(sys); });
     port_ = std::make_unique<call_port>(node->port());
     node->install("the module under test", all_.content).value();
     node->join({}).value();
@@ -344,9 +344,8 @@ bool cluster::world::is_settled() const {
     if (!x->is_awake())
       continue;
     auto& view = x->view();
-    auto up = std::count_if(view.nodes.begin(), view.nodes.end(), [](auto& y) {
-      return y.state == node_state::up;
-    });
+    auto up = std::count_if(view.nodes.begin(), view.nodes.end(),
+                            [](auto& y) { return y.state == node_state::up; });
     if (up != running || view.nodes.size() != static_cast<size_t>(running)
         || view.shards.empty())
       return false;
@@ -369,8 +368,7 @@ bool cluster::world::is_settled() const {
 
 // -- cluster -----------------------------------------------------------------
 
-cluster::cluster(size_t count, const module& content,
-                 cluster_settings settings)
+cluster::cluster(size_t count, const module& content, cluster_settings settings)
   : world_(std::make_unique<world>(content, settings)) {
   for (size_t i = 0; i < count; ++i)
     world_->members.push_back(std::make_unique<member>(*world_, i));
@@ -421,8 +419,7 @@ std::optional<size_t> cluster::owner_of(const std::type_info& type,
                                         const std::string& key) {
   auto service = world_->members[any()]->find_class(type);
   if (!service)
-    throw error_exception{
-      error{errc::not_found, "no service has this class"}};
+    throw error_exception{error{errc::not_found, "no service has this class"}};
   return owner(service->name, key);
 }
 

@@ -29,10 +29,12 @@ struct failed_placement {
   /// What the peer was to own; nothing for a function, or if there was no try.
   std::optional<shard_claim> shard;
 
-  /// The peer has answered that it does not own it.
+  /// Whoever was to run it, a peer or this node, has answered that it does not
+  /// own it, or may not serve it at the moment.
   bool was_refused = false;
 
-  /// What the peer knows; its node may be empty.
+  /// What the peer knows; its node may be empty. If it is no news, another try at
+  /// the same place has a chance later: the peer's lease may be valid again.
   owner_hint hint;
 };
 
@@ -66,11 +68,12 @@ public:
   refuse(const shard_claim& claim) const noexcept = 0;
 
   /// A call that was refused may wait here: it does if this node is the owner
-  /// according to the caller and has not heard of it yet, or if it is about to
-  /// give the shard away and whoever gets it is not known yet. `done` is called
-  /// when there is news, or the time is up; on any thread.
+  /// according to the caller and has not heard of it yet, if its lease is to be
+  /// renewed, or if it is about to give the shard away and whoever gets it is not
+  /// known yet. `done` is called when there is news, or the time is up; on any
+  /// thread. An error if nobody can serve it now: what to answer.
   virtual void wait_for_owner(const shard_claim& claim, time_point deadline,
-                              std::function<void()> done) = 0;
+                              std::function<void(expected<void>)> done) = 0;
 };
 
 } // namespace troupe

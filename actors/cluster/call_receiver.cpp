@@ -20,9 +20,11 @@ struct arrived_calls {
   std::vector<incoming_call_ptr> calls;
 };
 
-/// INTERNAL: there is news of the shard that a call waited for.
+/// INTERNAL: there is news of the shard that a call waited for, or there will be
+/// none.
 struct held_call {
   incoming_call_ptr call;
+  std::optional<error> failure;
 };
 
 } // namespace
@@ -110,7 +112,12 @@ public:
         for (auto& call : x.calls)
           admit(std::move(call), true);
       },
-      [this](held_call& x) { admit(std::move(x.call), false); },
+      [this](held_call& x) {
+        if (x.failure)
+          x.call->answer(failed(*std::exchange(x.failure, {})));
+        else
+          admit(std::move(x.call), false);
+      },
     };
   }
 
@@ -130,11 +137,14 @@ private:
 
   void hold(incoming_call_ptr from) {
     auto& content = from->content;
-    admission_.wait_for_owner(
-      *content.shard, content.deadline,
-      [self = caf::actor_cast<caf::actor>(this), from]() mutable {
-        caf::anon_send(self, held_call{std::move(from)});
-      });
+    admission_.wait_for_owner(*content.shard, content.deadline,
+                              [self = caf::actor_cast<caf::actor>(this),
+                               from](const expected<void>& news) mutable {
+                                held_call x{std::move(from), {}};
+                                if (!news)
+                                  x.failure = news.error();
+                                caf::anon_send(self, std::move(x));
+                              });
   }
 
   static void answer_wrong_owner(incoming_call& to, owner_hint owner) {
@@ -182,8 +192,7 @@ call_receiver::call_receiver(caf::actor_system& sys,
                              call_receiver_options options)
   : together_(std::max(options.together, 1u)) {
   for (uint32_t i = 0; i < std::max(options.actors, 1u); ++i)
-    actors_.push_back(
-      sys.spawn<receiver>(std::cref(env), std::ref(admission)));
+    actors_.push_back(sys.spawn<receiver>(std::cref(env), std::ref(admission)));
 }
 
 call_receiver::~call_receiver() {
@@ -197,8 +206,8 @@ void call_receiver::received(std::vector<incoming_call_ptr> calls) noexcept {
     arrived_calls some;
     some.calls.assign(std::make_move_iterator(calls.begin() + i),
                       std::make_move_iterator(calls.begin() + end));
-    auto& to = actors_[next_.fetch_add(1, std::memory_order_relaxed)
-                       % actors_.size()];
+    auto& to =
+      actors_[next_.fetch_add(1, std::memory_order_relaxed) % actors_.size()];
     caf::anon_send(to, std::move(some));
   }
 }

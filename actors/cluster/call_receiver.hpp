@@ -29,8 +29,7 @@ class call_receiver {
 public:
   /// @param admission outlives it
   call_receiver(caf::actor_system& sys, const call_environment& env,
-                call_admission& admission,
-                call_receiver_options options = {});
+                call_admission& admission, call_receiver_options options = {});
 
   call_receiver(const call_receiver&) = delete;
 

@@ -52,8 +52,8 @@ child_spec cluster_member::membership(std::string http_url,
   result.id = "membership";
   result.role = "membership";
   result.stop = stop_policy::within(membership_stop_limit);
-  result.start = [this, options = std::move(options)](caf::local_actor* parent)
-    -> caf::expected<caf::actor> {
+  result.start = [this, options = std::move(options)](
+                   caf::local_actor* parent) -> caf::expected<caf::actor> {
     caf::actor handle = parent->spawn<membership_actor>(
       options, std::ref(state_), std::ref(leases_), std::ref(shards_));
     {
@@ -76,11 +76,10 @@ void cluster_member::drain(std::function<void()> done) {
   if (!handle)
     return done();
   auto limit = options_.membership.drain_limit + std::chrono::seconds{5};
-  sys_.spawn<caf::hidden>(
-    [handle, limit, done](caf::event_based_actor* self) {
-      self->request(handle, caf::duration{limit}, atom::drain::value)
-        .then([done] { done(); }, [done](caf::error&) { done(); });
-    });
+  sys_.spawn<caf::hidden>([handle, limit, done](caf::event_based_actor* self) {
+    self->request(handle, caf::duration{limit}, atom::drain::value)
+      .then([done] { done(); }, [done](caf::error&) { done(); });
+  });
 }
 
 void cluster_member::stop(std::chrono::milliseconds time) {

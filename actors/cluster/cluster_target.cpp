@@ -69,27 +69,28 @@ public:
 
   bool leave() noexcept override { return call_->start(); }
 
-  void answered(forwarded_answer x, caf::execution_unit* host) noexcept override {
+  void answered(forwarded_answer x,
+                caf::execution_unit* host) noexcept override {
     call_->revision = x.revision;
     switch (x.what) {
-      case outcome::done:
-        done(std::move(x.result), host);
-        break;
-      case outcome::failed:
-        failed(std::move(*x.failure), host);
-        break;
-      case outcome::lost:
-        call_->finish(lost(*call_, peer_), host);
-        break;
-      case outcome::wrong_owner:
-        if (call_->unstart())
-          again({content.shard, true, x.owner}, "is not the owner");
-        break;
-      case outcome::unsent:
-        // Whether it had begun to leave or not.
-        if (call_->unstart() || call_->wanted())
-          again({content.shard, false, {}}, "cannot be reached");
-        break;
+    case outcome::done:
+      done(std::move(x.result), host);
+      break;
+    case outcome::failed:
+      failed(std::move(*x.failure), host);
+      break;
+    case outcome::lost:
+      call_->finish(lost(*call_, peer_), host);
+      break;
+    case outcome::wrong_owner:
+      if (call_->unstart())
+        again({content.shard, true, x.owner}, "is not the owner");
+      break;
+    case outcome::unsent:
+      // Whether it had begun to leave or not.
+      if (call_->unstart() || call_->wanted())
+        again({content.shard, false, {}}, "cannot be reached");
+      break;
     }
   }
 
@@ -100,11 +101,10 @@ private:
       answer(*call_, std::move(result), host);
       return;
     }
-    owner_->sys_.spawn<caf::hidden>(
-      [call = call_, result = std::move(result)](
-        caf::event_based_actor* self) mutable {
-        answer(*call, std::move(result), self->context());
-      });
+    owner_->sys_.spawn<caf::hidden>([call = call_, result = std::move(result)](
+                                      caf::event_based_actor* self) mutable {
+      answer(*call, std::move(result), self->context());
+    });
   }
 
   void failed(error reason, caf::execution_unit* host) {
@@ -157,7 +157,7 @@ void cluster_target::run_here(invocation_ptr call, lender& from) {
 }
 
 void cluster_target::turned_away(invocation_ptr call, error why) noexcept {
-  redirect(std::move(call), {}, why.message());
+  redirect(std::move(call), {{}, true, {}}, why.message());
 }
 
 void cluster_target::send(invocation_ptr call, placement where,
@@ -176,10 +176,10 @@ void cluster_target::send(invocation_ptr call, placement where,
 void cluster_target::redirect(invocation_ptr call, const failed_placement& last,
                               const std::string& why) {
   if (call->redirects >= redirects_max) {
-    call->finish(error{errc::not_owner,
-                       "nobody runs it: " + why + ", after two others"}
-                   .retry_after(1),
-                 nullptr);
+    call->finish(
+      error{errc::not_owner, "nobody runs it: " + why + ", after two others"}
+        .retry_after(1),
+      nullptr);
     return;
   }
   ++call->redirects;

@@ -377,17 +377,18 @@ void lock_keeper::renew(lock_proof held, milliseconds ttl,
   if (auto valid = lock_options{ttl}.validate(); !valid)
     return done(valid.error());
   auto expires = wall_clock::now() + ttl;
-  table_->renew(held, ttl,
-                [this, held, ttl, expires, done](const expected<lock_answer>& x) {
-                  if (!x)
-                    return done(x.error());
-                  if (!x->done) {
-                    counts_.renewal_refused(held);
-                    return done(lost(held, x->now));
-                  }
-                  counts_.renewed(held, std::chrono::steady_clock::now() + ttl);
-                  done(lock_grant{held, expires});
-                });
+  table_->renew(
+    held, ttl,
+    [this, held, ttl, expires, done](const expected<lock_answer>& x) {
+      if (!x)
+        return done(x.error());
+      if (!x->done) {
+        counts_.renewal_refused(held);
+        return done(lost(held, x->now));
+      }
+      counts_.renewed(held, std::chrono::steady_clock::now() + ttl);
+      done(lock_grant{held, expires});
+    });
 }
 
 void lock_keeper::release(lock_proof held, callback<void> done) {

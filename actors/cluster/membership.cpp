@@ -675,7 +675,8 @@ void membership_actor::has_left() {
   state_.lease.end();
   state_.owned.begin({});
   // The others stay in view: calls that still come here go to them.
-  std::erase_if(rows_, [this](auto& x) { return x.node == options_.self.node; });
+  std::erase_if(rows_,
+                [this](auto& x) { return x.node == options_.self.node; });
   publish();
   for (auto& x : std::exchange(drained_, {}))
     x.deliver(caf::unit);

@@ -164,9 +164,8 @@ public:
 
   memory_peer* link_to(const peer_identity& peer) const {
     auto i = links_.find(peer.node);
-    return i != links_.end() && i->second->where().who == peer
-             ? i->second.get()
-             : nullptr;
+    return i != links_.end() && i->second->where().who == peer ? i->second.get()
+                                                               : nullptr;
   }
 
   bool refuses(const peer_identity& peer) const {
@@ -292,7 +291,8 @@ void memory_network::memory_peer::notify(peer_notice notice) {
              connection = connection_] {
               auto to = net.find(self->where_.who);
               if (to && to->listener() && self->connection_ == connection)
-                to->listener()->noticed(from, wire::read_notice(body_of(*bytes)));
+                to->listener()->noticed(from,
+                                        wire::read_notice(body_of(*bytes)));
             });
 }
 
@@ -315,15 +315,7 @@ void memory_network::memory_peer::connect() {
   auto self = caf::intrusive_ptr<memory_peer>{this};
   auto here = owner_->self().node;
   auto& there = where_.who.node;
-  if (!net.goes_through(here, there) || !net.goes_through(there, here)) {
-    // No answer: the attempt ends by its time limit.
-    net.after(net.options_.heartbeat_timeout, [self, connection] {
-      if (self->connection_ == connection)
-        self->disconnected("it does not answer", true);
-    });
-    return;
-  }
-  net.after(2 * net.draw_delay(), [self, connection, &net] {
+  auto greet = [self, connection, &net] {
     if (self->connection_ != connection || !self->owner_)
       return;
     auto to = net.find(self->where_.who);
@@ -333,7 +325,19 @@ void memory_network::memory_peer::connect() {
       self->disconnected("it refuses: declared dead", true);
     else
       self->connected(connection);
+  };
+  if (net.goes_through(here, there) && net.goes_through(there, here)) {
+    net.after(2 * net.draw_delay(), greet);
+    return;
+  }
+  // No answer: the attempt ends by its time limit, ...
+  net.after(net.options_.heartbeat_timeout, [self, connection] {
+    if (self->connection_ == connection)
+      self->disconnected("it does not answer", true);
   });
+  // ... unless a peer that stands still wakes before that, and finds it.
+  if (net.paused_.count(there) && !net.parted_.count({here, there}))
+    net.held_[there].push_back(greet);
 }
 
 void memory_network::memory_peer::connected(uint64_t) {
@@ -360,12 +364,12 @@ void memory_network::memory_peer::disconnected(const std::string& why,
   if (!owner_ || !owner_->net() || !wanted_)
     return;
   auto& net = *owner_->net();
-  net.after(net.options_.reconnect,
-            [self = caf::intrusive_ptr<memory_peer>{this},
-             connection = connection_] {
-              if (self->connection_ == connection)
-                self->connect();
-            });
+  net.after(
+    net.options_.reconnect,
+    [self = caf::intrusive_ptr<memory_peer>{this}, connection = connection_] {
+      if (self->connection_ == connection)
+        self->connect();
+    });
 }
 
 void memory_network::memory_peer::fall_silent(uint64_t connection) {

@@ -17,25 +17,18 @@
 
 namespace troupe {
 
-namespace {
-
 /// INTERNAL: a call that waits for the owner of a shard.
-struct held_message {
-  uint32_t shard;
-
-  /// An owner under this epoch, or an earlier one, is no news.
-  uint64_t after;
+struct shard_router::held_message {
+  awaited what;
   time_point deadline;
 
-  /// Told whether there is news.
+  /// Told whether it is there.
   std::function<void(bool)> done;
 };
 
-} // namespace
-
 } // namespace troupe
 
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::held_message)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(troupe::shard_router::held_message)
 
 namespace troupe {
 
@@ -63,7 +56,7 @@ public:
 
   void on_exit() override {
     for (auto& x : std::exchange(held_, {}))
-      x.second.done(false);
+      x.done(false);
     owner_.held_ = 0;
   }
 
@@ -126,8 +119,7 @@ private:
           owner_.link_->disconnect(link->where().who);
       }
     links_ = std::move(next);
-    std::erase_if(leaving_,
-                  [this](auto& x) { return !links_.contains(x); });
+    std::erase_if(leaving_, [this](auto& x) { return !links_.contains(x); });
   }
 
   /// Who has left in order still answers what it has, and closes the link then.
@@ -164,34 +156,27 @@ private:
   // -- what is held ----------------------------------------------------------
 
   void hold(held_message x) {
-    if (is_settled(x))
+    if (owner_.is_there(x.what, home_system().clock().now()))
       return x.done(true);
     if (held_.size() >= owner_.options_.held_max)
       return x.done(false);
-    held_.emplace(x.shard, std::move(x));
+    held_.push_back(std::move(x));
     ++owner_.held_ever_;
     owner_.held_ = static_cast<uint32_t>(held_.size());
     if (!std::exchange(ticking_, true))
       tick();
   }
 
-  bool is_settled(const held_message& x) const {
-    return owner_.serves(x.shard)
-           || owner_.is_elsewhere(*owner_.current(), x.shard, x.after);
-  }
-
   void look() {
     auto now = home_system().clock().now();
     std::vector<std::pair<std::function<void(bool)>, bool>> over;
-    for (auto i = held_.begin(); i != held_.end();) {
-      auto settled = is_settled(i->second);
-      if (settled || now >= i->second.deadline) {
-        over.emplace_back(std::move(i->second.done), settled);
-        i = held_.erase(i);
-      } else {
-        ++i;
-      }
-    }
+    std::erase_if(held_, [&](held_message& x) {
+      auto settled = owner_.is_there(x.what, now);
+      if (!settled && now < x.deadline)
+        return false;
+      over.emplace_back(std::move(x.done), settled);
+      return true;
+    });
     owner_.held_ = static_cast<uint32_t>(held_.size());
     for (auto& [done, settled] : over)
       done(settled);
@@ -223,7 +208,7 @@ private:
   std::map<std::string, peer_link_ptr> links_; // by incarnation
   std::set<std::string> leaving_;              // those that have said so
   std::vector<peer_link_ptr> parting_;
-  std::multimap<uint32_t, held_message> held_;         // by shard
+  std::vector<held_message> held_;
   bool ticking_ = false;
 };
 
@@ -306,8 +291,7 @@ void shard_router::wake() {
 bool shard_router::ready(const std::vector<lease_row>& peers) {
   auto now = current();
   auto is_linked = [&](const lease_row& x) {
-    if (x.state != node_state::up || x.node == node_
-        || x.link_endpoint.empty())
+    if (x.state != node_state::up || x.node == node_ || x.link_endpoint.empty())
       return true;
     for (auto& link : now->links)
       if (link && link->where().who.incarnation == x.incarnation)
@@ -419,13 +403,9 @@ void shard_router::refresh(const invocation& call, const failed_placement& last,
                            std::function<void(expected<void>)> done) {
   if (!call.entity)
     return done({}); // whatever is up
-  auto shard = shard_of(call.entity->service, call.entity->key,
-                        state_.owned.count());
-  // Somebody who could not be reached may be tried again once he can.
-  auto after = !last.shard ? 0
-               : last.was_refused ? last.shard->epoch
-                                  : last.shard->epoch - 1;
-  hold(shard, after, call.deadline,
+  auto shard =
+    shard_of(call.entity->service, call.entity->key, state_.owned.count());
+  hold(wanted_after(shard, last), call.deadline,
        [this, done = std::move(done)](bool is_settled) {
          if (is_settled)
            done({});
@@ -434,8 +414,36 @@ void shard_router::refresh(const invocation& call, const failed_placement& last,
        });
 }
 
+shard_router::awaited
+shard_router::wanted_after(uint32_t shard, const failed_placement& last) const {
+  awaited result;
+  result.shard = shard;
+  if (!last.was_refused) {
+    // Who could not be reached may be tried again once he can.
+    if (last.shard)
+      result.elsewhere_after = last.shard->epoch - 1;
+    return result;
+  }
+  if (last.shard)
+    result.elsewhere_after = last.shard->epoch;
+  else // by this node
+    result.here_after = result.elsewhere_after = state_.owned.epoch(shard);
+  if (last.hint.epoch <= result.elsewhere_after)
+    result.same_again = sys_.clock().now() + options_.same_again;
+  return result;
+}
+
+bool shard_router::is_there(const awaited& what, time_point now) const {
+  auto same = now >= what.same_again;
+  auto before = [&](uint64_t epoch) {
+    return same && epoch > 0 ? epoch - 1 : epoch;
+  };
+  return serves(what.shard, before(what.here_after))
+         || is_elsewhere(*current(), what.shard, before(what.elsewhere_after));
+}
+
 error shard_router::nobody() const {
-  if (state_.store_is_away && !state_.lease.valid())
+  if (is_hopeless())
     return error{errc::store_unavailable,
                  "the store does not answer, so nobody may serve this key"}
       .retry_after(1);
@@ -453,14 +461,14 @@ bool shard_router::is_elsewhere(const snapshot& x, uint32_t shard,
   return link && link->up();
 }
 
-void shard_router::hold(uint32_t shard, uint64_t after, time_point deadline,
+void shard_router::hold(const awaited& what, time_point deadline,
                         std::function<void(bool)> done) {
   auto to = handle();
   if (!to)
     return done(false);
   auto latest = sys_.clock().now() + options_.hold_max;
-  caf::anon_send(to, held_message{shard, after, std::min(deadline, latest),
-                          std::move(done)});
+  caf::anon_send(
+    to, held_message{what, std::min(deadline, latest), std::move(done)});
 }
 
 // -- call_admission ----------------------------------------------------------
@@ -471,8 +479,11 @@ shard_router::refuse(const shard_claim& claim) const noexcept {
     return owner_hint{};
   auto own = state_.owned.epoch(claim.shard);
   // An older claim will do: it is ours.
-  if (own != 0 && own >= claim.epoch)
-    return std::nullopt;
+  if (own != 0 && own >= claim.epoch) {
+    if (state_.lease.valid())
+      return std::nullopt;
+    return owner_hint{node_, own};
+  }
   auto now = current();
   auto owner = now->view->owner(claim.shard);
   if (!owner)
@@ -481,14 +492,23 @@ shard_router::refuse(const shard_claim& claim) const noexcept {
 }
 
 void shard_router::wait_for_owner(const shard_claim& claim, time_point deadline,
-                                  std::function<void()> done) {
+                                  std::function<void(expected<void>)> done) {
   auto hint = refuse(claim);
   auto is_news = hint && hint->epoch > claim.epoch && hint->node != node_;
   if (!hint || is_news || claim.shard >= state_.owned.count())
-    return done();
+    return done({});
+  if (is_hopeless())
+    return done(nobody());
   // It is to be ours, or somebody else's under a later epoch than either knows.
-  hold(claim.shard, std::max(hint->epoch, claim.epoch), deadline,
-       [done = std::move(done)](bool) { done(); });
+  awaited what;
+  what.shard = claim.shard;
+  what.elsewhere_after = std::max(hint->epoch, claim.epoch);
+  hold(what, deadline, [this, done = std::move(done)](bool is_settled) {
+    if (!is_settled && is_hopeless())
+      done(nobody());
+    else
+      done({});
+  });
 }
 
 // -- link_listener -----------------------------------------------------------

@@ -49,6 +49,10 @@ struct shard_router_options {
   /// While calls are held the table of shards is read so often.
   std::chrono::nanoseconds look_every = std::chrono::milliseconds{50};
 
+  /// Whoever has turned a call away is asked again only after this, if the table
+  /// does not say meanwhile that it is somebody else's.
+  std::chrono::nanoseconds same_again = std::chrono::milliseconds{150};
+
   /// A node that joins waits so long for links to all others.
   std::chrono::nanoseconds connect_time = std::chrono::seconds{5};
 
@@ -130,7 +134,7 @@ public:
   refuse(const shard_claim& claim) const noexcept override;
 
   void wait_for_owner(const shard_claim& claim, time_point deadline,
-                      std::function<void()> done) override;
+                      std::function<void(expected<void>)> done) override;
 
   // -- link_listener ---------------------------------------------------------
 
@@ -151,6 +155,7 @@ public:
 
 private:
   class follower;
+  struct held_message;
 
   /// What is placed from. Immutable.
   struct snapshot {
@@ -174,16 +179,40 @@ private:
 
   placement place_elsewhere(std::string_view name) const;
 
-  bool serves(uint32_t shard) const noexcept {
-    return state_.owned.epoch(shard) != 0 && state_.lease.valid();
+  bool serves(uint32_t shard, uint64_t after) const noexcept {
+    return state_.owned.epoch(shard) > after && state_.lease.valid();
   }
 
   /// A peer owns it under a later epoch than `after`, and can be reached.
   bool is_elsewhere(const snapshot& x, uint32_t shard,
                     uint64_t after) const noexcept;
 
-  void hold(uint32_t shard, uint64_t after, time_point deadline,
+  /// What a call that is held waits for.
+  struct awaited {
+    uint32_t shard = 0;
+
+    /// That this node serves it under a later epoch than this one, ...
+    uint64_t here_after = 0;
+
+    /// ... or a peer owns it under a later one than this, and can be reached.
+    uint64_t elsewhere_after = 0;
+
+    /// From then on those epochs will do, too.
+    time_point same_again = time_point::max();
+  };
+
+  awaited wanted_after(uint32_t shard, const failed_placement& last) const;
+
+  bool is_there(const awaited& what, time_point now) const;
+
+  /// `done` is told whether it is there; on any thread.
+  void hold(const awaited& what, time_point deadline,
             std::function<void(bool)> done);
+
+  /// No wait helps: nobody's lease can be renewed.
+  bool is_hopeless() const {
+    return state_.store_is_away && !state_.lease.valid();
+  }
 
   /// Why a call that was held in vain is not run.
   error nobody() const;

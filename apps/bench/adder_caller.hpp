@@ -91,8 +91,8 @@ double rate(caf::actor_system& sys, Request request, unsigned window,
   std::this_thread::sleep_for(time);
   stop = true;
   auto result = done.get_future().get();
-  auto took = std::chrono::duration<double>(std::chrono::steady_clock::now()
-                                            - start);
+  auto took =
+    std::chrono::duration<double>(std::chrono::steady_clock::now() - start);
   check(result);
   return static_cast<double>(result.calls) / took.count();
 }

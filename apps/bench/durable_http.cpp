@@ -42,9 +42,7 @@ public:
   }
 
 private:
-  double rate(wrk_load load) {
-    return rate_of(node_, std::move(load), time_);
-  }
+  double rate(wrk_load load) { return rate_of(node_, std::move(load), time_); }
 
   temporary_folder data_;
   node_server node_{two_cores().server, {}, "sqlite:" + data_.path().string()};

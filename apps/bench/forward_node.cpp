@@ -31,8 +31,8 @@ module content() {
 } // namespace
 
 forward_node::forward_node(const std::string& id)
-  : system_(prepare(config_)), deadlines_(system_.clock().now()),
-    env_{routes_, deadlines_, true} {
+  : system_(prepare(config_)),
+    deadlines_(system_.clock().now()), env_{routes_, deadlines_, true} {
   actors_.push_back(spawn_deadline_ticker(system_, deadlines_));
   auto table = std::make_shared<route_table>();
   auto served = content();
@@ -89,8 +89,8 @@ forward_node::refuse(const shard_claim&) const noexcept {
 }
 
 void forward_node::wait_for_owner(const shard_claim&, time_point,
-                                  std::function<void()> done) {
-  done();
+                                  std::function<void(expected<void>)> done) {
+  done({});
 }
 
 } // namespace troupe::bench

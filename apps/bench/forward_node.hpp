@@ -51,7 +51,7 @@ public:
                std::function<void(expected<void>)> done) override;
   std::optional<owner_hint> refuse(const shard_claim&) const noexcept override;
   void wait_for_owner(const shard_claim&, time_point,
-                      std::function<void()> done) override;
+                      std::function<void(expected<void>)> done) override;
 
 private:
   static peer_identity identity(const std::string& id) { return {id, "1"}; }

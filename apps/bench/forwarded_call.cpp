@@ -49,8 +49,8 @@ public:
 
   void answered(invocation& x, caf::execution_unit*) noexcept override {
     auto took = clock::now() - began_;
-    latencies_us.push_back(std::chrono::duration<double, std::micro>(took)
-                             .count());
+    latencies_us.push_back(
+      std::chrono::duration<double, std::micro>(took).count());
     failed = failed || x.failure();
     if (failed || stop_.load(std::memory_order_relaxed)) {
       done_.set_value();
@@ -100,8 +100,7 @@ double small_calls(forward_node& node, size_t streams,
   std::atomic<bool> stop_streams{false};
   std::vector<std::unique_ptr<echo_loop>> large;
   for (size_t i = 0; i < streams; ++i) {
-    large.push_back(
-      std::make_unique<echo_loop>(node, 6'000'000, stop_streams));
+    large.push_back(std::make_unique<echo_loop>(node, 6'000'000, stop_streams));
     large.back()->begin();
   }
   std::atomic<bool> stop{false};
@@ -140,10 +139,9 @@ void at_window(const settings& how, forward_node& node,
   auto rounds = alternate(
     how, [&] { return measure(bare_request, time); },
     [&] { return measure(our_request, time); });
-  how.report(from_rounds("call forwarded to a peer, window "
-                           + std::to_string(window),
-                         "calls/s", "CAF remote request", required,
-                         std::move(rounds)));
+  how.report(
+    from_rounds("call forwarded to a peer, window " + std::to_string(window),
+                "calls/s", "CAF remote request", required, std::move(rounds)));
 }
 
 } // namespace

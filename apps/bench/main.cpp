@@ -41,6 +41,8 @@ constexpr benchmark all_benchmarks[] = {
    durable_latency},
   {"entities", "a million idle entities, against as many CAF actors",
    idle_entities},
+  {"nodes", "a cluster of 1 to 4 nodes on this machine, and what bounds it",
+   several_nodes},
 };
 
 constexpr auto intro = R"(usage: troupe_bench [options]
@@ -49,7 +51,8 @@ Measures Troupe beside bare baselines that do the same work without it: CAF
 actors, and HTTP servers on Boost.Beast and RESTinio, compiled with the same
 flags. All call the examples plugin, with deadlines, metering and supervision
 on. Each figure is the median of alternating rounds; `ratio` is the median of
-the rounds' own ratios. HTTP servers have one core, their clients another one.
+the rounds' own ratios. HTTP servers have one core, their clients another one;
+nodes of a cluster and their clients share all.
 Other work on the machine disturbs it; ratios hold better than figures.
 
 Exit status: 0 measured, 1 something could not be measured, 2 usage. A figure

@@ -74,8 +74,14 @@ std::string postgres_bench_server::data_folder() const {
   return (folder_.path() / "data").string();
 }
 
-std::string postgres_bench_server::url() const {
-  return "postgresql://troupe@127.0.0.1:" + std::to_string(port_) + "/postgres";
+std::string postgres_bench_server::url(const std::string& database) const {
+  return "postgresql://troupe@127.0.0.1:" + std::to_string(port_) + '/'
+         + database;
+}
+
+void postgres_bench_server::make_database(const std::string& name) const {
+  run({std::string{programs} + "psql", "-q", url(), "-c",
+       "CREATE DATABASE " + name});
 }
 
 std::string postgres_bench_server::run(std::vector<std::string> command) {

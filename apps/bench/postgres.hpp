@@ -22,7 +22,13 @@ public:
   postgres_bench_server();
 
   /// For a store: "postgresql://...".
-  std::string url() const;
+  std::string url(const std::string& database = "postgres") const;
+
+  /// The server's first process; all others are its children.
+  pid_t id() const noexcept { return process_->id(); }
+
+  /// @throws cannot_measure
+  void make_database(const std::string& name) const;
 
   /// Makes the tables that `update` changes.
   /// @throws cannot_measure

@@ -13,7 +13,7 @@ struct wrk_load {
   unsigned connections = 1;
   std::chrono::milliseconds time{1000};
 
-  /// Where wrk runs, with one thread.
+  /// Where wrk runs, with one thread; -1: anywhere.
   int core = 0;
 
   /// What is POSTed to; a `*` is a number below `keys`, another one each time.

@@ -26,8 +26,9 @@ constexpr std::chrono::seconds stop_margin{5};
 class caf_link final : public cluster_link {
 public:
   caf_link(caf::actor_system& sys, link_options options)
-    : sys_(sys), options_(std::move(options)), tls_(make_tls(options_)),
-      around_{options_, sys.clock(), cluster_time(sys.clock())},
+    : sys_(sys), options_(std::move(options)),
+      tls_(make_tls(options_)), around_{options_, sys.clock(),
+                                        cluster_time(sys.clock())},
       env_{around_, nullptr, nullptr, {}}, ended_(env_.ended.get_future()) {
     caf::actor_config cfg{&sys.middleman().backend()};
     broker_ = sys.spawn_class<link_broker, caf::hidden>(cfg, env_);
@@ -35,8 +36,8 @@ public:
       dialer_ = std::make_unique<dialer>(
         options_.listen, tls_.get(), options_.connect_timeout,
         [broker = broker_](dial_result x) {
-          caf::anon_send(
-            broker, dialed{std::make_shared<dial_result>(std::move(x))});
+          caf::anon_send(broker,
+                         dialed{std::make_shared<dial_result>(std::move(x))});
         });
     } catch (...) {
       end_broker(std::chrono::milliseconds{0});

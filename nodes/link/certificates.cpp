@@ -123,7 +123,8 @@ void write_file(const std::filesystem::path& to, const std::string& bytes,
   auto draft = to;
   draft += ".new";
   ::unlink(draft.c_str());
-  auto fd = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+  auto fd =
+    ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
   auto done = fd >= 0 && write_all(fd, bytes);
   auto reason = errno;
   if (fd >= 0)
@@ -205,8 +206,7 @@ void certificate_folder::make(const std::string& node, validity when,
     throw certificate_error{"there is a certificate of '" + node + "' in '"
                             + where_.string() + "' already"};
   auto ca = read_file<certificate_ptr>(path("ca", ".pem"), PEM_read_bio_X509);
-  auto ca_key =
-    read_file<key_ptr>(path("ca", ".key"), PEM_read_bio_PrivateKey);
+  auto ca_key = read_file<key_ptr>(path("ca", ".key"), PEM_read_bio_PrivateKey);
   auto key = new_key();
   auto x = draft(node, key.get(), when);
   add_extension(x.get(), ca.get(), NID_basic_constraints, "critical,CA:FALSE");

@@ -68,14 +68,14 @@ owned_fd listen_on(const std::string& address) {
   auto found = resolve(address, AI_PASSIVE, why);
   if (!found)
     throw std::runtime_error{why};
-  owned_fd fd{::socket(found->ai_family,
-                       SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  owned_fd fd{
+    ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   auto on = 1;
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
   if (!fd || ::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0
       || ::listen(fd.get(), SOMAXCONN) != 0)
-    throw std::runtime_error{"cannot listen on " + address + " for peers: "
-                             + std::strerror(errno)};
+    throw std::runtime_error{"cannot listen on " + address
+                             + " for peers: " + std::strerror(errno)};
   return fd;
 }
 
@@ -165,8 +165,8 @@ void dialer::start(const order& what) {
     found = resolve(what.address, 0, why);
   if (!found)
     return failed(x, why);
-  x.fd = owned_fd{::socket(found->ai_family,
-                           SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  x.fd = owned_fd{
+    ::socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
   if (!x.fd)
     return failed(x, std::strerror(errno));
   if (::connect(x.fd.get(), found->ai_addr, found->ai_addrlen) != 0
@@ -197,8 +197,8 @@ void dialer::wait() {
   if (::poll(watched.data(), watched.size(), timeout) <= 0)
     return;
   uint64_t count;
-  if (watched[0].revents != 0)
-    [[maybe_unused]] auto n = ::read(event_.get(), &count, sizeof(count));
+  if (watched[0].revents != 0) [[maybe_unused]]
+    auto n = ::read(event_.get(), &count, sizeof(count));
   size_t index = 2;
   std::erase_if(candidates_, [&](candidate& x) {
     return watched[index++].revents != 0 && advance(x);
@@ -214,8 +214,8 @@ void dialer::accept_all() {
 
 bool dialer::accept_one() {
   candidate x;
-  x.fd = owned_fd{::accept4(listener_.get(), nullptr, nullptr,
-                            SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  x.fd = owned_fd{
+    ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!x.fd) {
     // Without descriptors the listener stays ready: do not spin.
     if (errno == EMFILE || errno == ENFILE)
@@ -276,17 +276,17 @@ bool dialer::advance(candidate& x) {
 
 bool dialer::shake_hands(candidate& x) {
   switch (x.tls->handshake()) {
-    case tls_session::progress::done:
-      ready(x);
-      return true;
-    case tls_session::progress::wants_read:
-      x.at = step::reading;
-      return false;
-    case tls_session::progress::wants_write:
-      x.at = step::writing;
-      return false;
-    case tls_session::progress::failed:
-      break;
+  case tls_session::progress::done:
+    ready(x);
+    return true;
+  case tls_session::progress::wants_read:
+    x.at = step::reading;
+    return false;
+  case tls_session::progress::wants_write:
+    x.at = step::writing;
+    return false;
+  case tls_session::progress::failed:
+    break;
   }
   failed(x, "TLS: " + x.tls->failure());
   return true;

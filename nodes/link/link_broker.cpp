@@ -1,5 +1,6 @@
 #include "nodes/link/link_broker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <thread>
 #include <utility>
@@ -26,6 +27,9 @@ constexpr size_t large_read = 128 * 1024;
 /// What one peer may have under way of large payloads, with some margin above
 /// what it allows itself.
 constexpr uint64_t streams_length_factor = 2;
+
+/// A payload that says that it is longer is none. (Sums of it do not overflow.)
+constexpr uint64_t payload_length_max = uint64_t{1} << 40;
 
 /// More are strangers: no cluster is that large.
 constexpr size_t connections_max = 16 * 1024;
@@ -164,8 +168,16 @@ void link_broker::failed(const outbound_link_ptr& link,
     env_.listener->peer_down(link->where().who, why);
   if (!state.wanted || closing_)
     return;
+  state.waiting = true;
   auto delay = backoff_.delay(state.failures++, random_);
   delayed_send(this, delay, retry_due{link, state.round});
+}
+
+void link_broker::retry_now(const peer_identity& peer) {
+  auto i = links_.find(peer.node);
+  if (i != links_.end() && i->second->where().who == peer
+      && i->second->state.waiting)
+    dial(i->second, wire::lane::calls);
 }
 
 void link_broker::retry(const retry_due& x) {
@@ -174,6 +186,7 @@ void link_broker::retry(const retry_due& x) {
 }
 
 void link_broker::dial(const outbound_link_ptr& link, wire::lane lane) {
+  link->state.waiting = false;
   if (lane == wire::lane::calls)
     link->state.round = ++next_round_;
   auto number = ++next_attempt_;
@@ -362,6 +375,7 @@ void link_broker::hear_hello(connection& x, const wire::greeting& theirs) {
   welcome.session = theirs.session;
   wire::append_greeting(wr_buf(x.handle), wire::frame_kind::welcome, welcome);
   join(x, std::move(with));
+  retry_now(theirs.from); // whoever comes is there
 }
 
 void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
@@ -437,6 +451,10 @@ void link_broker::data(caf::io::new_data_msg& msg) {
     // What came before it counts.
     deliver(*x, what);
     drop(msg.handle, std::string{"not a node: "} + e.what());
+    return;
+  } catch (const std::exception& e) {
+    // No memory, for one: that ends this connection, and not all of them.
+    drop(msg.handle, std::string{"what it says cannot be read: "} + e.what());
     return;
   }
   // It may have been refused meanwhile.
@@ -527,10 +545,14 @@ void link_broker::arrived(connection& x, wire::numbered_call call,
 
 void link_broker::begin_stream(connection& x, std::string_view body) {
   auto head = wire::read_bulk(body);
-  x.streams_length += head.payload_length;
-  if (x.streams_length > streams_length_factor * options_.bytes_in_flight_max
-      && x.streams.size() > 0)
+  if (head.payload_length > payload_length_max)
+    throw wire::wire_error{"a payload of an impossible length"};
+  if (x.streams.contains(head.stream))
+    throw wire::wire_error{"a payload that has begun already"};
+  auto most = streams_length_factor * options_.bytes_in_flight_max;
+  if (!x.streams.empty() && x.streams_length + head.payload_length > most)
     throw wire::wire_error{"too many large payloads at once"};
+  x.streams_length += head.payload_length;
   auto& stream = x.streams[head.stream];
   stream.kind = head.kind;
   stream.length = head.payload_length;
@@ -539,7 +561,9 @@ void link_broker::begin_stream(connection& x, std::string_view body) {
       wire::read_call(head.body, env_.around.clock.now(), env_.around.time);
   else
     stream.answer = wire::read_answer(head.body);
-  stream.bytes().reserve(head.payload_length);
+  // The rest of what it says gets its memory when it comes.
+  stream.bytes().reserve(
+    std::min(head.payload_length, options_.bytes_in_flight_max));
 }
 
 void link_broker::continue_stream(connection& x, std::string_view body,

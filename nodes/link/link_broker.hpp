@@ -152,6 +152,9 @@ private:
   void failed(const outbound_link_ptr& link, const std::string& why);
   void retry(const retry_due& x);
 
+  /// Does not wait any longer before the next try to reach `peer`.
+  void retry_now(const peer_identity& peer);
+
   // -- greeting --------------------------------------------------------------
 
   wire::greeting own_greeting() const;

@@ -50,6 +50,9 @@ public:
     uint32_t failures = 0;
     bool wanted = true;
 
+    /// The last try has failed, and it is not yet time for the next.
+    bool waiting = false;
+
     /// Its first connection is there, the second is not yet.
     session_ptr joining;
 

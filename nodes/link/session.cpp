@@ -132,38 +132,51 @@ void session::take_small(wire::buffer& out) {
   small_.clear();
 }
 
-bool session::begin(large& x, wire::buffer& out) {
+bool session::may_begin() const {
+  return !large_.empty()
+         && (streams_.empty()
+             || streams_bytes_ + large_.front().bytes().size()
+                  <= around_.options.bytes_in_flight_max);
+}
+
+void session::begin(large x, wire::buffer& out) {
   if (!x.call) {
     wire::append_bulk_answer(out, x.stream, x.number, x.answer);
-    return true;
-  }
-  if (!x.call->leave()) {
+  } else if (x.call->leave()) {
+    wire::append_bulk_call(out, x.stream, x.number, x.call->content,
+                           around_.clock.now(), around_.time);
+  } else {
     remove(x.number);
-    return false;
+    return;
   }
-  wire::append_bulk_call(out, x.stream, x.number, x.call->content,
-                         around_.clock.now(), around_.time);
-  return true;
+  streams_bytes_ += x.bytes().size();
+  streams_.push_front(std::move(x));
 }
 
 bool session::take_chunk(wire::buffer& out) {
   std::lock_guard guard{mutex_};
-  while (!large_.empty()) {
+  auto before = streams_.size();
+  while (streams_.size() == before && may_begin()) {
     auto x = std::move(large_.front());
     large_.pop_front();
-    if (!std::exchange(x.begun, true) && !begin(x, out))
-      continue;
-    auto piece =
-      std::string_view{x.bytes()}.substr(x.offset, around_.options.chunk_size);
-    wire::append_chunk(out, x.stream, piece);
-    x.offset += piece.size();
-    if (x.offset < x.bytes().size())
-      large_.push_back(std::move(x)); // each gets its turn
-    else if (auto sent = x.call ? find(x.number) : nullptr)
-      sent->batch = 0;
+    begin(std::move(x), out);
+  }
+  if (streams_.empty())
+    return false;
+  auto x = std::move(streams_.front());
+  streams_.pop_front();
+  auto piece =
+    std::string_view{x.bytes()}.substr(x.offset, around_.options.chunk_size);
+  wire::append_chunk(out, x.stream, piece);
+  x.offset += piece.size();
+  if (x.offset < x.bytes().size()) {
+    streams_.push_back(std::move(x)); // each gets its turn
     return true;
   }
-  return false;
+  streams_bytes_ -= x.bytes().size();
+  if (auto sent = x.call ? find(x.number) : nullptr)
+    sent->batch = 0;
+  return true;
 }
 
 std::vector<outgoing_call_ptr>
@@ -190,6 +203,8 @@ std::vector<lost_call> session::close() {
       result.push_back({std::move(x.call), x.batch < batch_});
   entries_.clear();
   large_.clear();
+  streams_.clear();
+  streams_bytes_ = 0;
   small_.clear();
   in_flight_ = 0;
   bytes_in_flight_ = 0;

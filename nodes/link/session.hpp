@@ -109,7 +109,6 @@ private:
     outgoing_call_ptr call; // or else
     forwarded_answer answer;
     size_t offset = 0;
-    bool begun = false;
 
     const std::string& bytes() const {
       return call ? call->content.arguments.bytes : answer.result.bytes;
@@ -121,7 +120,12 @@ private:
   uint64_t add(const outgoing_call_ptr& call, uint64_t bytes);
   entry* find(uint64_t number);
   outgoing_call_ptr remove(uint64_t number);
-  bool begin(large& x, wire::buffer& out);
+
+  /// The peer takes only so many bytes of payloads that are not all there.
+  bool may_begin() const;
+
+  /// Puts it in front of those that are sent, unless nobody waits any more.
+  void begin(large x, wire::buffer& out);
 
   /// @pre `guard` is locked; unlocks it
   void wake(std::unique_lock<std::mutex> guard, turn* together);
@@ -134,7 +138,9 @@ private:
   bool closed_ = false;
   bool woken_ = false;
   wire::buffer small_;
-  std::deque<large> large_;
+  std::deque<large> large_;   // not begun
+  std::deque<large> streams_; // begun
+  uint64_t streams_bytes_ = 0;
   uint64_t next_stream_ = 0;
   uint64_t batch_ = 0;
   std::vector<entry> entries_;

@@ -58,10 +58,10 @@ void require_trust(SSL_CTX* context, const tls_files& files) {
            != 1)
     refuse("the certificate cannot be checked: " + last_reason());
   if (X509_verify_cert(check.get()) != 1)
-    refuse("the certificate '" + files.certificate
-           + "' does not fit the CA '" + files.ca + "': "
-           + X509_verify_cert_error_string(
-             X509_STORE_CTX_get_error(check.get())));
+    refuse(
+      "the certificate '" + files.certificate + "' does not fit the CA '"
+      + files.ca + "': "
+      + X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get())));
 }
 
 } // namespace
@@ -125,12 +125,12 @@ tls_session::progress tls_session::handshake() {
   if (result == 1)
     return progress::done;
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-      return progress::wants_read;
-    case SSL_ERROR_WANT_WRITE:
-      return progress::wants_write;
-    default:
-      break;
+  case SSL_ERROR_WANT_READ:
+    return progress::wants_read;
+  case SSL_ERROR_WANT_WRITE:
+    return progress::wants_write;
+  default:
+    break;
   }
   auto verified = SSL_get_verify_result(ssl_.get());
   failure_ = verified != X509_V_OK ? X509_verify_cert_error_string(verified)
@@ -142,15 +142,15 @@ tls_session::progress tls_session::handshake() {
 
 std::optional<size_t> tls_session::nothing(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ:
-    case SSL_ERROR_WANT_WRITE:
-      return 0;
-    case SSL_ERROR_SSL:
-      failure_ = "TLS: " + last_reason();
-      return std::nullopt;
-    default:
-      ERR_clear_error();
-      return std::nullopt;
+  case SSL_ERROR_WANT_READ:
+  case SSL_ERROR_WANT_WRITE:
+    return 0;
+  case SSL_ERROR_SSL:
+    failure_ = "TLS: " + last_reason();
+    return std::nullopt;
+  default:
+    ERR_clear_error();
+    return std::nullopt;
   }
 }
 

@@ -24,9 +24,9 @@ constexpr std::chrono::microseconds longest_pause{2000};
 int open_lock(const std::filesystem::path& file) {
   auto result = open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (result < 0)
-    throw error_exception{
-      error{errc::store_unavailable,
-            "'" + file.string() + "' cannot be opened: " + std::strerror(errno)}};
+    throw error_exception{error{
+      errc::store_unavailable,
+      "'" + file.string() + "' cannot be opened: " + std::strerror(errno)}};
   return result;
 }
 

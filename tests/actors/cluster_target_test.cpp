@@ -141,8 +141,7 @@ TEST_F(cluster_target_test, tells_a_caller_who_expects_another_type) {
 
 TEST_F(cluster_target_test, brings_errors_back_as_they_were) {
   settle("kb", "b");
-  EXPECT_EQ(outcome_of("a", "fail", "kb", "no luck"),
-            "std::runtime_error/ran");
+  EXPECT_EQ(outcome_of("a", "fail", "kb", "no luck"), "std::runtime_error/ran");
   EXPECT_EQ(outcome_of("a", "add", "kb", "nonsense"), "bad_request/none");
 }
 
@@ -199,15 +198,14 @@ TEST_F(cluster_target_test, finds_a_circle_of_calls_over_several_nodes) {
   settle("x", "b");
   settle("y", "c");
   testing::visit_plan circle{"x", 0, {{"y", 0, {{"x", 0, {}}}}}};
-  auto x = call("a", entity_call{"visited", "x", "visit"},
-                json(circle).dump());
+  auto x = call("a", entity_call{"visited", "x", "visit"}, json(circle).dump());
   go(50ms);
   EXPECT_EQ(x->outcome(), "call_cycle/ran");
   testing::visit_plan line{"x", 0, {{"y", 0, {{"z", 0, {}}}}}};
   settle("z", "a");
-  EXPECT_EQ(outcome_of("a", entity_call{"visited", "x", "visit"},
-                       json(line).dump()),
-            "3");
+  EXPECT_EQ(
+    outcome_of("a", entity_call{"visited", "x", "visit"}, json(line).dump()),
+    "3");
 }
 
 TEST_F(cluster_target_test, lets_the_older_of_two_chains_wait_on_any_node) {
@@ -216,11 +214,11 @@ TEST_F(cluster_target_test, lets_the_older_of_two_chains_wait_on_any_node) {
   // Each holds what the other one wants.
   testing::visit_plan older{"x", 5, {{"y", 0, {}}}};
   testing::visit_plan younger{"y", 5, {{"x", 0, {}}}};
-  auto first = call("a", entity_call{"visited", "x", "visit"},
-                    json(older).dump());
+  auto first =
+    call("a", entity_call{"visited", "x", "visit"}, json(older).dump());
   go(2ms);
-  auto second = call("a", entity_call{"visited", "y", "visit"},
-                     json(younger).dump());
+  auto second =
+    call("a", entity_call{"visited", "y", "visit"}, json(younger).dump());
   go(50ms);
   EXPECT_EQ(first->outcome(), "2");
   EXPECT_EQ(second->outcome(), "busy_retry/ran");
@@ -373,8 +371,7 @@ TEST_F(cluster_target_test, brings_notices) {
 
 class cluster_target_fault_test : public testing::cluster_fixture {
 public:
-  cluster_target_fault_test()
-    : cluster_fixture(seed), random_(seed) {}
+  cluster_target_fault_test() : cluster_fixture(seed), random_(seed) {}
 
 protected:
   /// Runs are counted by the call's own number.
@@ -405,20 +402,20 @@ TEST_F(cluster_target_fault_test, never_lies_about_a_call) {
   std::vector<std::pair<testing::noted_call_ptr, time_point>> calls;
   for (int round = 0; round < 300; ++round) {
     switch (random_() % 30) {
-      case 0:
-        net.part_both("a", "b");
-        break;
-      case 1:
-        net.pause("c");
-        break;
-      case 2:
-      case 3:
-      case 4:
-        net.heal();
-        net.resume("c");
-        break;
-      default:
-        break;
+    case 0:
+      net.part_both("a", "b");
+      break;
+    case 1:
+      net.pause("c");
+      break;
+    case 2:
+    case 3:
+    case 4:
+      net.heal();
+      net.resume("c");
+      break;
+    default:
+      break;
     }
     for (auto n = random_() % 10; n > 0; --n) {
       auto number = static_cast<int>(calls.size());

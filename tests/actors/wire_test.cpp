@@ -225,7 +225,8 @@ TEST(wire, keeps_errors_of_newer_nodes_under_their_name) {
   // An error type that this build does not know.
   forwarded_answer x;
   x.what = forwarded_answer::outcome::failed;
-  x.failure = error::from_handler("lease_expired", "").with_effect(effect::none);
+  x.failure =
+    error::from_handler("lease_expired", "").with_effect(effect::none);
   auto y = over(x);
   EXPECT_EQ(y.failure->type(), "lease_expired");
   EXPECT_EQ(y.failure->what_happened(), effect::none);
@@ -338,23 +339,23 @@ TEST(wire, survives_whatever_comes) {
     try {
       while (auto f = next_frame(rest)) {
         switch (f->kind) {
-          case frame_kind::call:
-            read_call(f->body, here, {});
-            break;
-          case frame_kind::hello:
-            read_greeting(f->body);
-            break;
-          case frame_kind::answer:
-            read_answer(f->body);
-            break;
-          case frame_kind::bulk:
-            read_call(read_bulk(f->body).body, here, {});
-            break;
-          case frame_kind::notice:
-            read_notice(f->body);
-            break;
-          default:
-            break;
+        case frame_kind::call:
+          read_call(f->body, here, {});
+          break;
+        case frame_kind::hello:
+          read_greeting(f->body);
+          break;
+        case frame_kind::answer:
+          read_answer(f->body);
+          break;
+        case frame_kind::bulk:
+          read_call(read_bulk(f->body).body, here, {});
+          break;
+        case frame_kind::notice:
+          read_notice(f->body);
+          break;
+        default:
+          break;
         }
         ++understood;
       }

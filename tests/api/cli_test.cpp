@@ -670,9 +670,9 @@ TEST(cli, refuses_a_node_with_wrong_options) {
                      "--insecure");
   expect_usage_error(troupe_cli({"node", "--config", "/no/such/file"}),
                      "/no/such/file");
-  expect_usage_error(
-    troupe_cli({"node", "--cluster.listen", "127.0.0.1:0", "--store", "memory:"}),
-    "cannot be shared");
+  expect_usage_error(troupe_cli({"node", "--cluster.listen", "127.0.0.1:0",
+                                 "--store", "memory:"}),
+                     "cannot be shared");
 }
 
 // Whatever is typed: 1 or 2, an explanation, nothing on stdout; no crash, no

@@ -23,11 +23,10 @@ struct counter {
 troupe::module shop() {
   troupe::module m;
   m.function("add", [](int a, int b) { return a + b; });
-  m.function("visit",
-             [](troupe::context& ctx, std::string key) -> troupe::task<int> {
-               co_return co_await ctx.entity<counter>(key).call(
-                 &counter::increment, 1);
-             });
+  m.function(
+    "visit", [](troupe::context& ctx, std::string key) -> troupe::task<int> {
+      co_return co_await ctx.entity<counter>(key).call(&counter::increment, 1);
+    });
   m.service<counter>("counter")
     .method("get", &counter::get)
     .method("increment", &counter::increment);
@@ -122,6 +121,28 @@ TEST(testing_cluster, a_pause_within_the_lease_is_not_noticed) {
   EXPECT_EQ(t.owner<counter>(key), 2u);
 }
 
+// Its lease is over when it wakes, or it was declared dead, or neither.
+TEST(testing_cluster,
+     calls_wait_no_longer_than_their_owner_is_without_a_lease) {
+  cluster t{3, shop()};
+  int value = 0;
+  for (auto pause = 1500ms; pause < 3500ms; pause += 50ms) {
+    auto key = keys_of(t)[2];
+    value = t[0].call_entity(&counter::get, key).value();
+    t.pause(2);
+    t.advance(pause);
+    t.resume(2);
+    auto begin = t.now();
+    auto answer = t[0].call_entity(&counter::increment, key, 1);
+    if (answer)
+      EXPECT_EQ(*answer, value + 1);
+    else // it broke with the link that had been silent
+      EXPECT_EQ(answer.error(), errc::outcome_unknown);
+    EXPECT_LE(t.now() - begin, 1s) << "after " << pause.count() << " ms";
+    t.settle();
+  }
+}
+
 TEST(testing_cluster, calls_through_a_partition_end_with_the_right_effect) {
   cluster t{3, shop()};
   auto keys = keys_of(t);
@@ -196,6 +217,16 @@ TEST(testing_cluster, does_the_same_with_the_same_seed) {
   };
   EXPECT_EQ(run(7), run(7));
   EXPECT_NE(run(7), run(8));
+}
+
+TEST(testing_cluster, shows_results_in_failures) {
+  using troupe::expected;
+  EXPECT_EQ(::testing::PrintToString(expected<int>{7}), "7");
+  EXPECT_EQ(::testing::PrintToString(expected<counter>{{3}}), R"({"value":3})");
+  EXPECT_EQ(::testing::PrintToString(
+              expected<int>{troupe::error{errc::not_owner, "nobody"}}),
+            "not_owner (none): nobody");
+  EXPECT_EQ(::testing::PrintToString(expected<void>{}), "done");
 }
 
 } // namespace

@@ -2,6 +2,9 @@
 // are sane, and that it would see what must not be.
 
 #include <chrono>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -12,6 +15,7 @@
 #include "apps/bench/cluster_sim/sim_cluster.hpp"
 #include "apps/bench/cluster_sim/table.hpp"
 #include "tests/support/process.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace troupe::bench {
 
@@ -156,6 +160,32 @@ TEST(report, is_a_picture_with_a_curve_for_each_number_of_failures) {
     EXPECT_EQ(svg.find(bad), svg.npos) << bad;
 }
 
+TEST(report, is_read_again_as_it_was_written) {
+  auto x = report_of(small_plan());
+  x.store.push_back({"SQLite", 10, 1234.5, 0.25});
+  x.clusters[0].faults.push_back("two own a shard");
+  auto again = report_from_json(to_json(x));
+  EXPECT_EQ(to_json(again), to_json(x));
+  EXPECT_EQ(to_text(again), to_text(x));
+  EXPECT_EQ(to_svg(again), to_svg(x));
+}
+
+TEST(report, is_not_read_from_something_else) {
+  auto good = nlohmann::json::parse(to_json(report_of(small_plan())));
+  auto with = [&](const char* where, nlohmann::json what) {
+    auto result = good;
+    result[nlohmann::json::json_pointer{where}] = std::move(what);
+    return result.dump();
+  };
+  for (auto& text :
+       {std::string{}, std::string{"[]"}, std::string{"{"}, std::string{"7"},
+        with("/shards", -1), with("/clusters", 1), with("/clusters/0/nodes", 0),
+        with("/clusters/0/by", "rumour"), with("/clusters/1/start", {}),
+        with("/clusters/0/failures/0/dead", 1.5),
+        with("/clusters/0/rest/rows", "many")})
+    EXPECT_THROW(report_from_json(text), std::invalid_argument) << text;
+}
+
 // -- the program -------------------------------------------------------------
 
 testing::process_result sim(std::vector<std::string> arguments) {
@@ -181,6 +211,11 @@ TEST(troupe_cluster_sim, refuses_what_it_cannot_do) {
     {"--seed", "x"},
     {"--by", "rumour"},
     {"--rounds", "1,2"},
+    {"--from", "/nowhere/at/all.json"},
+    {"--from", "/dev/null"},
+    {"--from", "/dev/zero"},
+    {"--from", "x.json", "--nodes", "10"},
+    {"--from", "x.json", "--no-store"},
     {"--nonsense"},
     {"stray"},
     {"--seed", "99999999999999999999"}};
@@ -210,6 +245,22 @@ TEST(troupe_cluster_sim, simulates_ten_nodes_and_measures_the_store) {
   auto& sqlite = json["measured"]["stores"][0];
   EXPECT_EQ(sqlite["store"], "SQLite");
   EXPECT_GT(sqlite["renewals"], 20); // what ten nodes need
+}
+
+TEST(troupe_cluster_sim, prints_and_plots_what_an_earlier_run_has_written) {
+  testing::temporary_folder folder;
+  auto file = folder.path() / "run.json";
+  auto plot = folder.path() / "run.svg";
+  auto run = sim({"--nodes", "3", "--failures", "1", "--rounds", "1", "--by",
+                  "proof", "--no-store", "--json"});
+  std::ofstream{file} << run.out;
+  auto again = sim({"--from", file, "--json", "--plot", plot});
+  EXPECT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.out, run.out);
+  EXPECT_THAT(again.err, IsEmpty()); // nothing was simulated
+  std::ostringstream svg;
+  svg << std::ifstream{plot}.rdbuf();
+  EXPECT_THAT(svg.str(), HasSubstr("1 dies, by proof"));
 }
 
 TEST(troupe_cluster_sim, prints_tables_and_says_what_it_cannot_write) {

@@ -19,7 +19,7 @@ TEST(troupe_bench, lists_what_it_measures) {
   auto x = bench({"--list"});
   EXPECT_EQ(x.status, 0);
   for (auto name : {"actor", "blocking", "echo", "latency", "large", "memory",
-                    "isolation", "overload"})
+                    "isolation", "overload", "nodes"})
     EXPECT_NE(x.out.find(name), std::string::npos) << name;
 }
 
@@ -36,6 +36,20 @@ TEST(troupe_bench, measures_calls_that_answer_right) {
   EXPECT_EQ(x.status, 0) << x.out << x.err;
   EXPECT_NE(x.out.find("blocking call from a thread"), std::string::npos);
   EXPECT_NE(x.out.find("call from an actor, window 64"), std::string::npos);
+}
+
+TEST(troupe_bench, measures_one_to_four_nodes_and_says_what_bounds_them) {
+  auto x = bench({"--quick", "--rounds", "1", "--only", "nodes"});
+  EXPECT_EQ(x.status, 0) << x.out << x.err;
+  for (auto what : {"echo at each", "1,000 keys, SQLite"})
+    for (auto nodes : {"1 node ", "2 nodes", "3 nodes", "4 nodes"})
+      EXPECT_NE(x.out.find(std::string{what} + ", " + nodes), std::string::npos)
+        << what << ' ' << nodes << '\n'
+        << x.out;
+  size_t bounds = 0;
+  for (size_t i = 0; (i = x.out.find("; bound by ", i)) != x.out.npos; ++i)
+    ++bounds;
+  EXPECT_GE(bounds, 8u) << x.out;
 }
 
 } // namespace

@@ -299,7 +299,7 @@ private:
       history_.completed(id_, {std::nullopt, {}, true});
     else
       history_.ended(id_, to_string(reason.what_happened()),
-                   std::string{reason.type()});
+                     std::string{reason.type()});
   }
 
   history_type& history_;

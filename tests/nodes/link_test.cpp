@@ -18,6 +18,7 @@ namespace {
 
 using testing::link_node;
 using testing::link_process;
+using testing::sent_call_ptr;
 using namespace std::chrono_literals;
 using outcome = forwarded_answer::outcome;
 
@@ -68,8 +69,7 @@ TEST_F(link_test, brings_many_calls_of_many_threads) {
     threads.emplace_back([&, t] {
       std::vector<testing::sent_call_ptr> calls;
       for (int i = 0; i < 500; ++i)
-        calls.push_back(
-          link_node::send(to_b, std::to_string(t * 1'000 + i)));
+        calls.push_back(link_node::send(to_b, std::to_string(t * 1'000 + i)));
       for (int i = 0; i < 500; ++i)
         right += calls[i]->wait().result.bytes == std::to_string(t * 1'000 + i);
     });
@@ -108,8 +108,8 @@ TEST_F(link_test, brings_large_payloads_beside_small_ones) {
 
 TEST_F(link_test, brings_payloads_of_every_size_around_the_limits) {
   connect();
-  for (auto n : {0u, 1u, 16'000u, 16'384u, 65'535u, 65'536u, 262'143u,
-                 262'144u, 262'145u, 327'680u, 327'681u}) {
+  for (auto n : {0u, 1u, 16'000u, 16'384u, 65'535u, 65'536u, 262'143u, 262'144u,
+                 262'145u, 327'680u, 327'681u}) {
     auto bytes = random_bytes(n);
     EXPECT_EQ(link_node::send(to_b, bytes)->wait().result.bytes, bytes) << n;
   }
@@ -210,6 +210,30 @@ TEST(link_bounds, holds_so_many_bytes_under_way_and_no_more) {
 }
 
 // -- who is who ----------------------------------------------------------------
+
+TEST(link_bounds, sends_large_answers_after_each_other_once_there_are_many) {
+  auto options = link_node::options("a");
+  options.bytes_in_flight_max = 1'000'000;
+  link_node a{options};
+  options.self.node = "b";
+  link_node b{options};
+  auto to_b = a.connect(b.endpoint());
+  b.keep();
+  std::vector<sent_call_ptr> calls;
+  for (int i = 0; i < 16; ++i)
+    calls.push_back(link_node::send(to_b));
+  b.wait_until_received(calls.size());
+  auto large = random_bytes(3'000'000);
+  for (auto& x : b.kept()) {
+    forwarded_answer answer;
+    answer.result = {large, "text/plain"};
+    x->answer(std::move(answer));
+  }
+  for (auto& x : calls) {
+    EXPECT_EQ(x->wait().what, outcome::done);
+    EXPECT_TRUE(x->wait().result.bytes == large);
+  }
+}
 
 TEST_F(link_test, refuses_another_run_of_the_node) {
   peer_endpoint other{{"b", "2"}, b.link->address()};
@@ -373,6 +397,25 @@ TEST(link_peers, finds_a_peer_that_comes_later) {
   EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
 }
 
+TEST(link_peers, tries_again_at_once_to_reach_a_peer_that_comes_itself) {
+  auto patient = link_node::options("a");
+  patient.reconnect = {1h, 1h};
+  link_node a{patient};
+  std::string address;
+  {
+    link_node early{link_node::options("b")};
+    address = early.link->address();
+  }
+  auto to_b = a.link->connect({{"b", "1"}, address});
+  a.wait_for("down b/1");
+  auto options = link_node::options("b");
+  options.listen = address;
+  link_node b{options};
+  b.connect(a.endpoint());
+  a.wait_for("up b/1");
+  EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
+}
+
 TEST(link_peers, tells_lost_calls_from_those_that_never_left) {
   link_process dying{link_node::options("b"), true};
   link_node a{link_node::options("a")};
@@ -483,6 +526,43 @@ TEST_F(link_test, sends_strangers_away) {
                     std::string{"\1\0\0\0\5", 5}, std::string(5, '\0')}) {
     stranger x{b.link->address()};
     x.say(text);
+    EXPECT_TRUE(x.is_closed());
+  }
+  EXPECT_EQ(link_node::send(to_b, "as before")->wait().result.bytes,
+            "as before");
+}
+
+/// The first piece of an answer of so many bytes.
+std::string begun_answer(const std::string& length) {
+  std::string body{"\1\1\1\3\1\6\4\6\1\1\1\2\1\1\2", 15};
+  body += static_cast<char>(length.size());
+  body += length;
+  std::string result(4, '\0');
+  result[0] = static_cast<char>(body.size() + 1);
+  return result + '\x8' + body;
+}
+
+TEST_F(link_test, sends_those_away_who_promise_impossible_payloads) {
+  connect();
+  std::string most(9, '\xff');
+  for (auto& length : {most + '\x1',             // 2^64 - 1
+                       most.substr(1) + '\x7f',  // 2^63 - 1
+                       most.substr(3) + '\x7f'}) // 2^49 - 1
+  {
+    wire::greeting hello;
+    hello.cluster = "troupe";
+    hello.from = {"stranger", "1"};
+    hello.to = b.self;
+    hello.session = length.size();
+    auto options = link_node::options("b");
+    hello.heartbeat_interval_ms =
+      static_cast<uint32_t>(options.heartbeat_interval.count());
+    hello.heartbeat_timeout_ms =
+      static_cast<uint32_t>(options.heartbeat_timeout.count());
+    wire::buffer frames;
+    wire::append_greeting(frames, wire::frame_kind::hello, hello);
+    stranger x{b.link->address()};
+    x.say(std::string{frames.begin(), frames.end()} + begun_answer(length));
     EXPECT_TRUE(x.is_closed());
   }
   EXPECT_EQ(link_node::send(to_b, "as before")->wait().result.bytes,

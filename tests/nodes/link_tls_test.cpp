@@ -142,8 +142,8 @@ TEST_F(link_tls_test, takes_files_that_fit) {
 
 TEST_F(link_tls_test, demands_all_three_files) {
   auto files = certificates.files("a");
-  for (auto missing : {&tls_files::ca, &tls_files::certificate,
-                       &tls_files::key}) {
+  for (auto missing :
+       {&tls_files::ca, &tls_files::certificate, &tls_files::key}) {
     auto some = files;
     (some.*missing).clear();
     expect_in("is missing", objection(some));
@@ -156,8 +156,8 @@ TEST_F(link_tls_test, demands_all_three_files) {
 
 TEST_F(link_tls_test, says_which_file_it_cannot_read) {
   auto files = certificates.files("a");
-  for (auto missing : {&tls_files::ca, &tls_files::certificate,
-                       &tls_files::key}) {
+  for (auto missing :
+       {&tls_files::ca, &tls_files::certificate, &tls_files::key}) {
     auto some = files;
     some.*missing = (folder.path() / "nowhere.pem").string();
     expect_in("nowhere.pem' cannot be read", objection(some));
@@ -168,8 +168,8 @@ TEST_F(link_tls_test, refuses_files_that_are_something_else) {
   auto path = (folder.path() / "text.pem").string();
   std::ofstream{path} << "not a certificate\n";
   auto files = certificates.files("a");
-  for (auto wrong : {&tls_files::ca, &tls_files::certificate,
-                     &tls_files::key}) {
+  for (auto wrong :
+       {&tls_files::ca, &tls_files::certificate, &tls_files::key}) {
     auto some = files;
     some.*wrong = path;
     expect_in("text.pem' cannot be used", objection(some));

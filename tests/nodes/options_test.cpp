@@ -273,7 +273,8 @@ TEST(options, of_a_cluster_are_refused_where_they_make_no_sense) {
     all.insert(all.end(), more.begin(), more.end());
     return all;
   };
-  EXPECT_EQ(parse(with({})).cluster.listen, listen_address::parse("127.0.0.1:0"));
+  EXPECT_EQ(parse(with({})).cluster.listen,
+            listen_address::parse("127.0.0.1:0"));
   EXPECT_EQ(parse(with({"--cluster.zone", "z"})).cluster.zone, "z");
   EXPECT_THAT(refusal({"--cluster.zone", "z"}),
               HasSubstr("need cluster.listen"));

@@ -138,6 +138,17 @@ public:
     return counts_;
   }
 
+  /// How many operations were under way when a fault began, at `from`, and either
+  /// have no result or were held up until it was over, at `to`.
+  size_t hit(clock::time_point from, clock::time_point to) const {
+    std::lock_guard guard{mutex_};
+    return static_cast<size_t>(
+      std::count_if(records_.begin(), records_.end(), [=](auto& x) {
+        return x.how != status::running && x.began < from && x.ended > from
+               && (x.how != status::completed || x.ended > to);
+      }));
+  }
+
   /// The longest operation that has ended.
   clock::duration longest() const {
     std::lock_guard guard{mutex_};

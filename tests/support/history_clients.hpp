@@ -111,7 +111,7 @@ public:
     ++busy_;
   }
 
-  /// An operation is done.
+  /// An operation is done, or has failed other than by being turned away.
   void count() {
     std::lock_guard guard{mutex_};
     ++operations_;
@@ -166,7 +166,10 @@ public:
           where_.gone(place->run);
           break;
         }
-        where_.count();
+        if (comes_later_)
+          std::this_thread::sleep_for(pause); // as it was told
+        else
+          where_.count();
       } while ((!where_.closed() && is_connected() && stays(place->run))
                || unfinished());
       connection_.reset();
@@ -210,6 +213,7 @@ protected:
     fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
     connection_->send(test::request(method, path, body, fields));
     auto answer = connection_->read();
+    comes_later_ = answer.status == 503;
     if (answer.status != 0)
       return {sent::answered, std::move(answer)};
     connection_.reset();
@@ -235,12 +239,19 @@ private:
   /// Operations on one connection, when there are other nodes to go to.
   static constexpr uint64_t operations_per_connection = 32;
 
-  /// Less than the patience of the connection: there is an answer by then.
+  /// A client that is turned away at once does not come at once again: else most
+  /// of a history is of that. (`Retry-After` says a second or more, at the end of
+  /// which nobody would be in the middle of anything.)
+  static constexpr std::chrono::milliseconds pause{20};
+
+  /// From when the node reads it.
   static constexpr uint64_t timeout_ms = 10'000;
 
   void connect(const node_place& at) {
     test::inside_network there{at.network};
     connection_ = std::make_unique<test::raw_client>(at.port);
+    // A node may stand still for as long as another one takes to start.
+    connection_->be_patient(std::chrono::seconds{180});
   }
 
   /// One that is closed between two calls is no failure of either.
@@ -260,6 +271,7 @@ private:
 
   node_address& where_;
   std::unique_ptr<test::raw_client> connection_;
+  bool comes_later_ = false;
 };
 
 /// The revision of an answer's ETag.

@@ -142,16 +142,18 @@ public:
   /// and gives it whole.
   std::string wait_for(const std::string& text) {
     std::string result;
-    wait([&] {
-      for (size_t i = 0; i < events_.size(); ++i)
-        if (events_[i].find(text) != std::string::npos) {
-          result = events_[i];
-          events_.erase(events_.begin(),
-                        events_.begin() + static_cast<ptrdiff_t>(i) + 1);
-          return true;
-        }
-      return false;
-    }, text);
+    wait(
+      [&] {
+        for (size_t i = 0; i < events_.size(); ++i)
+          if (events_[i].find(text) != std::string::npos) {
+            result = events_[i];
+            events_.erase(events_.begin(),
+                          events_.begin() + static_cast<ptrdiff_t>(i) + 1);
+            return true;
+          }
+        return false;
+      },
+      text);
     return result;
   }
 

@@ -35,6 +35,18 @@ std::string_view to_string(fault x) noexcept {
     return "cut one way";
   case fault::cut_all:
     return "cut all";
+  case fault::store_restarted:
+    return "store restarted";
+  case fault::store_killed:
+    return "store killed";
+  case fault::store_paused:
+    return "store paused";
+  case fault::cut_from_store:
+    return "cut one from the store";
+  case fault::cut_answers_of_store:
+    return "cut the store's answers to one";
+  case fault::unplug_store:
+    return "unplug the store";
   }
   return "?";
 }
@@ -49,6 +61,21 @@ std::vector<fault> process_faults() {
 std::vector<fault> network_faults() {
   return {fault::unplug_one, fault::cut_pair, fault::cut_one_way,
           fault::cut_all};
+}
+
+std::vector<fault> store_faults() {
+  return {fault::store_restarted, fault::store_killed, fault::store_paused};
+}
+
+std::vector<fault> store_network_faults() {
+  return {fault::cut_from_store, fault::cut_answers_of_store,
+          fault::unplug_store};
+}
+
+bool is_store_outage(fault x) noexcept {
+  return x == fault::store_restarted || x == fault::store_killed
+         || x == fault::store_paused || x == fault::unplug_store
+         || x == fault::cut_all;
 }
 
 void nemesis::clients(node_address& where) {
@@ -113,6 +140,16 @@ void nemesis::strike(fault x, const std::string& victim) {
   case fault::cut_all:
     cut(x, victim);
     break;
+  case fault::store_restarted:
+  case fault::store_killed:
+  case fault::store_paused:
+    strike_store(x);
+    break;
+  case fault::cut_from_store:
+  case fault::cut_answers_of_store:
+  case fault::unplug_store:
+    cut_store(x, victim);
+    break;
   }
   say("whole");
 }
@@ -173,8 +210,41 @@ void nemesis::cut(fault x, const std::string& victim) {
   if (x == fault::cut_pair)
     network_->cut(b, a);
   if (x == fault::cut_all)
-    for (size_t i = 0; i < network_->size(); ++i)
-      network_->unplug(i);
+    for (auto& id : ids_)
+      network_->unplug(nodes_.host(id));
+  last(500ms, 6000ms);
+  network_->heal();
+}
+
+void nemesis::strike_store(fault x) {
+  auto& server = *store_.server();
+  switch (x) {
+  case fault::store_restarted:
+    server.stop(postgres_stop::fast);
+    server.start();
+    break;
+  case fault::store_killed:
+    server.stop(postgres_stop::killed);
+    last(0ms, 5000ms);
+    server.start();
+    break;
+  default:
+    server.pause();
+    last(3500ms, 7000ms); // and than answers are waited for
+    server.resume();
+    break;
+  }
+}
+
+void nemesis::cut_store(fault x, const std::string& victim) {
+  auto node = nodes_.host(victim);
+  auto store = ids_.size();
+  if (x == fault::unplug_store)
+    network_->unplug(store);
+  else
+    network_->cut(store, node);
+  if (x == fault::cut_from_store)
+    network_->cut(node, store);
   last(500ms, 6000ms);
   network_->heal();
 }

@@ -44,11 +44,12 @@ std::filesystem::path place_of_data() {
            : std::filesystem::temp_directory_path();
 }
 
-uint16_t free_port() {
+uint16_t free_port(const postgres_place& place) {
+  test::inside_network there{place.network};
   auto fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  inet_pton(AF_INET, place.address.c_str(), &address.sin_addr);
   socklen_t length = sizeof address;
   auto is_bound =
     bind(fd, reinterpret_cast<sockaddr*>(&address), length) == 0
@@ -129,9 +130,11 @@ std::string read_file(const std::string& path) {
 
 } // namespace
 
-postgres_instance::postgres_instance(std::vector<std::string> settings)
+postgres_instance::postgres_instance(std::vector<std::string> settings,
+                                     postgres_place place)
   : folder_(place_of_data()), data_((folder_.path() / "data").string()),
-    settings_(std::move(settings)), port_(free_port()) {
+    settings_(std::move(settings)), place_(std::move(place)),
+    port_(free_port(place_)) {
   give_away(folder_.path());
   run({"initdb", "--no-sync", "-D", data_, "-U", admin, "-A", "trust", "-E",
        "UTF8", "--locale=C.UTF-8"});
@@ -143,12 +146,13 @@ postgres_instance::postgres_instance(std::vector<std::string> settings)
 postgres_instance::postgres_instance(postgres_instance& primary,
                                      const std::string& name)
   : folder_(place_of_data()), data_((folder_.path() / "data").string()),
-    settings_(primary.settings_), port_(free_port()) {
+    settings_(primary.settings_), place_(primary.place_),
+    port_(free_port(place_)) {
   give_away(folder_.path());
   run({"pg_basebackup", "--no-sync", "-D", data_, "-R", "-X", "stream", "-c",
        "fast", "-d",
-       "host=127.0.0.1 port=" + std::to_string(primary.port_) + " user=" + admin
-         + " application_name=" + name});
+       "host=" + place_.address + " port=" + std::to_string(primary.port_)
+         + " user=" + admin + " application_name=" + name});
   start();
 }
 
@@ -160,6 +164,7 @@ postgres_instance::~postgres_instance() {
 void postgres_instance::run(std::vector<std::string> command) const {
   auto log = (folder_.path() / "log").string();
   auto name = command.front();
+  test::inside_network there{place_.network};
   if (!wait_for(spawn(as_server(std::move(command)), log)))
     throw std::runtime_error{name + " failed: " + read_file(log)};
 }
@@ -167,10 +172,10 @@ void postgres_instance::run(std::vector<std::string> command) const {
 /// One role needs a password.
 void postgres_instance::open_to_all() const {
   std::ofstream{data_ + "/pg_hba.conf"}
-    << "host all guarded 127.0.0.1/32 scram-sha-256\n"
+    << "host all guarded samenet scram-sha-256\n"
        "local all all trust\n"
-       "host all all 127.0.0.1/32 trust\n"
-       "host replication all 127.0.0.1/32 trust\n";
+       "host all all samenet trust\n"
+       "host replication all samenet trust\n";
 }
 
 // -- life --------------------------------------------------------------------
@@ -184,21 +189,22 @@ void postgres_instance::start() {
                                    "-p",
                                    std::to_string(port_),
                                    "-c",
-                                   "listen_addresses=127.0.0.1",
+                                   "listen_addresses=" + place_.address,
                                    "-c",
                                    "shared_buffers=64MB"};
   for (auto& x : settings_) {
     command.push_back("-c");
     command.push_back(x);
   }
+  test::inside_network there{place_.network};
   pid_ =
     spawn(as_server(std::move(command)), (folder_.path() / "log").string());
   wait_until_it_answers();
 }
 
 void postgres_instance::wait_until_it_answers() {
-  auto where = "host=127.0.0.1 dbname=postgres port=" + std::to_string(port_)
-               + " user=" + admin;
+  auto where = "host=" + place_.address + " dbname=postgres port="
+               + std::to_string(port_) + " user=" + admin;
   wait_until("it does not answer", [&] {
     if (waitpid(pid_, nullptr, WNOHANG) != 0) {
       pid_ = 0;
@@ -267,8 +273,8 @@ std::string postgres_instance::new_database() {
 
 std::string postgres_instance::url(const std::string& database,
                                    const std::string& user) const {
-  return "postgresql://" + user + "@127.0.0.1:" + std::to_string(port_) + "/"
-         + database;
+  return "postgresql://" + user + "@" + place_.address + ":"
+         + std::to_string(port_) + "/" + database;
 }
 
 std::string postgres_instance::url_of(const std::string& other_url) const {
@@ -277,6 +283,7 @@ std::string postgres_instance::url_of(const std::string& other_url) const {
 
 postgres_instance::rows postgres_instance::sql(const std::string& statement,
                                                const std::string& database) {
+  test::inside_network there{place_.network};
   std::unique_ptr<PGconn, void (*)(PGconn*)> db{
     PQconnectdb(url(database, admin).c_str()), PQfinish};
   PQsetNoticeProcessor(

@@ -2,7 +2,7 @@
 // folder (of memory, where there is enough of it), on a free port of the loopback
 // and a Unix socket, with fsync. As root it runs as the user postgres, which
 // PostgreSQL insists on. Nothing of it outlives the test: not after a crash of
-// the test either.
+// the test either. In a network of the test's own it listens on a host of that.
 
 #pragma once
 
@@ -11,9 +11,18 @@
 #include <sys/types.h>
 #include <vector>
 
+#include "tests/support/network.hpp"
 #include "tests/support/temporary_folder.hpp"
 
 namespace troupe::testing {
+
+/// Where it listens.
+struct postgres_place {
+  /// Outlives it; null: where the test is.
+  const test::network_namespace* network = nullptr;
+
+  std::string address = "127.0.0.1";
+};
 
 /// How it ends.
 enum class postgres_stop : int {
@@ -31,7 +40,8 @@ public:
 
   /// Makes a server and starts it.
   /// @param settings "name=value"
-  explicit postgres_instance(std::vector<std::string> settings = {});
+  explicit postgres_instance(std::vector<std::string> settings = {},
+                             postgres_place place = {});
 
   /// Makes a standby of `primary`, which knows it as `name`.
   postgres_instance(postgres_instance& primary, const std::string& name);
@@ -63,7 +73,7 @@ public:
   /// and is no superuser.
   std::string new_database();
 
-  /// "postgresql://USER@127.0.0.1:PORT/DATABASE" of this server.
+  /// "postgresql://USER@ADDRESS:PORT/DATABASE" of this server.
   std::string url(const std::string& database,
                   const std::string& user = "troupe") const;
 
@@ -93,6 +103,7 @@ private:
   temporary_folder folder_;
   std::string data_;
   std::vector<std::string> settings_;
+  postgres_place place_;
   uint16_t port_ = 0;
   pid_t pid_ = 0;
   int databases_ = 0;

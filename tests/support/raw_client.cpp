@@ -81,6 +81,11 @@ raw_client::~raw_client() {
     ::close(fd_);
 }
 
+void raw_client::be_patient(std::chrono::seconds time) {
+  timeval patience{time.count(), 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+}
+
 bool raw_client::send(std::string_view bytes) {
   while (!bytes.empty()) {
     auto n = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);

@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -41,6 +42,9 @@ public:
   raw_client& operator=(const raw_client&) = delete;
 
   ~raw_client();
+
+  /// An answer may take that long, in place of 20 s.
+  void be_patient(std::chrono::seconds time);
 
   /// Sends all of it; false if the other side is gone.
   bool send(std::string_view bytes);

@@ -52,7 +52,8 @@ public:
       receiver->received(std::move(calls));
   }
 
-  void noticed(const peer_identity& from, peer_notice notice) noexcept override {
+  void noticed(const peer_identity& from,
+               peer_notice notice) noexcept override {
     log.push_back("notice " + from.node + " " + notice.topic + " "
                   + notice.body);
   }
@@ -103,8 +104,8 @@ public:
   }
 
   void wait_for_owner(const shard_claim&, time_point,
-                      std::function<void()> done) override {
-    done();
+                      std::function<void(expected<void>)> done) override {
+    done({});
   }
 
   /// A shard for each key, so that tests speak of keys only.

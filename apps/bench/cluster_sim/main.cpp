@@ -5,6 +5,7 @@
 #include <exception>
 #include <fstream>
 #include <sstream>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ many renewals SQLite, and PostgreSQL where it is installed, can do.
 All but what is called measured is the same for the same seed. A round of 1,000
 nodes takes minutes and 2 GB of memory.
 
+With --from it prints and plots what an earlier run has written with --json,
+and simulates nothing.
+
 Exit status: 0 every cluster came to rest with every shard served, 1 one did
 not, or something could not be measured or written, 2 usage.
 
@@ -43,6 +47,7 @@ constexpr uint32_t rounds_most = 1'000;
 
 struct command_line {
   sim_plan plan;
+  std::string from_file;
   std::string plot_file;
   bool store = true;
   bool json = false;
@@ -67,6 +72,8 @@ po::options_description describe_options() {
   add("rounds", text("N,...", "3"),
       "As many, each with its own seed: for all sizes, or for each of them.");
   add("no-store", "Do not measure stores.");
+  add("from", po::value<std::string>()->value_name("FILE"),
+      "Take the figures from there: JSON of an earlier run.");
   add("plot", po::value<std::string>()->value_name("FILE"),
       "Write a picture there, too: SVG.");
   add("json", "Print JSON.");
@@ -118,6 +125,15 @@ std::vector<death_notice> notices(const std::string& list) {
   return result;
 }
 
+/// What was run has been run.
+void refuse_beside_from(const po::variables_map& given) {
+  for (auto name : {"nodes", "failures", "by", "shards", "seed", "rounds"})
+    if (!given[name].defaulted())
+      throw po::error{std::string{"--from takes no --"} + name};
+  if (given.count("no-store"))
+    throw po::error{"--from takes no --no-store"};
+}
+
 /// @throws po::error
 command_line parse(int argc, char** argv) {
   po::variables_map given;
@@ -134,6 +150,10 @@ command_line parse(int argc, char** argv) {
   result.store = given.count("no-store") == 0;
   if (given.count("plot"))
     result.plot_file = text("plot");
+  if (given.count("from")) {
+    refuse_beside_from(given);
+    result.from_file = text("from");
+  }
   auto& plan = result.plan;
   plan.nodes = numbers("nodes", text("nodes"), nodes_most);
   plan.failures = numbers("failures", text("failures"), nodes_most);
@@ -162,16 +182,38 @@ bool write(const std::string& file, const std::string& what) {
   return false;
 }
 
-int run(command_line given) {
+sim_report simulate_all(command_line& given) {
   auto& plan = given.plan;
   plan.progress = say;
-  sim_report report{plan.shards, plan.seed, simulate(plan), {}};
+  sim_report result{plan.shards, plan.seed, simulate(plan), {}};
   if (given.store)
     for (auto nodes : plan.nodes) {
       say("stores with " + std::to_string(nodes) + " rows");
       for (auto& x : measure_stores(nodes))
-        report.store.push_back(std::move(x));
+        result.store.push_back(std::move(x));
     }
+  return result;
+}
+
+/// @throws po::error
+sim_report read_report(const std::string& file) {
+  constexpr size_t bytes_max = 16 << 20;
+  std::ifstream in{file};
+  std::string text(bytes_max, '\0');
+  in.read(text.data(), bytes_max);
+  if (in.bad() || !in.eof())
+    throw po::error{"cannot read " + file};
+  text.resize(static_cast<size_t>(in.gcount()));
+  try {
+    return report_from_json(text);
+  } catch (const std::invalid_argument& e) {
+    throw po::error{file + " has no figures: " + e.what()};
+  }
+}
+
+int run(command_line given) {
+  auto report = given.from_file.empty() ? simulate_all(given)
+                                        : read_report(given.from_file);
   std::fputs((given.json ? to_json(report) : to_text(report)).c_str(), stdout);
   auto written =
     given.plot_file.empty() || write(given.plot_file, to_svg(report));
@@ -202,6 +244,9 @@ int main(int argc, char** argv) {
   }
   try {
     return run(std::move(given));
+  } catch (const po::error& e) {
+    std::fprintf(stderr, "troupe_cluster_sim: %s\n", e.what());
+    return 2;
   } catch (const std::exception& e) {
     std::fprintf(stderr, "troupe_cluster_sim: %s\n", e.what());
     return 1;

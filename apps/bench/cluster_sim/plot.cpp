@@ -35,12 +35,12 @@ struct plot {
 };
 
 constexpr double width = 520;
-constexpr double height = 270;
+constexpr double height = 280;
 constexpr double left = 58;
 constexpr double right = 146; // for the legend
-constexpr double top = 34;
+constexpr double top = 42;
 constexpr double bottom = 46;
-constexpr double line_height = 14;
+constexpr double line_height = 16;
 
 /// Told apart by people who see colors in another way, too (Okabe and Ito).
 constexpr const char* colors[] = {"#0072b2", "#d55e00", "#009e73",
@@ -160,6 +160,16 @@ private:
     text({(left + width - right) / 2, height - 12}, "middle", "nodes");
   }
 
+  /// A ring for a dashed curve: where there is only one point, and around the
+  /// dot of another curve.
+  static std::string dot(place where, const curve& c) {
+    auto color = c.color.c_str();
+    return format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%s\" fill=\"%s\" "
+                  "stroke=\"%s\" stroke-width=\"1.5\"/>\n",
+                  where.x, where.y, c.dashed ? "4.5" : "2.5",
+                  c.dashed ? "none" : color, color);
+  }
+
   void draw(const curve& c) {
     std::string path;
     std::string dots;
@@ -167,8 +177,7 @@ private:
       if (what_.logarithmic && p.y <= 0)
         continue;
       path += format("%.1f,%.1f ", across(p.x), down(p.y));
-      dots += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n",
-                     across(p.x), down(p.y), c.color.c_str());
+      dots += dot({across(p.x), down(p.y)}, c);
     }
     out_ += "<polyline fill=\"none\" stroke=\"" + c.color
             + "\" stroke-width=\"2\""
@@ -184,6 +193,7 @@ private:
                      "stroke=\"%s\" stroke-width=\"2\"%s/>\n",
                      x, y - 4, x + 26, y - 4, c.color.c_str(),
                      c.dashed ? " stroke-dasharray=\"6 4\"" : "");
+      out_ += dot({x + 13, y - 4}, c);
       text({x + 32, y}, "start", c.name);
       y += line_height;
     }
@@ -261,8 +271,9 @@ plot plot_load(const sim_report& x) {
     curve_of_clusters(x, "all live", 0, [](auto& c) { return c.imbalance; }));
   for (auto& c : curves_of_failures(x, [](auto& f) { return f.imbalance; }))
     if (!c.dashed) { // how they died makes no difference
-      result.curves.push_back(c);
-      result.curves.back().color = color(result.curves.size() - 1);
+      c.name.resize(c.name.find(','));
+      c.color = color(result.curves.size());
+      result.curves.push_back(std::move(c));
     }
   return result;
 }

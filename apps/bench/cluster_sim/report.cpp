@@ -3,8 +3,6 @@
 #include <cstdio>
 #include <utility>
 
-#include <nlohmann/json.hpp>
-
 #include "apps/bench/cluster_sim/table.hpp"
 
 namespace troupe::bench {
@@ -98,50 +96,6 @@ std::string store_table(const sim_report& x) {
   return result.text();
 }
 
-// -- JSON ----------------------------------------------------------------------
-
-using json = nlohmann::ordered_json;
-
-json to_json(const spread& x) {
-  return {{"median", x.median}, {"most", x.most}};
-}
-
-json to_json(const change_figures& x) {
-  return {{"seenS", to_json(x.seen)},
-          {"servedS", to_json(x.served)},
-          {"atRestS", to_json(x.rest)},
-          {"moved", x.moved},
-          {"ideal", x.ideal},
-          {"refused", x.refused},
-          {"declarations", x.declarations},
-          {"operations", x.operations},
-          {"operationsMost", x.operations_most},
-          {"bytes", x.bytes},
-          {"bytesMost", x.bytes_most}};
-}
-
-json to_json(const cluster_figures& x) {
-  json result{{"nodes", x.nodes},
-              {"rounds", x.rounds},
-              {"by", to_string(x.notice)},
-              {"start", to_json(x.start)},
-              {"rest",
-               {{"operations", x.operations},
-                {"rows", x.rows},
-                {"bytes", x.bytes},
-                {"imbalance", x.imbalance},
-                {"nodesWithout", x.nodes_without}}},
-              {"failures", json::array()},
-              {"faults", x.faults},
-              {"measured", {{"coreShare", x.cpu_share}}}};
-  for (auto& f : x.failures)
-    result["failures"].push_back({{"dead", f.dead},
-                                  {"death", to_json(f.death)},
-                                  {"imbalance", f.imbalance},
-                                  {"comeback", to_json(f.comeback)}});
-  return result;
-}
-
 } // namespace
 
 std::string to_text(const sim_report& x) {
@@ -160,20 +114,6 @@ std::string to_text(const sim_report& x) {
     for (auto& fault : c.faults)
       text += "\nFAULT: " + fault + '\n';
   return text;
-}
-
-std::string to_json(const sim_report& x) {
-  json result{
-    {"shards", x.shards}, {"seed", x.seed}, {"clusters", json::array()}};
-  for (auto& c : x.clusters)
-    result["clusters"].push_back(to_json(c));
-  auto& stores = result["measured"]["stores"] = json::array();
-  for (auto& s : x.store)
-    stores.push_back({{"store", s.store},
-                      {"rows", s.rows},
-                      {"renewals", s.renewals},
-                      {"share", s.share}});
-  return result.dump(2) + '\n';
 }
 
 } // namespace troupe::bench

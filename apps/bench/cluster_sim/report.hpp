@@ -26,4 +26,8 @@ std::string to_text(const sim_report& x);
 /// "measured", and all else is the same for the same seed.
 std::string to_json(const sim_report& x);
 
+/// What `to_json` has written: to print or to plot it without another run.
+/// @throws std::invalid_argument if it is something else
+sim_report report_from_json(const std::string& text);
+
 } // namespace troupe::bench

@@ -42,8 +42,8 @@ constexpr command commands[] = {
 
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
-  "deploy", "versions", "alias",    "rollback", "logs",  "top",
-  "cost",   "queue",    "schedule",
+  "deploy", "versions", "alias", "rollback", "logs",
+  "top",    "cost",     "queue", "schedule",
 };
 
 bool wants_help(const arguments& args) {

@@ -55,10 +55,10 @@ void wait_until_gone(const command_line& line, const std::string& node,
     show(node, *row);
     if (clock::now() >= until) {
       end_show();
-      throw error_exception{
-        error{errc::deadline_exceeded, effect::unknown,
-              "'" + node + "' has not left within " + std::to_string(seconds)
-                + " s; it goes on leaving"}};
+      throw error_exception{error{errc::deadline_exceeded, effect::unknown,
+                                  "'" + node + "' has not left within "
+                                    + std::to_string(seconds)
+                                    + " s; it goes on leaving"}};
     }
     std::this_thread::sleep_for(poll_interval);
   }
@@ -68,11 +68,12 @@ void wait_until_gone(const command_line& line, const std::string& node,
 } // namespace
 
 void drain(const arguments& args) {
-  command_line line{"Usage: troupe drain NODE [options]\n\n"
-                    "Has a node leave: it gives its shards to the others, "
-                    "finishes what is in\nflight, and ends. Returns when it has "
-                    "left the cluster.\n",
-                    {"NODE"}};
+  command_line line{
+    "Usage: troupe drain NODE [options]\n\n"
+    "Has a node leave: it gives its shards to the others, "
+    "finishes what is in\nflight, and ends. Returns when it has "
+    "left the cluster.\n",
+    {"NODE"}};
   line.option("wait", "SECONDS",
               "How long to wait until it has left, at most. Default: 60.");
   line.flag("no-wait", "Return at once.");

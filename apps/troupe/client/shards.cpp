@@ -53,8 +53,8 @@ void shards(const arguments& args) {
   if (!line.parse(args))
     return;
   auto body = fetch(line, path);
-  auto is_known = body.is_object() && body.contains("shards")
-                  && body["shards"].is_array();
+  auto is_known =
+    body.is_object() && body.contains("shards") && body["shards"].is_array();
   if (!is_known)
     refuse_answer(line.node(), path);
   if (printed_json(line, body))

@@ -43,7 +43,8 @@ TEST(cluster, carries_errors_conditions_and_states_between_nodes) {
   EXPECT_EQ(post(a, path + "/increment", "\"x\"").error_type(), "bad_request");
   EXPECT_EQ(post(a, path + "/nothing").error_type(), "not_found");
   EXPECT_EQ(post(a, path + "/increment", "5").body, "5");
-  EXPECT_EQ(post(a, path + "/increment", "1", {"If-Match: \"7\""}).status, 412u);
+  EXPECT_EQ(post(a, path + "/increment", "1", {"If-Match: \"7\""}).status,
+            412u);
   EXPECT_EQ(post(a, path + "/increment", "1", {"If-Match: \"1\""}).body, "6");
   fields once{"Idempotency-Key: one"};
   EXPECT_EQ(post(a, path + "/increment", "1", once).body, "7");
@@ -66,9 +67,9 @@ TEST(cluster, lists_its_nodes_and_shards_on_the_command_line) {
   EXPECT_THAT(cli(nodes["a"], {"shards"}).out, HasSubstr("\nb     "));
   EXPECT_THAT(cli(nodes["a"], {"owner", "counter", key}).out,
               HasSubstr("\nb     "));
-  EXPECT_EQ(
-    json::parse(cli(nodes["b"], {"owner", "counter", key, "--json"}).out)["node"],
-    "b");
+  EXPECT_EQ(json::parse(
+              cli(nodes["b"], {"owner", "counter", key, "--json"}).out)["node"],
+            "b");
 }
 
 TEST(cluster, goes_on_after_kill_9_with_all_that_was_acknowledged) {
@@ -86,10 +87,10 @@ TEST(cluster, goes_on_after_kill_9_with_all_that_was_acknowledged) {
   }
   EXPECT_THAT(x.body, ::testing::AnyOf("11", "12")) << x.body;
   EXPECT_NE(nodes.owner("a", key), "b");
-  std::cout << "takeover: "
-            << std::chrono::duration_cast<std::chrono::milliseconds>(took)
-                 .count()
-            << " ms\n";
+  std::cout
+    << "takeover: "
+    << std::chrono::duration_cast<std::chrono::milliseconds>(took).count()
+    << " ms\n";
   nodes.forget("b");
   nodes.settle();
   EXPECT_EQ(nodes.seen_by("c").size(), 2u);
@@ -101,9 +102,8 @@ public:
   callers(std::vector<const node_process*> through, size_t keys)
     : counts_(keys) {
     for (size_t i = 0; i < keys; ++i)
-      threads_.emplace_back([this, i, node = through[i % through.size()]] {
-        call(*node, i);
-      });
+      threads_.emplace_back(
+        [this, i, node = through[i % through.size()]] { call(*node, i); });
   }
 
   ~callers() { end(); }
@@ -131,7 +131,8 @@ private:
   void call(const node_process& node, size_t i) {
     raw_client client{node.port()};
     while (!done_) {
-      client.send(request("POST", "/services/counter/" + key(i) + "/increment"));
+      client.send(
+        request("POST", "/services/counter/" + key(i) + "/increment"));
       auto x = client.read();
       if (x.status == 200u) {
         ++counts_[i];
@@ -168,9 +169,9 @@ TEST(cluster, fails_no_call_while_nodes_are_drained_and_come_back) {
   under_load.end();
   EXPECT_EQ(under_load.failures(), 0u) << under_load.first_failure();
   for (size_t i = 0; i < 8; ++i)
-    EXPECT_EQ(post(nodes["b"], "/services/counter/" + callers::key(i) + "/get")
-                .body,
-              std::to_string(under_load.counts()[i]));
+    EXPECT_EQ(
+      post(nodes["b"], "/services/counter/" + callers::key(i) + "/get").body,
+      std::to_string(under_load.counts()[i]));
 }
 
 TEST(cluster, leaves_in_order_on_sigterm_and_comes_back) {
@@ -242,7 +243,7 @@ TEST(cluster, refuses_a_node_with_another_number_of_shards) {
   nodes.start("a");
   node_settings other;
   other.folder = nodes.folder();
-  other.options = {"--node.id", "b", "--cluster.listen", "127.0.0.1:0",
+  other.options = {"--node.id",        "b", "--cluster.listen", "127.0.0.1:0",
                    "--cluster.shards", "64"};
   EXPECT_THAT(refusal(other), HasSubstr("1024 shards"));
 }
@@ -274,8 +275,8 @@ TEST(cluster, refuses_certificates_that_cannot_be_used) {
   testing::temporary_folder folder;
   node_settings x;
   x.folder = folder.path();
-  x.options = {"--cluster.listen", "127.0.0.1:0", "--cluster.ca", "/no/ca.pem",
-               "--cluster.cert", "/no/c.pem", "--cluster.key", "/no/c.key"};
+  x.options = {"--cluster.listen", "127.0.0.1:0", "--cluster.ca",  "/no/ca.pem",
+               "--cluster.cert",   "/no/c.pem",   "--cluster.key", "/no/c.key"};
   EXPECT_THAT(refusal(x), HasSubstr("/no/ca.pem"));
 }
 
@@ -308,8 +309,9 @@ TEST(cluster, with_certificates_lets_in_nobody_who_has_none) {
   for (auto id : {"plain", "stranger"}) {
     auto text = get(nodes[id], "/metrics").body;
     EXPECT_THAT(text, HasSubstr("troupe_link_up{node=\"a\"} 0"));
-    EXPECT_THAT(get(nodes["a"], "/metrics").body,
-                HasSubstr("troupe_link_up{node=\"" + std::string{id} + "\"} 0"));
+    EXPECT_THAT(
+      get(nodes["a"], "/metrics").body,
+      HasSubstr("troupe_link_up{node=\"" + std::string{id} + "\"} 0"));
   }
   EXPECT_THAT(get(nodes["a"], "/metrics").body,
               HasSubstr("troupe_link_up{node=\"b\"} 1"));

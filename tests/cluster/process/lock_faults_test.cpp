@@ -174,8 +174,8 @@ protected:
     nodes_ = std::make_unique<test::node_cluster>(settings);
     for (auto& id : ids_)
       nodes_->start(id);
-    nemesis_ = std::make_unique<nemesis>(*nodes_, ids_, nullptr, random_(),
-                                         story_, start_);
+    nemesis_ = std::make_unique<nemesis>(*nodes_, ids_, *store_, nullptr,
+                                         random_(), story_, start_);
     uint32_t number = 0;
     for (size_t i = 0; i < lock_count; ++i) {
       auto& log = logs_.emplace_back("lock-" + std::to_string(i));

@@ -26,7 +26,8 @@ protected:
   void SetUp() override {
     if (auto why = test::test_network::missing(); !why.empty())
       GTEST_SKIP() << "there can be no network of the test's own: " << why;
-    network_.emplace(3);
+    network_.emplace(4);
+    store_ = GetParam().make({&*network_, 3});
     test::cluster_settings settings;
     settings.store = store_.get();
     settings.network = &*network_;
@@ -53,8 +54,8 @@ protected:
   }
 
   kept_evidence evidence_;
-  std::unique_ptr<test::shared_store> store_ = GetParam().make();
   std::optional<test::test_network> network_;
+  std::unique_ptr<test::shared_store> store_;
   std::unique_ptr<test::node_cluster> nodes_;
 };
 

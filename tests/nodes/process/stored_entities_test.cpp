@@ -80,15 +80,16 @@ TEST(stored_entities, are_not_replaced_by_states_that_would_lose_a_member) {
   expect_error(answer, 400, "bad_request");
   EXPECT_THAT(answer.body, HasSubstr("'counter' has no place for what is at "
                                      "/extra"));
-  EXPECT_THAT(put(node, "k", "{}").body,
-              HasSubstr("this is no state of 'counter': key 'value' not found"));
+  EXPECT_THAT(
+    put(node, "k", "{}").body,
+    HasSubstr("this is no state of 'counter': key 'value' not found"));
   EXPECT_EQ(get(node, "/services/counter/k").status, 404u);
 }
 
 TEST(stored_entities, say_that_there_is_none_to_match) {
   example_node node;
-  auto answer = post(node, "/services/counter/nobody/increment", "1",
-                     {"If-Match: *"});
+  auto answer =
+    post(node, "/services/counter/nobody/increment", "1", {"If-Match: *"});
   expect_error(answer, 412, "revision_mismatch");
   EXPECT_THAT(answer.body, HasSubstr("counter/nobody has no state"));
 }

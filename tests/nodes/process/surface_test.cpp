@@ -603,7 +603,8 @@ TEST(surface, cluster_lists_nodes_functions_and_services) {
 
 TEST(surface, a_node_by_itself_owns_every_key) {
   example_node node{{"--node.id", "first"}};
-  auto x = json::parse(get(node, "/cluster/owner?service=counter&key=a%2Fb").body);
+  auto x =
+    json::parse(get(node, "/cluster/owner?service=counter&key=a%2Fb").body);
   EXPECT_EQ(x["node"], "first");
   EXPECT_EQ(x["endpoint"], node->url());
   EXPECT_LT(x["shard"], 1024);

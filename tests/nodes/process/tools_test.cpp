@@ -152,16 +152,16 @@ TEST(metrics, count_what_became_of_locks) {
   EXPECT_EQ(ask(), 409u);
   raw_client waiting{node->port()};
   waiting.send(request("POST", "/locks/door", R"({"waitMs":60000})"));
-  EXPECT_TRUE(eventually(
-    [&] { return metrics(node)["troupe_locks_awaited"] == 1; }));
+  EXPECT_TRUE(
+    eventually([&] { return metrics(node)["troupe_locks_awaited"] == 1; }));
   EXPECT_EQ(metrics(node)["troupe_locks_held"], 1);
   EXPECT_EQ(send(node, "DELETE", "/locks/door?token=1").status, 204u);
   EXPECT_EQ(waiting.read().status, 200u);
   EXPECT_EQ(send(node, "PUT", "/locks/door", R"({"token":1})").status, 409u);
-  EXPECT_EQ(post(node, "/services/counter/k/increment", "1",
-                 {"Troupe-Lock: door=1"})
-              .status,
-            409u);
+  EXPECT_EQ(
+    post(node, "/services/counter/k/increment", "1", {"Troupe-Lock: door=1"})
+      .status,
+    409u);
   auto x = metrics(node);
   EXPECT_EQ(x["troupe_locks_held"], 1);
   EXPECT_EQ(x["troupe_locks_awaited"], 0);
