@@ -24,10 +24,11 @@
 // So a daily report comes once on every day, and what is done every 15 minutes
 // is done every 15 minutes. These are the rules of Debian's cron (cron(8): jobs
 // of the time that was skipped "will be run soon after the change", those of
-// the repeated time "will not be re-run", those with wildcards "are run based on
-// the new time immediately"), with two differences: there `*` in the minutes is
-// a wildcard too, so that `*/15 2 * * *` is lost on the day when 2:00-3:00 is
-// skipped; and a change of three hours or more is no special case here. EventBridge Scheduler skips what rule 1 makes up for (Schedule types,
+// the repeated time "will not be re-run", those with wildcards "are run based
+// on the new time immediately"), with two differences: there `*` in the minutes
+// is a wildcard too, so that `*/15 2 * * *` is lost on the day when 2:00-3:00
+// is skipped; and a change of three hours or more is no special case here.
+// EventBridge Scheduler skips what rule 1 makes up for (Schedule types,
 // "Daylight savings time"): a daily job that is lost once a year is what users
 // notice. Rule 2 is its own.
 //

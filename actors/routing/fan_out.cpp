@@ -168,14 +168,35 @@ void fan_out::end_late() {
     if (x.call)
       x.call->expire(nullptr);
   collect();
-  auto give_up = [this](size_t index) {
+  fail_left(not_begun());
+}
+
+void fan_out::drop_waiting(const error& reason) {
+  if (stopped_)
+    return;
+  for (size_t place = 0; place < slots_.size(); ++place) {
+    auto& x = slots_[place];
+    if (!x.call || !x.call->abandon_waiting())
+      continue;
+    x.call = nullptr;
+    free_.push_back(place);
+    --running_;
     ++ended_;
-    work_.failed(index, not_begun());
+    work_.failed(x.index, reason);
+  }
+  fail_left(reason);
+}
+
+/// Those that were never submitted, or found no room.
+void fan_out::fail_left(const error& reason) {
+  auto fail = [&](size_t index) {
+    ++ended_;
+    work_.failed(index, reason);
   };
   for (auto index : std::exchange(turned_away_, {}))
-    give_up(index);
+    fail(index);
   while (next_ < work_.size())
-    give_up(next_++);
+    fail(next_++);
 }
 
 } // namespace troupe

@@ -142,6 +142,10 @@ public:
   /// @param together null if the thread has no turns
   bool step(turn* together = nullptr);
 
+  /// What waits does not begin any more, but fails with `reason`; what runs goes
+  /// on. The fan-out may be done then.
+  void drop_waiting(const error& reason);
+
   /// Every input is answered.
   bool done() const noexcept { return ended_ == work_.size(); }
 
@@ -167,6 +171,7 @@ private:
   void collect();
   void end(size_t index, invocation& call);
   void end_late();
+  void fail_left(const error& reason);
 
   call_port& port_;
   fan_out_work& work_;

@@ -69,5 +69,6 @@ void durable_in_process(const settings& how);
 void durable_postgres(const settings& how);
 void idle_entities(const settings& how);
 void several_nodes(const settings& how);
+void several_nodes_postgres(const settings& how);
 
 } // namespace troupe::bench

@@ -43,6 +43,7 @@ constexpr benchmark all_benchmarks[] = {
    idle_entities},
   {"nodes", "a cluster of 1 to 4 nodes on this machine, and what bounds it",
    several_nodes},
+  {"nodes-pg", "the same on PostgreSQL: 1,000 keys", several_nodes_postgres},
 };
 
 constexpr auto intro = R"(usage: troupe_bench [options]

@@ -134,7 +134,9 @@ wrk_load increments() {
   return result;
 }
 
-void on_sqlite(const settings& how) {
+} // namespace
+
+void several_nodes(const settings& how) {
   temporary_folder folder;
   auto store = [&](size_t nodes) {
     auto part = folder.path() / std::to_string(nodes);
@@ -146,7 +148,11 @@ void on_sqlite(const settings& how) {
   all.measure(how, "1,000 keys, SQLite", increments());
 }
 
-void on_postgres(const settings& how) {
+void several_nodes_postgres(const settings& how) {
+  if (!postgres_bench_server::is_installed()) {
+    std::printf("nodes-pg: skipped: PostgreSQL 15 is not installed\n");
+    return;
+  }
   postgres_bench_server server;
   auto store = [&](size_t nodes) {
     auto name = "nodes_" + std::to_string(nodes);
@@ -155,16 +161,6 @@ void on_postgres(const settings& how) {
   };
   clusters all{store, std::filesystem::temp_directory_path(), server.id()};
   all.measure(how, "1,000 keys, PostgreSQL", increments());
-}
-
-} // namespace
-
-void several_nodes(const settings& how) {
-  on_sqlite(how);
-  if (postgres_bench_server::is_installed())
-    on_postgres(how);
-  else
-    std::printf("nodes: PostgreSQL 15 is not installed\n");
 }
 
 } // namespace troupe::bench

@@ -160,14 +160,16 @@ void gateway::cluster(http::exchange& x, const path_view& path) {
   if (path.count == 2 && path[1] == "drain")
     return drain(x);
   check_get(x.request());
+  if (path.count == 2 && path[1] == "owner")
+    return owner(x);
+  if (!x.request().query().empty())
+    refuse(errc::bad_request, "this takes no parameters");
   if (path.count == 1)
     return x.respond(json_answer(host_.cluster()));
   if (path.count == 2 && path[1] == "tree")
     return tree(x);
   if (path.count == 2 && path[1] == "shards")
     return x.respond(json_answer(host_.shards()));
-  if (path.count == 2 && path[1] == "owner")
-    return owner(x);
   refuse(errc::not_found, "there is no such path");
 }
 
@@ -340,9 +342,14 @@ void gateway::give_up(http_call& call) {
            error_answer({errc::deadline_exceeded, "the caller went away"}));
     return;
   }
+  if (!gone) {
+    if (auto hang_up = std::exchange(call.on_hang_up, {}))
+      hang_up();
+    return;
+  }
   // The answer is on its way. When the server stops, this thread and this object
   // end next: whoever brings it has to be done with both.
-  while (gone && !call.posted.load(std::memory_order_acquire))
+  while (!call.posted.load(std::memory_order_acquire))
     std::this_thread::yield();
 }
 

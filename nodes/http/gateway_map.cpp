@@ -4,6 +4,7 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <caf/actor_system.hpp>
@@ -35,8 +36,11 @@ using inputs_ptr = std::shared_ptr<const map_inputs>;
 using outcomes = std::vector<std::optional<expected<payload>>>;
 
 bool has_lines(const http::request& x) {
-  auto type = x.field("Content-Type").value_or("");
-  auto media = type.substr(0, type.find(';'));
+  std::string media{x.field("Content-Type").value_or("")};
+  media.resize(std::min(media.find_first_of("; \t"), media.size()));
+  for (auto& c : media)
+    if (c >= 'A' && c <= 'Z')
+      c += 'a' - 'A';
   return media == "application/jsonl" || media == "application/x-ndjson";
 }
 
@@ -112,6 +116,13 @@ public:
                    });
     ++owner_.maps_;
     this->step();
+  }
+
+  /// Perhaps nobody waits any more: answers with what has begun.
+  void hurry() {
+    calls_->drop_waiting({errc::deadline_exceeded, effect::none,
+                          "the caller went away before it began"});
+    step();
   }
 
   /// It is answered, or nobody waits any more.
@@ -274,6 +285,7 @@ void gateway::begin_map(http::exchange& x, map_target to, call_target& target) {
         return; // it is too late, and somebody says so
       auto work =
         std::make_shared<mapping>(me, call, to, std::move(*inputs), options);
+      call.on_hang_up = [work] { work->hurry(); };
       call.on_end = [work] { work->stop(); };
       work->start();
     });

@@ -115,6 +115,9 @@ public:
   /// The number of its wait for a lock; 0: none.
   uint64_t lock_wait = 0;
 
+  /// Called when it runs, and its client may have gone.
+  std::function<void()> on_hang_up;
+
   /// Called once the exchange is answered, whatever became of the call.
   std::function<void()> on_end;
 

@@ -314,6 +314,21 @@ TEST_F(fan_out_test, drops_what_has_not_begun_when_nobody_waits_any_more) {
   EXPECT_EQ(deadlines.size(), 0u);
 }
 
+TEST_F(fan_out_test, ends_with_what_runs_when_what_waits_is_dropped) {
+  numbers work{"narrow", 100};
+  fan_out x{port, work, options(4), wake()};
+  drive(x);
+  EXPECT_EQ(work.made, 4u); // two of which wait in the queue
+  x.drop_waiting({errc::deadline_exceeded, effect::none, "gone"});
+  EXPECT_FALSE(x.done());
+  EXPECT_EQ(x.running(), 2u);
+  EXPECT_EQ(work.count("deadline_exceeded/none"), 98u);
+  finish(x, 1s);
+  EXPECT_EQ(work.made, 4u);
+  EXPECT_EQ(work.order.size(), 100u);
+  EXPECT_EQ(stats("narrow").calls, 2u);
+}
+
 TEST_F(fan_out_test, answers_that_come_after_its_end_find_nobody) {
   numbers work{"sleep", 4};
   work.input = [](size_t) { return "20"; };

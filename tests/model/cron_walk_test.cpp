@@ -109,8 +109,8 @@ drawn_days draw_days(rng& random) {
     return {"L-" + s(n), "?",
             [=](auto x) { return day_of(x) == last_of(x) - n; }};
   case 2:
-    return {s(n + 3) + "W", "?",
-            [=](auto x) { return is_nearest_working(x, n + 3); }};
+    n = n > 14 ? n + 3 : n; // 1-14 and 18-31: both ends of a month
+    return {s(n) + "W", "?", [=](auto x) { return is_nearest_working(x, n); }};
   case 3:
     return {"LW", "?",
             [](auto x) { return is_nearest_working(x, last_of(x)); }};

@@ -381,13 +381,14 @@ TEST_F(link_test, connects_again_by_itself) {
   EXPECT_EQ(to_b->stats().connects, 2u);
 }
 
+/// Where nobody listens, and a node may.
+std::string free_address() {
+  return link_node{link_node::options("early")}.link->address();
+}
+
 TEST(link_peers, finds_a_peer_that_comes_later) {
   link_node a{link_node::options("a")};
-  std::string address;
-  {
-    link_node early{link_node::options("b")};
-    address = early.link->address();
-  }
+  auto address = free_address();
   auto to_b = a.link->connect({{"b", "1"}, address});
   a.wait_for("down b/1");
   auto options = link_node::options("b");
@@ -401,11 +402,7 @@ TEST(link_peers, tries_again_at_once_to_reach_a_peer_that_comes_itself) {
   auto patient = link_node::options("a");
   patient.reconnect = {1h, 1h};
   link_node a{patient};
-  std::string address;
-  {
-    link_node early{link_node::options("b")};
-    address = early.link->address();
-  }
+  auto address = free_address();
   auto to_b = a.link->connect({{"b", "1"}, address});
   a.wait_for("down b/1");
   auto options = link_node::options("b");

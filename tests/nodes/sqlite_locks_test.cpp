@@ -249,6 +249,7 @@ private:
       ASSERT_LT(std::chrono::steady_clock::now(), until) << "no progress";
       for (auto& x : testing::read_outbox(store, tokens.size(), 1000).value())
         tokens.push_back(std::stoull(x.message.body));
+      std::this_thread::sleep_for(2ms); // leaves the processor to the holders
     }
   }
 

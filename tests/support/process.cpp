@@ -15,9 +15,6 @@ namespace troupe::testing {
 
 namespace {
 
-/// Far more than any of the programs needs; ends what hangs.
-constexpr std::chrono::seconds patience{30};
-
 /// A file descriptor that is closed once.
 class descriptor {
 public:
@@ -132,7 +129,7 @@ process_result run_process(const process_input& input) {
   std::string_view to_write{input.in};
   if (to_write.empty())
     in.ours.reset();
-  auto end = std::chrono::steady_clock::now() + patience;
+  auto end = std::chrono::steady_clock::now() + input.patience;
   auto is_late = [&] { return std::chrono::steady_clock::now() > end; };
   while ((out.ours.get() >= 0 || err.ours.get() >= 0) && !is_late()) {
     pollfd fds[] = {{in.ours.get(), POLLOUT, 0},

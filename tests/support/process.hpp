@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,9 @@ struct process_input {
 
   /// Let stderr be one.
   bool err_on_terminal = false;
+
+  /// Far more than it needs; ends what hangs.
+  std::chrono::seconds patience{30};
 };
 
 /// Runs it to its end.

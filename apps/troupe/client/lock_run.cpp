@@ -192,6 +192,10 @@ private:
 };
 
 void run(renewed_lock& lock, const arguments& command) {
+  if (lock.is_lost())
+    throw error_exception{{errc::lock_held, effect::none,
+                           "the lock '" + lock.name()
+                             + "' was lost before the program began"}};
   auto proof = lock.name() + "=" + std::to_string(lock.token());
   ::setenv("TROUPE_LOCK", proof.c_str(), 1);
   child_program child{command};
@@ -220,6 +224,8 @@ void lock_run(const arguments& args) {
     return;
   if (end == args.end() || end + 1 == args.end())
     throw usage_error{"COMMAND is missing: it comes after --"};
+  // Whoever started this may ignore it, and then no end is told of.
+  std::signal(SIGCHLD, SIG_DFL);
   renewed_lock lock{line.node(), read_wish(line)};
   // From here on none of these ends this process before the other one.
   auto signals = watched_signals();

@@ -79,6 +79,18 @@ TEST(postgres_locks, a_commit_comes_before_or_after_a_grant) {
   }
 }
 
+/// Until `commit` waits for a row that somebody else has locked, or is over.
+void wait_until_it_waits(std::future<commit_outcome>& commit) {
+  auto end = std::chrono::steady_clock::now() + 60s;
+  while (testing::shared_postgres()
+           .sql("SELECT FROM pg_stat_activity WHERE application_name = "
+                "'troupe writer' AND wait_event_type = 'Lock'")
+           .empty()
+         && commit.wait_for(0s) != std::future_status::ready
+         && std::chrono::steady_clock::now() < end)
+    std::this_thread::yield();
+}
+
 /// A session of another node has taken the lock and not committed yet.
 TEST(postgres_locks, a_commit_waits_for_the_grant_of_its_lock) {
   auto url = testing::shared_postgres().new_database();
@@ -93,14 +105,7 @@ TEST(postgres_locks, a_commit_waits_for_the_grant_of_its_lock) {
   auto next = change(cart, 0, "x");
   next.locks = {{"door", 1}};
   auto commit = testing::begin_commit(store, next);
-  auto end = std::chrono::steady_clock::now() + 60s;
-  while (testing::shared_postgres()
-           .sql("SELECT FROM pg_stat_activity WHERE application_name = "
-                "'troupe writer' AND wait_event_type = 'Lock'")
-           .empty()
-         && commit.wait_for(0s) != std::future_status::ready
-         && std::chrono::steady_clock::now() < end)
-    std::this_thread::yield();
+  wait_until_it_waits(commit);
   link.connection->execute("COMMIT");
   EXPECT_EQ(commit.get(), commit_outcome::lock_lost);
   EXPECT_FALSE(testing::load(store, cart).value().exists());
@@ -120,14 +125,7 @@ TEST(postgres_locks, whoever_loses_both_hears_of_the_entity) {
   auto next = change(cart, 0, "x");
   next.locks = {{"door", 1}};
   auto commit = testing::begin_commit(store, next);
-  auto end = std::chrono::steady_clock::now() + 60s;
-  while (testing::shared_postgres()
-           .sql("SELECT FROM pg_stat_activity WHERE application_name = "
-                "'troupe writer' AND wait_event_type = 'Lock'")
-           .empty()
-         && commit.wait_for(0s) != std::future_status::ready
-         && std::chrono::steady_clock::now() < end)
-    std::this_thread::yield();
+  wait_until_it_waits(commit);
   link.connection->execute("COMMIT");
   EXPECT_EQ(commit.get(), commit_outcome::refused);
 }

@@ -74,7 +74,8 @@ TEST(map, keeps_the_text_of_inputs_and_results) {
 
 TEST(map, reads_lines_too) {
   example_node node;
-  for (auto type : {"application/jsonl", "application/x-ndjson; charset=utf-8"})
+  for (auto type : {"application/jsonl", "application/x-ndjson; charset=utf-8",
+                    "Application/JSONL ;charset=utf-8"})
     EXPECT_EQ(results(map(node, "add", "[2,3]\n\n[4,5]\r\n",
                           {"Content-Type: " + std::string{type}})),
               json({5, 9}));
@@ -177,6 +178,23 @@ TEST(map, drops_what_has_not_begun_when_its_client_has_gone) {
   auto row = "troupe_calls_total{kind=\"function\",name=\"sleep\"";
   EXPECT_TRUE(eventually([&] { return metric(node, row) == 3; }));
   EXPECT_EQ(node->stop(), 0);
+}
+
+// It looks as if it had gone, and may still read.
+TEST(map, begins_nothing_more_for_a_client_that_has_closed_its_side) {
+  example_node node{{"--limit", "sleep=concurrency:2"}};
+  raw_client client{node->port()};
+  std::string body = "[1500,1500";
+  for (int i = 0; i < 1'000; ++i)
+    body += ",60000";
+  client.send(request("POST", "/map/sleep", body + "]"));
+  auto row = "troupe_calls_in_flight{kind=\"function\",name=\"sleep\"";
+  EXPECT_TRUE(eventually([&] { return metric(node, row) == 2; }));
+  client.half_close();
+  auto x = json::parse(client.read().body);
+  EXPECT_EQ(x["failed"], 1'000);
+  EXPECT_EQ(count(x, "deadline_exceeded", "none"), 1'000u);
+  EXPECT_EQ(x["results"][1]["result"], 1500);
 }
 
 TEST(map, gives_way_where_there_is_little_room) {

@@ -287,6 +287,8 @@ TEST(surface, what_is_not_there_is_not_found) {
         "/Invoke/add"})
     expect_error(post(node, path), 404, "not_found");
   expect_error(get(node, "/cluster/nowhere"), 404, "not_found");
+  for (auto path : {"/cluster", "/cluster/tree", "/cluster/shards"})
+    expect_error(get(node, path + std::string{"?limit=1"}), 400, "bad_request");
   expect_error(get(node, "/invocations/00112233445566778899aabbccddeeff"), 404,
                "not_found");
 }
