@@ -4,19 +4,9 @@
 #include <limits>
 #include <type_traits>
 
-/// How many versions a build of a test is ahead of this source; 0: it is this
-/// source.
-#ifndef TROUPE_WIRE_VERSIONS_AHEAD
-#define TROUPE_WIRE_VERSIONS_AHEAD 0
-#endif
-
 namespace troupe::wire {
 
 namespace {
-
-/// See nodes/link/README.md for when it rises.
-constexpr uint32_t version = 1;
-constexpr uint32_t ahead = TROUPE_WIRE_VERSIONS_AHEAD;
 
 using namespace std::chrono;
 
@@ -50,8 +40,6 @@ public:
   writer(buffer& out, frame_kind kind) : out_(out), begin_(out.size()) {
     out_.resize(begin_ + 4);
     out_.push_back(static_cast<char>(kind));
-    if constexpr (ahead > 0)
-      news(kind);
   }
 
   writer(const writer&) = delete;
@@ -97,22 +85,6 @@ public:
   buffer& out() noexcept { return out_; }
 
 private:
-  /// What a version to come may bring: a field that others skip.
-  void news(frame_kind kind) {
-    switch (kind) {
-    case frame_kind::hello:
-    case frame_kind::welcome:
-    case frame_kind::refusal:
-    case frame_kind::call:
-    case frame_kind::answer:
-    case frame_kind::notice:
-      bytes(uint8_t{200}, "news");
-      break;
-    default: // no fields, or others in it
-      break;
-    }
-  }
-
   buffer& out_;
   size_t begin_;
 };
@@ -544,9 +516,6 @@ void append_bulk(buffer& out, uint64_t stream, uint64_t length, frame_kind kind,
 
 } // namespace
 
-const uint32_t version_max = version + ahead;
-const uint32_t version_min = version_max > 1 ? version_max - 1 : 1;
-
 // -- frames --------------------------------------------------------------------
 
 std::optional<frame> next_frame(std::string_view& bytes) {
@@ -566,8 +535,6 @@ std::optional<frame> next_frame(std::string_view& bytes) {
 }
 
 void append_empty(buffer& out, frame_kind kind) {
-  if constexpr (ahead > 0)
-    writer{out, frame_kind{100}}.bytes(uint8_t{1}, "a frame to come");
   writer{out, kind};
 }
 
@@ -671,6 +638,10 @@ std::string read_refusal(std::string_view body) {
 }
 
 // -- calls ---------------------------------------------------------------------
+
+uint32_t version_for(const forwarded_call& call) noexcept {
+  return call.entity && !call.entity->locks.empty() ? version_with_locks : 1;
+}
 
 void append_call(buffer& out, uint64_t number, const forwarded_call& call,
                  time_point now, cluster_clock clock) {

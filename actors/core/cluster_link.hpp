@@ -167,11 +167,11 @@ struct link_stats {
   uint64_t refused = 0; // past the bounds
   uint64_t lost = 0;    // under way when the link ended
   uint64_t connects = 0;
-
-  /// What both sides agreed on last; 0: there was no link.
-  uint32_t wire_version = 0;
   uint32_t in_flight = 0;
   uint64_t bytes_in_flight = 0;
+
+  /// What both sides agreed on last; 0: there was no link yet.
+  uint32_t wire_version = 0;
 };
 
 /// The way to one peer. Thread-safe, never blocks.

@@ -357,6 +357,7 @@ void link_broker::hear_hello(connection& x, const wire::greeting& theirs) {
   if (auto why = objection(theirs))
     return refuse(x, *why);
   x.lane = theirs.lane;
+  x.wire_version = wire::agree(own_greeting(), theirs);
   session_ptr with;
   for (auto& [key, y] : sessions_)
     if (y.who->number() == theirs.session && y.who->peer() == theirs.from)
@@ -391,6 +392,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   }
   auto link = x.link;
   auto with = x.with;
+  x.wire_version = wire::agree(own_greeting(), theirs);
   join(x, with);
   if (x.lane == wire::lane::calls) {
     link->state.joining = with;
@@ -400,7 +402,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   link->state.joining = nullptr;
   link->state.failures = 0;
   link->state.reported_down = false;
-  link->established(with, wire::agree(own_greeting(), theirs));
+  link->established(with, x.wire_version);
   if (env_.listener)
     env_.listener->peer_up(wanted);
 }
@@ -539,6 +541,8 @@ void link_broker::read_frame(connection& x, const wire::frame& f,
 
 void link_broker::arrived(connection& x, wire::numbered_call call,
                           arrivals& to) {
+  if (wire::version_for(call.content) > x.wire_version)
+    throw wire::wire_error{"a call in a newer version than was agreed on"};
   to.calls.push_back(
     caf::make_counted<session_call>(x.with, std::move(call)));
 }

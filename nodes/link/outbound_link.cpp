@@ -20,10 +20,25 @@ forwarded_answer too_many(const peer_identity& peer) {
   return result;
 }
 
+/// The call would be another one to a peer that skips what it does not know.
+forwarded_answer not_spoken(const peer_identity& peer, uint32_t version) {
+  auto result = without_result(outcome::failed);
+  result.failure =
+    error{errc::not_implemented,
+          "node '" + peer.node + "' speaks version " + std::to_string(version)
+            + " of the wire, in which calls show no locks; it is to be upgraded"};
+  return result;
+}
+
 } // namespace
 
 void outbound_link::send(outgoing_call_ptr call, turn* together) {
   auto by = current();
+  auto version = wire_version_.load();
+  if (by && wire::version_for(call->content) > version) {
+    call->answered(not_spoken(where_.who, version), nullptr);
+    return;
+  }
   auto done = by ? by->send(call, together) : session::sent::closed;
   switch (done) {
     case session::sent::yes:
