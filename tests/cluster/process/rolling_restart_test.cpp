@@ -295,7 +295,7 @@ TEST_P(rolling_restart, of_five_nodes_fails_no_call) {
 
 // -- another wire --------------------------------------------------------------
 
-TEST_P(rolling_restart, to_a_newer_wire_and_back_fails_no_call) {
+TEST_P(rolling_restart, to_a_newer_wire_and_a_step_back_fails_no_call) {
   nodes_.use(TROUPE_WIRE_BEFORE);
   start({"a", "b", "c"});
   for (uint32_t i = 0; i < lock_clients; ++i)
@@ -311,11 +311,10 @@ TEST_P(rolling_restart, to_a_newer_wire_and_back_fails_no_call) {
   expect_to_speak(wire::version);
   restart("c");
   locks_.begin(wires::newer);
-  where_.wait_for(500);
+  where_.wait_for(2000);
   locks_.begin(wires::both);
   nodes_.use(TROUPE_WIRE_BEFORE);
-  for (auto id : {"b", "a", "c"})
-    restart(id);
+  restart("b");
   expect_to_speak(before);
   where_.wait_for(500);
   expect_no_failure();
@@ -324,6 +323,10 @@ TEST_P(rolling_restart, to_a_newer_wire_and_back_fails_no_call) {
   EXPECT_EQ(locks_.refused(wires::newer), 0u);
   EXPECT_GT(locks_.completed(wires::newer), 0u);
   EXPECT_TRUE(locks_.failures().empty()) << locks_.failures();
+  std::cout << "calls that show locks, beside the older wire: "
+            << locks_.completed(wires::both) << " done, "
+            << locks_.refused(wires::both) << " refused; without it: "
+            << locks_.completed(wires::newer) << " done\n";
 }
 
 TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
