@@ -38,8 +38,8 @@ std::string settings_of(const cluster_options& x) {
 
 } // namespace
 
-cluster_options
-make_cluster_options(const node_options& options, join_reports reports) {
+cluster_options make_cluster_options(const node_options& options,
+                                     join_reports reports) {
   cluster_options result;
   auto& self = result.membership.self;
   self.node = options.id;

@@ -23,10 +23,10 @@ forwarded_answer too_many(const peer_identity& peer) {
 /// The call would be another one to a peer that skips what it does not know.
 forwarded_answer not_spoken(const peer_identity& peer, uint32_t version) {
   auto result = without_result(outcome::failed);
-  result.failure =
-    error{errc::not_implemented,
-          "node '" + peer.node + "' speaks version " + std::to_string(version)
-            + " of the wire, in which calls show no locks; it is to be upgraded"};
+  result.failure = error{
+    errc::not_implemented,
+    "node '" + peer.node + "' speaks version " + std::to_string(version)
+      + " of the wire, in which calls show no locks; it is to be upgraded"};
   return result;
 }
 
@@ -41,18 +41,18 @@ void outbound_link::send(outgoing_call_ptr call, turn* together) {
   }
   auto done = by ? by->send(call, together) : session::sent::closed;
   switch (done) {
-    case session::sent::yes:
-      calls_.fetch_add(1, std::memory_order_relaxed);
-      break;
-    case session::sent::full:
-      refused_.fetch_add(1, std::memory_order_relaxed);
-      call->answered(too_many(where_.who), nullptr);
-      break;
-    case session::sent::closed:
-      call->answered(without_result(outcome::unsent), nullptr);
-      break;
-    case session::sent::given_up:
-      break;
+  case session::sent::yes:
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    break;
+  case session::sent::full:
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    call->answered(too_many(where_.who), nullptr);
+    break;
+  case session::sent::closed:
+    call->answered(without_result(outcome::unsent), nullptr);
+    break;
+  case session::sent::given_up:
+    break;
   }
 }
 
@@ -95,8 +95,8 @@ void outbound_link::broken() {
     return;
   for (auto& x : by->close()) {
     lost_.fetch_add(x.left);
-    x.call->answered(
-      without_result(x.left ? outcome::lost : outcome::unsent), nullptr);
+    x.call->answered(without_result(x.left ? outcome::lost : outcome::unsent),
+                     nullptr);
   }
 }
 

@@ -257,11 +257,10 @@ TEST_F(membership, one_whose_wire_is_too_far_ahead_is_refused_and_all_say_so) {
                             + " of the wire, this one "
                             + std::to_string(wire::version + 2)));
   for (auto id : {"a", "b"})
-    EXPECT_THAT(cluster.turned_away(id),
-                ElementsAre("node 'c' speaks version "
-                            + std::to_string(wire::version + 2)
-                            + " of the wire, this one "
-                            + std::to_string(wire::version)));
+    EXPECT_THAT(
+      cluster.turned_away(id),
+      ElementsAre("node 'c' speaks version " + std::to_string(wire::version + 2)
+                  + " of the wire, this one " + std::to_string(wire::version)));
   EXPECT_THAT(cluster.turned_away("c"), IsEmpty());
   cluster.kill("c");
   time_to_rest();

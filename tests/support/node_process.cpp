@@ -122,7 +122,8 @@ node_process::node_process(const node_settings& settings)
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0)
     throw std::runtime_error("no pipe");
-  auto err = ::open(log_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  auto err =
+    ::open(log_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   pid_ = start(command, out[1], err);
   ::close(err);
   ::close(out[1]);

@@ -226,7 +226,8 @@ protected:
     };
     EXPECT_TRUE(test::eventually([&] {
       return between("a", "b") == version && between("b", "a") == version;
-    })) << between("a", "b") << " instead of " << version;
+    }))
+      << between("a", "b") << " instead of " << version;
   }
 
   void expect_no_failure() {
@@ -325,8 +326,9 @@ TEST_P(rolling_restart, to_a_newer_wire_and_a_step_back_fails_no_call) {
   EXPECT_TRUE(locks_.failures().empty()) << locks_.failures();
   std::cout << "calls that show locks, beside the older wire: "
             << locks_.completed(wires::both) << " done, "
-            << locks_.refused(wires::both) << " refused; without it: "
-            << locks_.completed(wires::newer) << " done\n";
+            << locks_.refused(wires::both)
+            << " refused; without it: " << locks_.completed(wires::newer)
+            << " done\n";
 }
 
 TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
@@ -345,7 +347,8 @@ TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
     auto why = text("[ab]", wire::version, wire::version + 2);
     EXPECT_THAT(e.what(), ContainsRegex("cannot join the cluster: " + why));
     EXPECT_THAT(e.what(), ContainsRegex("error: bad_request: the node cannot "
-                                        "start: " + why));
+                                        "start: "
+                                        + why));
   }
   for (auto id : {"a", "b"})
     EXPECT_TRUE(test::eventually([&] {
@@ -353,7 +356,8 @@ TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
                "a node cannot join the cluster: "
                + text("c", wire::version + 2, wire::version))
              != std::string::npos;
-    })) << nodes_[id].log();
+    }))
+      << nodes_[id].log();
   where_.wait_for(200);
   expect_to_speak(wire::version);
   expect_no_failure();
