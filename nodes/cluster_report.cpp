@@ -40,6 +40,7 @@ json nodes_json(const cluster_view& view) {
                       {"zone", x.zone},
                       {"capacity", x.capacity},
                       {"version", x.version},
+                      {"wireVersion", x.wire_version},
                       {"shards", owned[i]}});
   }
   sort_by(result, "id");

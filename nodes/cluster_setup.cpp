@@ -17,6 +17,8 @@ link::link_options make_link_options(const node_options& options,
   result.listen = from.listen->to_string();
   result.advertise = from.advertise;
   result.tls = {from.ca, from.certificate, from.key};
+  result.version_min = wire::oldest_beside(from.wire_version);
+  result.version_max = from.wire_version;
   return result;
 }
 
@@ -36,18 +38,18 @@ std::string settings_of(const cluster_options& x) {
 
 } // namespace
 
-cluster_options
-make_cluster_options(const node_options& options,
-                     std::function<void(const std::string&)> refused) {
+cluster_options make_cluster_options(const node_options& options,
+                                     join_reports reports) {
   cluster_options result;
   auto& self = result.membership.self;
   self.node = options.id;
   self.capacity = options.cluster.capacity;
   self.zone = options.cluster.zone;
   self.version = TROUPE_VERSION;
-  self.wire_version = wire::version_max;
+  self.wire_version = options.cluster.wire_version;
   self.settings = settings_of(result);
-  result.membership.refused = std::move(refused);
+  result.membership.refused = std::move(reports.refused);
+  result.membership.turned_away = std::move(reports.turned_away);
   result.membership.drain_limit = options.shutdown.timeout;
   result.shards = options.cluster.shards;
   result.make_link = [options](caf::actor_system& sys,

@@ -11,11 +11,17 @@
 
 namespace troupe {
 
+/// Called with the reason, on any thread.
+struct join_reports {
+  /// The cluster does not fit this node.
+  std::function<void(const std::string& why)> refused;
+
+  /// Another node does not fit the cluster, in which this one is.
+  std::function<void(const std::string& why)> turned_away;
+};
+
 /// @pre `options` are valid and have `cluster.listen`
-/// @param refused called with the reason if the cluster does not fit this node;
-///        on any thread
-cluster_options
-make_cluster_options(const node_options& options,
-                     std::function<void(const std::string& why)> refused);
+cluster_options make_cluster_options(const node_options& options,
+                                     join_reports reports);
 
 } // namespace troupe

@@ -162,6 +162,9 @@ private:
     auto lost =
       make("troupe_link_calls_lost_total",
            "Calls under way when the link ended.", MetricType::Counter);
+    auto version =
+      make("troupe_link_wire_version",
+           "The version of the wire that both nodes speak.", MetricType::Gauge);
     for (auto& link : links) {
       auto stats = link->stats();
       labels_type labels{{"node", link->where().who.node}};
@@ -169,8 +172,9 @@ private:
       gauge(in_flight, labels, stats.in_flight);
       counter(calls, labels, stats.calls);
       counter(lost, labels, stats.lost);
+      gauge(version, labels, stats.wire_version);
     }
-    for (auto family : {&up, &in_flight, &calls, &lost})
+    for (auto family : {&up, &in_flight, &calls, &lost, &version})
       others_.push_back(std::move(*family));
   }
 

@@ -160,13 +160,7 @@ expected<void> node::open() {
   };
   if (is_member) {
     actors.prepare = link::prepare;
-    actors.cluster =
-      make_cluster_options(options_, [this](const std::string& why) {
-        std::lock_guard guard{mutex_};
-        if (std::exchange(refused_, why) != why)
-          log_->error("cannot join the cluster: {}",
-                      escaped(why, options_.log.format));
-      });
+    actors.cluster = make_cluster_options(options_, reports_of_joins());
   }
   try {
     assembly_ =
@@ -252,6 +246,21 @@ expected<void> node::listen() {
   return {};
 }
 
+join_reports node::reports_of_joins() {
+  join_reports result;
+  result.refused = [this](const std::string& why) {
+    std::lock_guard guard{mutex_};
+    if (std::exchange(refused_, why) != why)
+      log_->error("cannot join the cluster: {}",
+                  escaped(why, options_.log.format));
+  };
+  result.turned_away = [this](const std::string& why) {
+    log_->warn("a node cannot join the cluster: {}",
+               escaped(why, options_.log.format));
+  };
+  return result;
+}
+
 expected<void> node::join() {
   if (!assembly_->cluster())
     return {};
@@ -311,6 +320,7 @@ std::shared_ptr<const cluster_view> node::view() const {
   self.incarnation = incarnation_;
   self.http_url = url();
   self.version = TROUPE_VERSION;
+  self.wire_version = options_.cluster.wire_version;
   self.state = ready_ ? node_state::up : node_state::draining;
   return std::make_shared<cluster_view>(
     alone(std::move(self), options_.cluster.shards));
@@ -462,8 +472,8 @@ void print_commands(const std::string& url, const json& functions,
 }
 
 int fail_start(const error& reason) {
-  std::fprintf(stderr, "error: the node cannot start: %s\n",
-               reason.message().c_str());
+  std::fprintf(stderr, "error: %s: the node cannot start: %s (effect: none)\n",
+               std::string{reason.type()}.c_str(), reason.message().c_str());
   return 1;
 }
 

@@ -27,6 +27,8 @@ class logger;
 
 namespace troupe {
 
+struct join_reports;
+
 class node {
 public:
   explicit node(node_options options);
@@ -94,6 +96,7 @@ private:
   /// What callers of this node see of the cluster.
   std::shared_ptr<const cluster_view> view() const;
   bool is_up() const;
+  join_reports reports_of_joins();
   expected<void> drain_node(const std::string& id);
   std::chrono::milliseconds grace() const;
   bool leave_cluster(std::chrono::milliseconds time);

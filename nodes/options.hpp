@@ -16,6 +16,7 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
+#include "actors/core/wire_version.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
 
@@ -133,6 +134,11 @@ struct member_options {
   /// store. Default 1024. Raise it, before the first node starts, for more than
   /// a hundred nodes.
   uint32_t shards = 1024;
+
+  /// What it speaks with other nodes, beside the version before. Default the
+  /// newest. No option of the command line: for programs that stand in for
+  /// another build.
+  uint32_t wire_version = wire::version;
 
   friend bool operator==(const member_options&,
                          const member_options&) = default;

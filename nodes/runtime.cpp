@@ -53,8 +53,9 @@ runtime::runtime(int argc, char** argv, const module& content) {
   node::take_signals();
   node_ = std::make_unique<node>(std::move(options));
   if (auto done = start(*node_, content, true); !done) {
-    std::fprintf(stderr, "error: the node cannot start: %s\n",
-                 done.error().message().c_str());
+    std::fprintf(
+      stderr, "error: %s: the node cannot start: %s (effect: none)\n",
+      std::string{done.error().type()}.c_str(), done.error().message().c_str());
     node_.reset();
     std::exit(1);
   }

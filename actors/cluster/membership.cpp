@@ -11,13 +11,11 @@
 #include "actors/core/atoms.hpp"
 #include "actors/core/errors.hpp"
 #include "actors/core/random_name.hpp"
+#include "actors/core/wire_version.hpp"
 
 namespace troupe {
 
 namespace {
-
-/// Wire versions of nodes that can speak with each other differ by so much.
-constexpr uint32_t wire_distance_max = 1;
 
 /// Between the moment when a peer may be dead and the look that tells.
 constexpr std::chrono::nanoseconds verdict_slack = std::chrono::milliseconds{1};
@@ -183,19 +181,23 @@ std::string membership_actor::objection() const {
   if (auto other = namesakes_.alive() ? find(*namesakes_.alive()) : nullptr)
     return "node '" + other->node + "' is there already, at '" + other->http_url
            + "': every node needs an id of its own";
-  for (auto& x : rows_) {
-    if (x.state != node_state::up || x.incarnation == incarnation_)
-      continue;
-    auto [least, most] =
-      std::minmax(x.wire_version, options_.self.wire_version);
-    if (most - least > wire_distance_max)
-      return "node '" + x.node + "' speaks version "
-             + std::to_string(x.wire_version) + " of the wire, this one "
-             + std::to_string(options_.self.wire_version);
-    if (x.settings != options_.self.settings)
-      return "node '" + x.node + "' has other settings: '" + x.settings
-             + "' instead of '" + options_.self.settings + "'";
-  }
+  for (auto& x : rows_)
+    if (x.state == node_state::up && x.incarnation != incarnation_)
+      if (auto why = misfit(x); !why.empty())
+        return why;
+  return {};
+}
+
+std::string membership_actor::misfit(const lease_row& other) const {
+  auto& self = options_.self;
+  auto [least, most] = std::minmax(other.wire_version, self.wire_version);
+  if (least < wire::oldest_beside(most))
+    return "node '" + other.node + "' speaks version "
+           + std::to_string(other.wire_version) + " of the wire, this one "
+           + std::to_string(self.wire_version);
+  if (other.settings != self.settings)
+    return "node '" + other.node + "' has other settings: '" + other.settings
+           + "' instead of '" + self.settings + "'";
   return {};
 }
 
@@ -225,6 +227,7 @@ void membership_actor::take(lease_renewed& answer) {
     std::sort(rows_.begin(), rows_.end(), by_incarnation);
   judge(answer.sent);
   look_at_namesakes();
+  look_at_newcomers(before);
   for (auto& x : rows_)
     x.counter = 0; // what is left changes seldom
   if (rows_ != before)
@@ -339,6 +342,18 @@ void membership_actor::take(node_declared& answer) {
   plan();
   publish();
   get_up();
+}
+
+void membership_actor::look_at_newcomers(
+  const std::vector<lease_row>& before) const {
+  auto own = find_in(before, incarnation_);
+  if (!options_.turned_away || !own || own->state != node_state::up)
+    return;
+  // One that is down has come and gone between two looks.
+  for (auto& x : rows_)
+    if (x.state != node_state::up && !find_in(before, x.incarnation))
+      if (auto why = misfit(x); !why.empty())
+        options_.turned_away(why);
 }
 
 void membership_actor::look_at_namesakes() {

@@ -105,6 +105,10 @@ struct membership_options {
   /// has its id and lives. May be empty.
   std::function<void(const std::string& why)> refused{};
 
+  /// This node is up, and another one that does not fit has tried to join. May
+  /// be empty.
+  std::function<void(const std::string& why)> turned_away{};
+
   /// @throws error_exception `bad_request` if a peer would be taken for dead
   ///         before its lease has run out
   void validate(std::chrono::nanoseconds lease) const;
@@ -146,6 +150,9 @@ private:
   /// Why it cannot be in this cluster; empty if it can.
   std::string objection() const;
 
+  /// Why this node and that one cannot be in one cluster; empty if they can.
+  std::string misfit(const lease_row& other) const;
+
   void fenced();
 
   // -- the others ------------------------------------------------------------
@@ -157,6 +164,9 @@ private:
   void declare(const lease_row& peer);
 
   void take(node_declared& answer);
+
+  /// Tells of those that cannot join. @param before the rows of the last view
+  void look_at_newcomers(const std::vector<lease_row>& before) const;
 
   /// Whether there is another run of this node.
   void look_at_namesakes();

@@ -249,12 +249,12 @@ entity_id read_path_entry(std::string_view bytes) {
   entity_id result;
   for_each_field(bytes, [&](const field& x) {
     switch (static_cast<path_field>(x.number)) {
-      case path_field::service:
-        result.service = x.text();
-        break;
-      case path_field::key:
-        result.key = x.text();
-        break;
+    case path_field::service:
+      result.service = x.text();
+      break;
+    case path_field::key:
+      result.key = x.text();
+      break;
     }
   });
   return result;
@@ -329,29 +329,29 @@ void write_call(writer& to, uint64_t number, const forwarded_call& call,
 void read_entity_field(forwarded_call& call, const field& x) {
   auto& entity = call.entity ? *call.entity : call.entity.emplace();
   switch (static_cast<call_field>(x.number)) {
-    case call_field::service:
-      entity.service = x.text();
-      break;
-    case call_field::key:
-      entity.key = x.text();
-      break;
-    case call_field::method:
-      entity.method = x.text();
-      break;
-    case call_field::if_match:
-      entity.if_match = x.text();
-      break;
-    case call_field::idempotency_key:
-      entity.idempotency_key = x.text();
-      break;
-    case call_field::operation:
-      entity.operation = x.one_of(entity_operation::erase);
-      break;
-    case call_field::lock:
-      entity.locks.push_back(read_lock(x.value));
-      break;
-    default:
-      entity.schema = x.narrow<uint32_t>();
+  case call_field::service:
+    entity.service = x.text();
+    break;
+  case call_field::key:
+    entity.key = x.text();
+    break;
+  case call_field::method:
+    entity.method = x.text();
+    break;
+  case call_field::if_match:
+    entity.if_match = x.text();
+    break;
+  case call_field::idempotency_key:
+    entity.idempotency_key = x.text();
+    break;
+  case call_field::operation:
+    entity.operation = x.one_of(entity_operation::erase);
+    break;
+  case call_field::lock:
+    entity.locks.push_back(read_lock(x.value));
+    break;
+  default:
+    entity.schema = x.narrow<uint32_t>();
   }
 }
 
@@ -363,60 +363,60 @@ void read_call_field(numbered_call& to, const field& x, time_point now,
                      cluster_clock clock) {
   auto& call = to.content;
   switch (static_cast<call_field>(x.number)) {
-    case call_field::number:
-      to.number = x.integer();
-      break;
-    case call_field::id:
-      call.id = x.id();
-      break;
-    case call_field::function:
-      call.function = x.text();
-      break;
-    case call_field::qualifier:
-      call.qualifier = x.text();
-      break;
-    case call_field::service:
-    case call_field::key:
-    case call_field::method:
-    case call_field::if_match:
-    case call_field::idempotency_key:
-    case call_field::operation:
-    case call_field::schema:
-    case call_field::lock:
-      read_entity_field(call, x);
-      break;
-    case call_field::shard:
-      claim_of(call).shard = x.narrow<uint32_t>();
-      break;
-    case call_field::epoch:
-      claim_of(call).epoch = x.integer();
-      break;
-    case call_field::routing_key:
-      call.routing_key = x.text();
-      break;
-    case call_field::trace:
-      call.trace = x.text();
-      break;
-    case call_field::remaining_ns:
-      call.deadline = now + std::min(nanoseconds{x.narrow<int64_t>()},
-                                     remaining_max);
-      break;
-    case call_field::root_began_ns:
-      call.root.began = time_point{
-        nanoseconds{static_cast<int64_t>(x.integer())} - clock.offset};
-      break;
-    case call_field::root_id:
-      call.root.id = x.id();
-      break;
-    case call_field::path:
-      call.path.push_back(read_path_entry(x.value));
-      break;
-    case call_field::content_type:
-      call.arguments.content_type = x.text();
-      break;
-    case call_field::arguments:
-      call.arguments.bytes = x.text();
-      break;
+  case call_field::number:
+    to.number = x.integer();
+    break;
+  case call_field::id:
+    call.id = x.id();
+    break;
+  case call_field::function:
+    call.function = x.text();
+    break;
+  case call_field::qualifier:
+    call.qualifier = x.text();
+    break;
+  case call_field::service:
+  case call_field::key:
+  case call_field::method:
+  case call_field::if_match:
+  case call_field::idempotency_key:
+  case call_field::operation:
+  case call_field::schema:
+  case call_field::lock:
+    read_entity_field(call, x);
+    break;
+  case call_field::shard:
+    claim_of(call).shard = x.narrow<uint32_t>();
+    break;
+  case call_field::epoch:
+    claim_of(call).epoch = x.integer();
+    break;
+  case call_field::routing_key:
+    call.routing_key = x.text();
+    break;
+  case call_field::trace:
+    call.trace = x.text();
+    break;
+  case call_field::remaining_ns:
+    call.deadline =
+      now + std::min(nanoseconds{x.narrow<int64_t>()}, remaining_max);
+    break;
+  case call_field::root_began_ns:
+    call.root.began =
+      time_point{nanoseconds{static_cast<int64_t>(x.integer())} - clock.offset};
+    break;
+  case call_field::root_id:
+    call.root.id = x.id();
+    break;
+  case call_field::path:
+    call.path.push_back(read_path_entry(x.value));
+    break;
+  case call_field::content_type:
+    call.arguments.content_type = x.text();
+    break;
+  case call_field::arguments:
+    call.arguments.bytes = x.text();
+    break;
   }
 }
 
@@ -450,10 +450,9 @@ struct error_parts {
 
   error whole() && {
     auto code = errc_from_string(type);
-    auto result =
-      code == errc::handler_failed
-        ? error::from_handler(std::move(type), std::move(message))
-        : error{code, std::move(message)};
+    auto result = code == errc::handler_failed
+                    ? error::from_handler(std::move(type), std::move(message))
+                    : error{code, std::move(message)};
     return result.with_effect(what).retry_after(retry_after_s);
   }
 };
@@ -462,39 +461,39 @@ void read_answer_field(numbered_answer& to, error_parts& failure,
                        const field& x) {
   auto& answer = to.content;
   switch (static_cast<answer_field>(x.number)) {
-    case answer_field::number:
-      to.number = x.integer();
-      break;
-    case answer_field::outcome:
-      answer.what = x.one_of(forwarded_answer::outcome::wrong_owner);
-      break;
-    case answer_field::error_type:
-      failure.type = x.text();
-      break;
-    case answer_field::error_message:
-      failure.message = x.text();
-      break;
-    case answer_field::effect:
-      failure.what = x.one_of(effect::unknown);
-      break;
-    case answer_field::retry_after_s:
-      failure.retry_after_s = x.narrow<uint32_t>();
-      break;
-    case answer_field::revision:
-      answer.revision = x.integer();
-      break;
-    case answer_field::owner_node:
-      answer.owner.node = x.text();
-      break;
-    case answer_field::owner_epoch:
-      answer.owner.epoch = x.integer();
-      break;
-    case answer_field::content_type:
-      answer.result.content_type = x.text();
-      break;
-    case answer_field::result:
-      answer.result.bytes = x.text();
-      break;
+  case answer_field::number:
+    to.number = x.integer();
+    break;
+  case answer_field::outcome:
+    answer.what = x.one_of(forwarded_answer::outcome::wrong_owner);
+    break;
+  case answer_field::error_type:
+    failure.type = x.text();
+    break;
+  case answer_field::error_message:
+    failure.message = x.text();
+    break;
+  case answer_field::effect:
+    failure.what = x.one_of(effect::unknown);
+    break;
+  case answer_field::retry_after_s:
+    failure.retry_after_s = x.narrow<uint32_t>();
+    break;
+  case answer_field::revision:
+    answer.revision = x.integer();
+    break;
+  case answer_field::owner_node:
+    answer.owner.node = x.text();
+    break;
+  case answer_field::owner_epoch:
+    answer.owner.epoch = x.integer();
+    break;
+  case answer_field::content_type:
+    answer.result.content_type = x.text();
+    break;
+  case answer_field::result:
+    answer.result.bytes = x.text();
+    break;
   }
 }
 
@@ -560,39 +559,39 @@ greeting read_greeting(std::string_view body) {
   result.version_min = result.version_max = 0;
   for_each_field(body, [&](const field& x) {
     switch (static_cast<greeting_field>(x.number)) {
-      case greeting_field::version_min:
-        result.version_min = x.narrow<uint32_t>();
-        break;
-      case greeting_field::version_max:
-        result.version_max = x.narrow<uint32_t>();
-        break;
-      case greeting_field::cluster:
-        result.cluster = x.text();
-        break;
-      case greeting_field::from_node:
-        result.from.node = x.text();
-        break;
-      case greeting_field::from_incarnation:
-        result.from.incarnation = x.text();
-        break;
-      case greeting_field::to_node:
-        result.to.node = x.text();
-        break;
-      case greeting_field::to_incarnation:
-        result.to.incarnation = x.text();
-        break;
-      case greeting_field::lane:
-        result.lane = x.one_of(lane::bulk);
-        break;
-      case greeting_field::session:
-        result.session = x.integer();
-        break;
-      case greeting_field::heartbeat_interval_ms:
-        result.heartbeat_interval_ms = x.narrow<uint32_t>();
-        break;
-      case greeting_field::heartbeat_timeout_ms:
-        result.heartbeat_timeout_ms = x.narrow<uint32_t>();
-        break;
+    case greeting_field::version_min:
+      result.version_min = x.narrow<uint32_t>();
+      break;
+    case greeting_field::version_max:
+      result.version_max = x.narrow<uint32_t>();
+      break;
+    case greeting_field::cluster:
+      result.cluster = x.text();
+      break;
+    case greeting_field::from_node:
+      result.from.node = x.text();
+      break;
+    case greeting_field::from_incarnation:
+      result.from.incarnation = x.text();
+      break;
+    case greeting_field::to_node:
+      result.to.node = x.text();
+      break;
+    case greeting_field::to_incarnation:
+      result.to.incarnation = x.text();
+      break;
+    case greeting_field::lane:
+      result.lane = x.one_of(lane::bulk);
+      break;
+    case greeting_field::session:
+      result.session = x.integer();
+      break;
+    case greeting_field::heartbeat_interval_ms:
+      result.heartbeat_interval_ms = x.narrow<uint32_t>();
+      break;
+    case greeting_field::heartbeat_timeout_ms:
+      result.heartbeat_timeout_ms = x.narrow<uint32_t>();
+      break;
     }
   });
   return result;
@@ -639,6 +638,10 @@ std::string read_refusal(std::string_view body) {
 
 // -- calls ---------------------------------------------------------------------
 
+uint32_t version_for(const forwarded_call& call) noexcept {
+  return call.entity && !call.entity->locks.empty() ? version_with_locks : 1;
+}
+
 void append_call(buffer& out, uint64_t number, const forwarded_call& call,
                  time_point now, cluster_clock clock) {
   writer to{out, frame_kind::call};
@@ -655,9 +658,8 @@ void append_answer(buffer& out, uint64_t number, const forwarded_answer& x) {
 numbered_call read_call(std::string_view body, time_point now,
                         cluster_clock clock) {
   numbered_call result;
-  for_each_field(body, [&](const field& x) {
-    read_call_field(result, x, now, clock);
-  });
+  for_each_field(
+    body, [&](const field& x) { read_call_field(result, x, now, clock); });
   return result;
 }
 
@@ -665,9 +667,8 @@ numbered_answer read_answer(std::string_view body) {
   numbered_answer result;
   result.content.what = {};
   error_parts failure;
-  for_each_field(body, [&](const field& x) {
-    read_answer_field(result, failure, x);
-  });
+  for_each_field(
+    body, [&](const field& x) { read_answer_field(result, failure, x); });
   if (result.content.what < forwarded_answer::outcome::done)
     throw wire_error{"an answer without an outcome"};
   if (result.content.what == forwarded_answer::outcome::failed)
@@ -685,12 +686,12 @@ peer_notice read_notice(std::string_view body) {
   peer_notice result;
   for_each_field(body, [&](const field& x) {
     switch (static_cast<notice_field>(x.number)) {
-      case notice_field::topic:
-        result.topic = x.text();
-        break;
-      case notice_field::body:
-        result.body = x.text();
-        break;
+    case notice_field::topic:
+      result.topic = x.text();
+      break;
+    case notice_field::body:
+      result.body = x.text();
+      break;
     }
   });
   return result;
@@ -715,18 +716,18 @@ bulk_head read_bulk(std::string_view body) {
   bulk_head result;
   for_each_field(body, [&](const field& x) {
     switch (static_cast<bulk_field>(x.number)) {
-      case bulk_field::stream:
-        result.stream = x.integer();
-        break;
-      case bulk_field::payload_length:
-        result.payload_length = x.integer();
-        break;
-      case bulk_field::kind:
-        result.kind = x.one_of(frame_kind::chunk);
-        break;
-      case bulk_field::body:
-        result.body = x.value;
-        break;
+    case bulk_field::stream:
+      result.stream = x.integer();
+      break;
+    case bulk_field::payload_length:
+      result.payload_length = x.integer();
+      break;
+    case bulk_field::kind:
+      result.kind = x.one_of(frame_kind::chunk);
+      break;
+    case bulk_field::body:
+      result.body = x.value;
+      break;
     }
   });
   if (result.kind != frame_kind::call && result.kind != frame_kind::answer)

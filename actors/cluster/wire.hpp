@@ -23,12 +23,9 @@
 #include <vector>
 
 #include "actors/core/cluster_link.hpp"
+#include "actors/core/wire_version.hpp"
 
 namespace troupe::wire {
-
-/// The newest version that this build speaks, and the oldest.
-inline constexpr uint32_t version_max = 1;
-inline constexpr uint32_t version_min = 1;
 
 /// Bytes of a frame's head.
 inline constexpr size_t head_size = 5;
@@ -97,8 +94,8 @@ enum class lane : uint8_t { calls = 1, bulk };
 
 /// Both sides say it: whoever connects as `hello`, the other as `welcome`.
 struct greeting {
-  uint32_t version_min = wire::version_min;
-  uint32_t version_max = wire::version_max;
+  uint32_t version_min = oldest_beside(wire::version);
+  uint32_t version_max = wire::version;
 
   /// Nodes of two clusters do not mix.
   std::string cluster;
@@ -136,6 +133,10 @@ void append_refusal(buffer& out, std::string_view why);
 std::string read_refusal(std::string_view body);
 
 // -- calls --------------------------------------------------------------------
+
+/// The lowest version in which it can be said. Who has agreed on less neither
+/// sends nor takes it.
+uint32_t version_for(const forwarded_call& call) noexcept;
 
 /// `number` is the sender's name for the call while it is under way.
 void append_call(buffer& out, uint64_t number, const forwarded_call& call,

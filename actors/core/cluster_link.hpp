@@ -169,6 +169,9 @@ struct link_stats {
   uint64_t connects = 0;
   uint32_t in_flight = 0;
   uint64_t bytes_in_flight = 0;
+
+  /// What both sides agreed on last; 0: there was no link yet.
+  uint32_t wire_version = 0;
 };
 
 /// The way to one peer. Thread-safe, never blocks.

@@ -73,8 +73,8 @@ private:
 
 link_broker::link_broker(caf::actor_config& cfg, environment& env)
   : caf::io::broker(cfg), env_(env), options_(env.around.options),
-    self_(options_.self), backoff_(options_.reconnect), random_(std::random_device{}()),
-    ticked_(clock::now()) {}
+    self_(options_.self), backoff_(options_.reconnect),
+    random_(std::random_device{}()), ticked_(clock::now()) {}
 
 caf::behavior link_broker::make_behavior() {
   // A TLS connection that breaks while it is written to raises it.
@@ -345,8 +345,7 @@ link_broker::objection(const wire::greeting& theirs) const {
   if (auto why = wire::mismatch(own_greeting(), theirs))
     return why;
   if (theirs.to != self_)
-    return "this is " + to_string(self_) + ", not "
-           + to_string(theirs.to);
+    return "this is " + to_string(self_) + ", not " + to_string(theirs.to);
   auto i = gone_.find(theirs.from.node);
   if (i != gone_.end() && i->second == theirs.from.incarnation)
     return to_string(theirs.from) + " was declared dead";
@@ -357,6 +356,7 @@ void link_broker::hear_hello(connection& x, const wire::greeting& theirs) {
   if (auto why = objection(theirs))
     return refuse(x, *why);
   x.lane = theirs.lane;
+  x.wire_version = wire::agree(own_greeting(), theirs);
   session_ptr with;
   for (auto& [key, y] : sessions_)
     if (y.who->number() == theirs.session && y.who->peer() == theirs.from)
@@ -391,6 +391,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   }
   auto link = x.link;
   auto with = x.with;
+  x.wire_version = wire::agree(own_greeting(), theirs);
   join(x, with);
   if (x.lane == wire::lane::calls) {
     link->state.joining = with;
@@ -400,7 +401,7 @@ void link_broker::hear_welcome(connection& x, const wire::greeting& theirs) {
   link->state.joining = nullptr;
   link->state.failures = 0;
   link->state.reported_down = false;
-  link->established(with);
+  link->established(with, x.wire_version);
   if (env_.listener)
     env_.listener->peer_up(wanted);
 }
@@ -487,21 +488,20 @@ void link_broker::read(connection& x, std::string_view& bytes, arrivals& to) {
 
 void link_broker::greet(connection& x, const wire::frame& f) {
   switch (f.kind) {
-    case wire::frame_kind::hello:
-      if (!x.link)
-        return hear_hello(x, wire::read_greeting(f.body));
-      break;
-    case wire::frame_kind::welcome:
-      if (x.link)
-        return hear_welcome(x, wire::read_greeting(f.body));
-      break;
-    case wire::frame_kind::refusal:
-      if (x.link)
-        return drop(x.handle,
-                    "it refuses: " + wire::read_refusal(f.body));
-      break;
-    default:
-      break;
+  case wire::frame_kind::hello:
+    if (!x.link)
+      return hear_hello(x, wire::read_greeting(f.body));
+    break;
+  case wire::frame_kind::welcome:
+    if (x.link)
+      return hear_welcome(x, wire::read_greeting(f.body));
+    break;
+  case wire::frame_kind::refusal:
+    if (x.link)
+      return drop(x.handle, "it refuses: " + wire::read_refusal(f.body));
+    break;
+  default:
+    break;
   }
   throw wire::wire_error{"it does not greet"};
 }
@@ -509,38 +509,38 @@ void link_broker::greet(connection& x, const wire::frame& f) {
 void link_broker::read_frame(connection& x, const wire::frame& f,
                              arrivals& to) {
   switch (f.kind) {
-    case wire::frame_kind::call:
-      arrived(x,
-              wire::read_call(f.body, env_.around.clock.now(),
-                              env_.around.time),
-              to);
-      break;
-    case wire::frame_kind::answer:
-      to.answers.push_back(wire::read_answer(f.body));
-      break;
-    case wire::frame_kind::notice:
-      if (env_.listener)
-        env_.listener->noticed(x.with->peer(), wire::read_notice(f.body));
-      break;
-    case wire::frame_kind::bulk:
-      begin_stream(x, f.body);
-      break;
-    case wire::frame_kind::chunk:
-      continue_stream(x, f.body, to);
-      break;
-    case wire::frame_kind::farewell:
-      if (x.link)
-        let_end(x.with);
-      break;
-    default:
-      break; // heartbeats, and what newer nodes say
+  case wire::frame_kind::call:
+    arrived(x,
+            wire::read_call(f.body, env_.around.clock.now(), env_.around.time),
+            to);
+    break;
+  case wire::frame_kind::answer:
+    to.answers.push_back(wire::read_answer(f.body));
+    break;
+  case wire::frame_kind::notice:
+    if (env_.listener)
+      env_.listener->noticed(x.with->peer(), wire::read_notice(f.body));
+    break;
+  case wire::frame_kind::bulk:
+    begin_stream(x, f.body);
+    break;
+  case wire::frame_kind::chunk:
+    continue_stream(x, f.body, to);
+    break;
+  case wire::frame_kind::farewell:
+    if (x.link)
+      let_end(x.with);
+    break;
+  default:
+    break; // heartbeats, and what newer nodes say
   }
 }
 
 void link_broker::arrived(connection& x, wire::numbered_call call,
                           arrivals& to) {
-  to.calls.push_back(
-    caf::make_counted<session_call>(x.with, std::move(call)));
+  if (wire::version_for(call.content) > x.wire_version)
+    throw wire::wire_error{"a call in a newer version than was agreed on"};
+  to.calls.push_back(caf::make_counted<session_call>(x.with, std::move(call)));
 }
 
 void link_broker::begin_stream(connection& x, std::string_view body) {

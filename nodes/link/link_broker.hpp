@@ -65,6 +65,9 @@ private:
 
     /// Greeting and welcome are exchanged.
     bool open = false;
+
+    /// What both sides speak then.
+    uint32_t wire_version = 0;
     clock::time_point since;
     clock::time_point heard;
 

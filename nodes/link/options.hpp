@@ -56,8 +56,8 @@ struct link_options {
 
   /// The wire versions that are offered. Only tests, and a cluster that is to be
   /// held back during an upgrade, set them.
-  uint32_t version_min = wire::version_min;
-  uint32_t version_max = wire::version_max;
+  uint32_t version_min = wire::oldest_beside(wire::version);
+  uint32_t version_max = wire::version;
 
   /// What is wrong with these options, if anything; does not read the files.
   [[nodiscard]] std::optional<std::string> validate() const;

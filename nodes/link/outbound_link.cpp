@@ -20,24 +20,39 @@ forwarded_answer too_many(const peer_identity& peer) {
   return result;
 }
 
+/// The call would be another one to a peer that skips what it does not know.
+forwarded_answer not_spoken(const peer_identity& peer, uint32_t version) {
+  auto result = without_result(outcome::failed);
+  result.failure = error{
+    errc::not_implemented,
+    "node '" + peer.node + "' speaks version " + std::to_string(version)
+      + " of the wire, in which calls show no locks; it is to be upgraded"};
+  return result;
+}
+
 } // namespace
 
 void outbound_link::send(outgoing_call_ptr call, turn* together) {
   auto by = current();
+  auto version = wire_version_.load();
+  if (by && wire::version_for(call->content) > version) {
+    call->answered(not_spoken(where_.who, version), nullptr);
+    return;
+  }
   auto done = by ? by->send(call, together) : session::sent::closed;
   switch (done) {
-    case session::sent::yes:
-      calls_.fetch_add(1, std::memory_order_relaxed);
-      break;
-    case session::sent::full:
-      refused_.fetch_add(1, std::memory_order_relaxed);
-      call->answered(too_many(where_.who), nullptr);
-      break;
-    case session::sent::closed:
-      call->answered(without_result(outcome::unsent), nullptr);
-      break;
-    case session::sent::given_up:
-      break;
+  case session::sent::yes:
+    calls_.fetch_add(1, std::memory_order_relaxed);
+    break;
+  case session::sent::full:
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    call->answered(too_many(where_.who), nullptr);
+    break;
+  case session::sent::closed:
+    call->answered(without_result(outcome::unsent), nullptr);
+    break;
+  case session::sent::given_up:
+    break;
   }
 }
 
@@ -53,6 +68,7 @@ link_stats outbound_link::stats() const {
   result.refused = refused_.load();
   result.lost = lost_.load();
   result.connects = connects_.load();
+  result.wire_version = wire_version_.load();
   if (auto by = current()) {
     result.in_flight = by->in_flight();
     result.bytes_in_flight = by->bytes_in_flight();
@@ -60,7 +76,8 @@ link_stats outbound_link::stats() const {
   return result;
 }
 
-void outbound_link::established(session_ptr by) {
+void outbound_link::established(session_ptr by, uint32_t wire_version) {
+  wire_version_.store(wire_version);
   connects_.fetch_add(1);
   std::lock_guard guard{mutex_};
   session_ = std::move(by);
@@ -78,8 +95,8 @@ void outbound_link::broken() {
     return;
   for (auto& x : by->close()) {
     lost_.fetch_add(x.left);
-    x.call->answered(
-      without_result(x.left ? outcome::lost : outcome::unsent), nullptr);
+    x.call->answered(without_result(x.left ? outcome::lost : outcome::unsent),
+                     nullptr);
   }
 }
 

@@ -31,7 +31,8 @@ public:
 
   // -- for the broker --------------------------------------------------------
 
-  void established(session_ptr by);
+  /// @param wire_version what both sides speak
+  void established(session_ptr by, uint32_t wire_version);
 
   /// The peer ends in order: no new calls.
   void ending() noexcept { up_.store(false, std::memory_order_release); }
@@ -70,6 +71,7 @@ private:
   std::atomic<uint64_t> refused_{0};
   std::atomic<uint64_t> lost_{0};
   std::atomic<uint64_t> connects_{0};
+  std::atomic<uint32_t> wire_version_{0};
   mutable std::mutex mutex_; // guards session_
   session_ptr session_;
 };

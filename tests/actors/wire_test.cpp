@@ -272,6 +272,22 @@ TEST(wire, agrees_on_the_newest_version_that_both_speak) {
   EXPECT_TRUE(mismatch(theirs, ours));
 }
 
+TEST(wire, knows_the_version_that_a_call_takes) {
+  auto x = entity_example();
+  EXPECT_EQ(version_for(x), version_with_locks);
+  x.entity->locks.clear();
+  EXPECT_EQ(version_for(x), 1u);
+  EXPECT_EQ(version_for(function_example()), 1u);
+}
+
+TEST(wire, is_spoken_in_its_own_version_and_the_one_before) {
+  EXPECT_EQ(oldest_beside(1), 1u);
+  EXPECT_EQ(oldest_beside(2), 1u);
+  EXPECT_EQ(oldest_beside(7), 6u);
+  EXPECT_EQ(greeting{}.version_max, version);
+  EXPECT_EQ(greeting{}.version_min, oldest_beside(version));
+}
+
 TEST(wire, says_what_keeps_two_nodes_apart) {
   auto ours = example_greeting();
   auto theirs = ours;

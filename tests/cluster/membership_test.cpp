@@ -14,7 +14,9 @@ namespace troupe {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::ContainsRegex;
 using ::testing::Each;
+using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
 
@@ -241,6 +243,47 @@ TEST_F(membership, of_two_that_start_at_once_with_one_id_one_gets_up) {
     EXPECT_THAT(both.violations(), IsEmpty());
   }
 }
+
+// -- builds whose wire has another version -----------------------------------
+
+TEST_F(membership, one_whose_wire_is_too_far_ahead_is_refused_and_all_say_so) {
+  start({"a", "b"});
+  auto before = cluster.shards();
+  cluster.start("c", 1, wire::version + 2);
+  load(5s);
+  EXPECT_THAT(cluster.refusal("c"),
+              ContainsRegex("node '[ab]' speaks version "
+                            + std::to_string(wire::version)
+                            + " of the wire, this one "
+                            + std::to_string(wire::version + 2)));
+  for (auto id : {"a", "b"})
+    EXPECT_THAT(
+      cluster.turned_away(id),
+      ElementsAre("node 'c' speaks version " + std::to_string(wire::version + 2)
+                  + " of the wire, this one " + std::to_string(wire::version)));
+  EXPECT_THAT(cluster.turned_away("c"), IsEmpty());
+  cluster.kill("c");
+  time_to_rest();
+  EXPECT_EQ(cluster.shards(), before);
+}
+
+TEST_F(membership, goes_through_two_versions_of_the_wire_one_after_the_other) {
+  start({"a", "b"});
+  for (auto version : {wire::version + 1, wire::version + 2})
+    for (auto id : {"a", "b"}) {
+      cluster.drain(id);
+      load(4s);
+      ASSERT_FALSE(cluster.is_alive(id));
+      cluster.start(id, 1, version);
+      load(4s);
+      EXPECT_EQ(cluster.refusal(id), "");
+    }
+  time_to_rest();
+  for (auto id : {"a", "b"})
+    EXPECT_THAT(cluster.turned_away(id), IsEmpty());
+}
+
+// -- one after the other -----------------------------------------------------
 
 TEST_F(membership, a_node_that_starts_again_waits_for_its_own_old_lease) {
   start({"a", "b"});

@@ -304,20 +304,55 @@ TEST(link_greeting, refuses_another_cluster) {
 
 TEST(link_greeting, refuses_a_version_that_is_too_far_away) {
   auto theirs = link_node::options("b");
-  theirs.version_min = wire::version_max + 1;
-  theirs.version_max = wire::version_max + 2;
+  theirs.version_min = wire::version + 1;
+  theirs.version_max = wire::version + 2;
   expect_refusal(link_node::options("a"), theirs, "no common wire version");
 }
 
 TEST(link_greeting, links_nodes_of_neighbouring_versions) {
   auto newer = link_node::options("b");
-  newer.version_max = wire::version_max + 1;
+  newer.version_min = wire::version;
+  newer.version_max = wire::version + 1;
   link_node a{link_node::options("a")};
   link_node b{newer};
   auto to_b = a.connect(b.endpoint());
   auto to_a = b.connect(a.endpoint());
   EXPECT_EQ(link_node::send(to_b, "old")->wait().result.bytes, "old");
   EXPECT_EQ(link_node::send(to_a, "new")->wait().result.bytes, "new");
+  EXPECT_EQ(to_b->stats().wire_version, wire::version);
+  EXPECT_EQ(to_a->stats().wire_version, wire::version);
+}
+
+testing::sent_call_ptr send_with_lock(const peer_link_ptr& to,
+                                      std::string body = {}) {
+  auto x = caf::make_counted<testing::sent_call>();
+  x->content.entity.emplace().locks = {{"door", 1}};
+  x->content.arguments.bytes = std::move(body);
+  to->send(x, nullptr);
+  return x;
+}
+
+TEST(link_greeting, keeps_locks_from_a_node_that_would_skip_them) {
+  auto older = link_node::options("b");
+  older.version_min = older.version_max = wire::version_with_locks - 1;
+  link_node a{link_node::options("a")};
+  link_node b{older};
+  auto to_b = a.connect(b.endpoint());
+  for (auto size : {size_t{1}, older.bulk_threshold + 1}) {
+    auto x = send_with_lock(to_b, std::string(size, 'x'));
+    ASSERT_TRUE(x->wait().failure);
+    EXPECT_EQ(*x->wait().failure, errc::not_implemented);
+    EXPECT_EQ(x->wait().failure->what_happened(), effect::none);
+    EXPECT_FALSE(x->left());
+  }
+  EXPECT_EQ(to_b->stats().wire_version, wire::version_with_locks - 1);
+  EXPECT_EQ(link_node::send(to_b, "no lock")->wait().result.bytes, "no lock");
+  EXPECT_EQ(to_b->stats().connects, 1u);
+}
+
+TEST_F(link_test, brings_locks_to_a_node_of_this_version) {
+  connect();
+  EXPECT_EQ(send_with_lock(to_b, "hello")->wait().result.bytes, "hello");
 }
 
 TEST(link_greeting, checks_its_options) {
@@ -539,6 +574,39 @@ std::string begun_answer(const std::string& length) {
   return result + '\x8' + body;
 }
 
+/// What comes of a peer whose newest version is `version`.
+std::string hello_of_stranger(const peer_identity& to, uint64_t session,
+                              uint32_t version = wire::version) {
+  auto options = link_node::options("");
+  wire::greeting hello;
+  hello.version_max = version;
+  hello.cluster = options.cluster;
+  hello.from = {"stranger", "1"};
+  hello.to = to;
+  hello.session = session;
+  hello.heartbeat_interval_ms =
+    static_cast<uint32_t>(options.heartbeat_interval.count());
+  hello.heartbeat_timeout_ms =
+    static_cast<uint32_t>(options.heartbeat_timeout.count());
+  wire::buffer frames;
+  wire::append_greeting(frames, wire::frame_kind::hello, hello);
+  return {frames.begin(), frames.end()};
+}
+
+TEST_F(link_test, sends_those_away_who_say_what_is_newer_than_was_agreed_on) {
+  connect();
+  b.keep();
+  forwarded_call call;
+  call.entity.emplace().locks = {{"door", 1}};
+  wire::buffer frames;
+  wire::append_call(frames, 1, call, {}, {});
+  stranger x{b.link->address()};
+  x.say(hello_of_stranger(b.self, 1, wire::version_with_locks - 1)
+        + std::string{frames.begin(), frames.end()});
+  EXPECT_TRUE(x.is_closed());
+  EXPECT_TRUE(b.kept().empty());
+}
+
 TEST_F(link_test, sends_those_away_who_promise_impossible_payloads) {
   connect();
   std::string most(9, '\xff');
@@ -546,20 +614,8 @@ TEST_F(link_test, sends_those_away_who_promise_impossible_payloads) {
                        most.substr(1) + '\x7f',  // 2^63 - 1
                        most.substr(3) + '\x7f'}) // 2^49 - 1
   {
-    wire::greeting hello;
-    hello.cluster = "troupe";
-    hello.from = {"stranger", "1"};
-    hello.to = b.self;
-    hello.session = length.size();
-    auto options = link_node::options("b");
-    hello.heartbeat_interval_ms =
-      static_cast<uint32_t>(options.heartbeat_interval.count());
-    hello.heartbeat_timeout_ms =
-      static_cast<uint32_t>(options.heartbeat_timeout.count());
-    wire::buffer frames;
-    wire::append_greeting(frames, wire::frame_kind::hello, hello);
     stranger x{b.link->address()};
-    x.say(std::string{frames.begin(), frames.end()} + begun_answer(length));
+    x.say(hello_of_stranger(b.self, length.size()) + begun_answer(length));
     EXPECT_TRUE(x.is_closed());
   }
   EXPECT_EQ(link_node::send(to_b, "as before")->wait().result.bytes,

@@ -23,6 +23,7 @@ node_cluster::node_cluster(cluster_settings settings)
 node_process& node_cluster::start(const std::string& id, words more) {
   auto host = hosts_.try_emplace(id, hosts_.size()).first->second;
   node_settings settings;
+  settings.binary = binary_;
   settings.folder = folder_.path();
   settings.options = {"--node.id", id, "--cluster.listen"};
   auto add = [&](const words& x) {

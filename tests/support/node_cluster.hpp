@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <nlohmann/json.hpp>
@@ -39,6 +40,10 @@ public:
   explicit node_cluster(words options = {});
 
   explicit node_cluster(cluster_settings settings);
+
+  /// Nodes that are started from now on are of that build of `troupe`; empty: of
+  /// this one.
+  void use(std::string binary) { binary_ = std::move(binary); }
 
   /// A node, or another run of one that has ended. Returns when it is up.
   node_process& start(const std::string& id, words more = {});
@@ -86,6 +91,7 @@ private:
 
   testing::temporary_folder folder_;
   const cluster_settings settings_;
+  std::string binary_;
   std::map<std::string, size_t> hosts_;
   std::map<std::string, std::unique_ptr<node_process>> nodes_;
 };

@@ -97,7 +97,8 @@ bool eventually(const std::function<bool()>& condition) {
 
 testing::process_input node_command(const node_settings& settings) {
   testing::process_input result;
-  result.command = {TROUPE_BINARY, "node"};
+  result.command = {settings.binary.empty() ? TROUPE_BINARY : settings.binary,
+                    "node"};
   auto& to = result.command;
   if (!settings.bare) {
     to.insert(to.end(), {"--http.listen", "127.0.0.1:0", "--data-dir",
@@ -121,7 +122,8 @@ node_process::node_process(const node_settings& settings)
   int out[2];
   if (::pipe2(out, O_CLOEXEC) != 0)
     throw std::runtime_error("no pipe");
-  auto err = ::open(log_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+  auto err =
+    ::open(log_.c_str(), O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
   pid_ = start(command, out[1], err);
   ::close(err);
   ::close(out[1]);

@@ -46,6 +46,9 @@ struct node_settings {
   /// Where its state is.
   std::filesystem::path folder;
 
+  /// Another build of `troupe`; empty: this one.
+  std::string binary;
+
   /// Only `options`, nothing of the test's.
   bool bare = false;
 

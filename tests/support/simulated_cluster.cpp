@@ -262,15 +262,14 @@ private:
 class simulation::node {
 public:
   /// @param name what it is called here
-  /// @param own_id what it takes itself for
-  node(simulation& sim, std::string name, const std::string& own_id,
-       uint32_t capacity, double rate)
+  /// @param self what it takes itself for
+  node(simulation& sim, std::string name, lease_row self, double rate)
     : id(std::move(name)), leases_(sim, *this), shards_(sim, *this),
       states_(sim, *this), sim_(sim),
       state(sim.options_.shards, cluster_state::default_lease,
             [this] { return process.boot(); }),
       stale_(state.owned), module_(counters()), process(sim.time_, rate) {
-    begin(own_id, capacity);
+    begin(std::move(self));
   }
 
   ~node() {
@@ -301,6 +300,7 @@ public:
 
   const std::string id;
   std::string refusal;
+  std::vector<std::string> turned_away;
   bool store_is_away = false;
 
 private:
@@ -325,7 +325,7 @@ private:
     return state.owned;
   }
 
-  void begin(const std::string& own_id, uint32_t capacity) {
+  void begin(lease_row self) {
     auto& system = process.system();
     ticker_ = spawn_deadline_ticker(system, deadlines_);
     service_options options;
@@ -339,16 +339,15 @@ private:
     auto table = std::make_shared<route_table>();
     table->services["counter"] = {"", target_, service};
     routes_.publish(table);
-    membership_ = system.spawn<membership_actor>(membership(own_id, capacity),
+    membership_ = system.spawn<membership_actor>(membership(std::move(self)),
                                                  state, leases_, shards_);
     process.run();
   }
 
-  membership_options membership(const std::string& own_id, uint32_t capacity) {
+  membership_options membership(lease_row self) {
     membership_options result;
-    result.self.node = own_id;
+    result.self = std::move(self);
     result.self.http_url = "http://" + id;
-    result.self.capacity = capacity;
     result.new_incarnation = [this] {
       return std::to_string(++sim_.incarnations_) + " of " + id;
     };
@@ -360,6 +359,9 @@ private:
       target_->let_go(std::move(set), std::move(done));
     };
     result.refused = [this](const std::string& why) { refusal = why; };
+    result.turned_away = [this](const std::string& why) {
+      turned_away.push_back(why);
+    };
     if (sim_.options_.bugs.judged_without_looking)
       result.watch.gap_max = 10h;
     result.validate(cluster_state::default_lease);
@@ -585,19 +587,31 @@ simulation::node& simulation::find(const std::string& id) {
   return *nodes_.at(id);
 }
 
-void simulation::start(const std::string& id, uint32_t capacity) {
+void simulation::start(const std::string& id, uint32_t capacity,
+                       uint32_t wire_version) {
   auto drift =
     options_.drift_max * (static_cast<double>(random_() % 2001) / 1000 - 1);
-  nodes_[id] = std::make_unique<node>(*this, id, id, capacity, 1 + drift);
+  lease_row self;
+  self.node = id;
+  self.capacity = capacity;
+  self.wire_version = wire_version;
+  nodes_[id] = std::make_unique<node>(*this, id, std::move(self), 1 + drift);
 }
 
 void simulation::start_namesake(const std::string& name,
                                 const std::string& id) {
-  nodes_[name] = std::make_unique<node>(*this, name, id, 1, 1);
+  lease_row self;
+  self.node = id;
+  self.wire_version = wire::version;
+  nodes_[name] = std::make_unique<node>(*this, name, std::move(self), 1);
 }
 
 std::string simulation::refusal(const std::string& id) {
   return find(id).refusal;
+}
+
+const std::vector<std::string>& simulation::turned_away(const std::string& id) {
+  return find(id).turned_away;
 }
 
 void simulation::kill(const std::string& id) {

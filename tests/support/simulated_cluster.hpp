@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "actors/cluster/membership.hpp"
+#include "actors/core/wire_version.hpp"
 #include "nodes/simulation/virtual_time.hpp"
 #include "nodes/store/memory_store.hpp"
 #include "tests/support/history.hpp"
@@ -91,13 +92,17 @@ public:
   // -- nodes -----------------------------------------------------------------
 
   /// A new node, or a new run of one that is dead.
-  void start(const std::string& id, uint32_t capacity = 1);
+  void start(const std::string& id, uint32_t capacity = 1,
+             uint32_t wire_version = wire::version);
 
   /// One that believes itself to be the node `id`; here it is `name`.
   void start_namesake(const std::string& name, const std::string& id);
 
   /// Why a node is not to join; empty if it may.
   std::string refusal(const std::string& id);
+
+  /// Why others were not to join, as this node tells.
+  const std::vector<std::string>& turned_away(const std::string& id);
 
   void kill(const std::string& id);
 

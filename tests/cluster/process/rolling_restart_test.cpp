@@ -1,13 +1,22 @@
 // Every node of a cluster is restarted, one after the other, while clients call
 // services and functions through all of them, as they would through a load
-// balancer. Nobody sees a failure, and no call is lost or done twice.
+// balancer. Nobody sees a failure, and no call is lost or done twice: not when
+// each is replaced by a node of a newer build either, whose wire is one version
+// ahead, nor on the way back; only calls that the older ones do not know wait for
+// the end of it. Builds that are further apart refuse each other.
 
+#include <array>
+#include <atomic>
 #include <iostream>
 #include <mutex>
+#include <optional>
 #include <string>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
+#include "actors/core/wire_version.hpp"
 #include "tests/support/history_clients.hpp"
 #include "tests/support/kept_evidence.hpp"
 #include "tests/support/load_balancer.hpp"
@@ -16,9 +25,14 @@
 namespace troupe::testing {
 namespace {
 
+using ::testing::ContainsRegex;
+
 constexpr uint32_t keys = 6;
 constexpr uint32_t clients_per_key = 4; // of each kind of service
 constexpr uint32_t function_clients = 8;
+constexpr uint32_t lock_clients = 4;
+
+constexpr uint32_t before = wire::version - 1;
 
 /// What calls of functions came to.
 class function_outcomes {
@@ -71,18 +85,114 @@ private:
   function_outcomes& to_;
 };
 
+/// What the nodes speak: some of them the version before, or none.
+enum class wires : uint8_t { both, newer };
+
+/// What calls that show a lock came to.
+class lock_outcomes {
+public:
+  /// Calls that are made from now on.
+  void begin(wires now) { now_ = now; }
+
+  wires now() const { return now_; }
+
+  void completed_one(wires when) { ++of(when).completed; }
+
+  void refused_one(wires when) { ++of(when).refused; }
+
+  void failed(const std::string& why) {
+    std::lock_guard guard{mutex_};
+    ++failures_[why];
+  }
+
+  size_t completed(wires when) { return of(when).completed; }
+
+  size_t refused(wires when) { return of(when).refused; }
+
+  history_reasons failures() const {
+    std::lock_guard guard{mutex_};
+    return failures_;
+  }
+
+private:
+  struct counts {
+    std::atomic<size_t> completed{0};
+    std::atomic<size_t> refused{0};
+  };
+
+  counts& of(wires when) { return counts_[static_cast<size_t>(when)]; }
+
+  std::atomic<wires> now_{wires::both};
+  std::array<counts, 2> counts_;
+  mutable std::mutex mutex_; // guards failures_
+  history_reasons failures_;
+};
+
+/// Holds a lock, and increments a counter by calls that show it: the count tells
+/// whether what was refused was done nevertheless.
+class lock_client final : public history_client {
+public:
+  lock_client(node_address& where, uint64_t seed, std::string name,
+              lock_outcomes& to)
+    : history_client(where, seed), name_(std::move(name)), to_(to) {}
+
+protected:
+  bool call(const node_place& at) override {
+    return token_ ? increment(at) : acquire(at);
+  }
+
+private:
+  bool acquire(const node_place& at) {
+    auto [how, answer] =
+      ask(at, "/locks/" + name_, R"({"ttlMs":60000,"waitMs":2000})");
+    if (answer.status == 200)
+      token_ = nlohmann::json::parse(answer.body).at("token").get<uint64_t>();
+    else
+      to_.failed("acquire: " + answer.body);
+    return how != sent::refused;
+  }
+
+  bool increment(const node_place& at) {
+    auto when = to_.now();
+    auto [how, answer] =
+      ask(at, "/services/counter/" + name_ + "/increment", "1",
+          {"Troupe-Lock: " + name_ + "=" + std::to_string(*token_)});
+    if (answer.status == 200 && answer.body == std::to_string(count_ + 1)) {
+      ++count_;
+      to_.completed_one(when);
+    } else if (answer.error_type() == "not_implemented"
+               && answer.effect() == "none") {
+      to_.refused_one(when);
+    } else {
+      to_.failed(answer.status == 0 ? "broken" : answer.body);
+    }
+    return how != sent::refused;
+  }
+
+  const std::string name_;
+  lock_outcomes& to_;
+  std::optional<uint64_t> token_;
+  uint64_t count_ = 0;
+};
+
+/// What `asked` and `peer` speak, as `asked` has it; 0: there was no link.
+uint32_t wire_version(test::node_process& asked, const std::string& peer) {
+  auto text = test::get(asked, "/metrics").body;
+  auto line = "troupe_link_wire_version{node=\"" + peer + "\"} ";
+  auto at = text.find(line);
+  return at == text.npos
+           ? 0
+           : static_cast<uint32_t>(std::stoul(text.substr(at + line.size())));
+}
+
 class rolling_restart : public ::testing::TestWithParam<test::store_kind> {
 protected:
   void start(const std::vector<std::string>& ids) {
-    test::cluster_settings settings;
-    settings.store = store_.get();
-    settings.logs = evidence_.path();
-    nodes_ = std::make_unique<test::node_cluster>(settings);
     for (auto& id : ids)
-      balancer_.watch(id, nodes_->start(id));
+      balancer_.watch(id, nodes_.start(id));
     for (auto& id : ids)
       EXPECT_TRUE(test::eventually(
-        [&] { return nodes_->seen_by(id).size() == ids.size(); }));
+        [&] { return nodes_.seen_by(id).size() == ids.size(); }));
     for (uint32_t i = 0; i < keys; ++i)
       for (uint32_t j = 0; j < clients_per_key; ++j) {
         auto key = "k" + std::to_string(i);
@@ -99,14 +209,45 @@ protected:
   ~rolling_restart() override { end(); }
 
   void restart(const std::string& id) {
-    EXPECT_EQ((*nodes_)[id].stop(), 0) << id;
-    balancer_.watch(id, nodes_->start(id));
+    EXPECT_EQ(nodes_[id].stop(), 0) << id;
+    balancer_.watch(id, nodes_.start(id));
     EXPECT_TRUE(test::eventually([&] { return balancer_.is_ready(id); })) << id;
   }
 
   void end() {
     where_.close();
     clients_.join();
+  }
+
+  /// Waits until a and b speak that version to each other.
+  void expect_to_speak(uint32_t version) {
+    auto between = [&](const char* asked, const char* peer) {
+      return wire_version(nodes_[asked], peer);
+    };
+    EXPECT_TRUE(test::eventually([&] {
+      return between("a", "b") == version && between("b", "a") == version;
+    }))
+      << between("a", "b") << " instead of " << version;
+  }
+
+  void expect_no_failure() {
+    end();
+    EXPECT_EQ(counters_.counts().completed, counters_.counts().operations)
+      << counters_.reasons();
+    EXPECT_EQ(registers_.counts().completed, registers_.counts().operations)
+      << registers_.reasons();
+    EXPECT_TRUE(functions_.failures().empty()) << functions_.failures();
+    EXPECT_GT(functions_.completed(), 100u);
+    EXPECT_TRUE(is_linearizable(counters_));
+    EXPECT_TRUE(is_linearizable(registers_));
+    report();
+  }
+
+  test::cluster_settings settings() {
+    test::cluster_settings result;
+    result.store = store_.get();
+    result.logs = evidence_.path();
+    return result;
   }
 
   void report() {
@@ -132,10 +273,11 @@ protected:
     std::chrono::steady_clock::now();
   kept_evidence evidence_;
   std::unique_ptr<test::shared_store> store_ = GetParam().make();
-  std::unique_ptr<test::node_cluster> nodes_;
+  test::node_cluster nodes_{settings()};
   history<counter_specification> counters_;
   history<register_specification> registers_;
   function_outcomes functions_;
+  lock_outcomes locks_;
   node_address where_;
   load_balancer balancer_{where_};
   client_threads clients_;
@@ -149,16 +291,76 @@ TEST_P(rolling_restart, of_five_nodes_fails_no_call) {
   for (auto& id : ids)
     restart(id);
   where_.wait_for(1000);
-  end();
-  EXPECT_EQ(counters_.counts().completed, counters_.counts().operations)
-    << counters_.reasons();
-  EXPECT_EQ(registers_.counts().completed, registers_.counts().operations)
-    << registers_.reasons();
-  EXPECT_TRUE(functions_.failures().empty()) << functions_.failures();
-  EXPECT_GT(functions_.completed(), 100u);
-  EXPECT_TRUE(is_linearizable(counters_));
-  EXPECT_TRUE(is_linearizable(registers_));
-  report();
+  expect_no_failure();
+}
+
+// -- another wire --------------------------------------------------------------
+
+TEST_P(rolling_restart, to_a_newer_wire_and_a_step_back_fails_no_call) {
+  nodes_.use(TROUPE_WIRE_BEFORE);
+  start({"a", "b", "c"});
+  for (uint32_t i = 0; i < lock_clients; ++i)
+    clients_.start(std::make_unique<lock_client>(
+      where_, random_(), "lock-" + std::to_string(i), locks_));
+  expect_to_speak(before);
+  where_.wait_for(500);
+  nodes_.use({});
+  restart("a");
+  expect_to_speak(before); // the lower one of two
+  where_.wait_for(500);
+  restart("b");
+  expect_to_speak(wire::version);
+  restart("c");
+  locks_.begin(wires::newer);
+  where_.wait_for(2000);
+  locks_.begin(wires::both);
+  nodes_.use(TROUPE_WIRE_BEFORE);
+  restart("b");
+  expect_to_speak(before);
+  where_.wait_for(500);
+  expect_no_failure();
+  // A node that does not know of locks would not check them.
+  EXPECT_GT(locks_.refused(wires::both), 0u);
+  EXPECT_EQ(locks_.refused(wires::newer), 0u);
+  EXPECT_GT(locks_.completed(wires::newer), 0u);
+  EXPECT_TRUE(locks_.failures().empty()) << locks_.failures();
+  std::cout << "calls that show locks, beside the older wire: "
+            << locks_.completed(wires::both) << " done, "
+            << locks_.refused(wires::both)
+            << " refused; without it: " << locks_.completed(wires::newer)
+            << " done\n";
+}
+
+TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
+  auto text = [](const char* node, uint32_t there, uint32_t here) {
+    return std::string{"node '"} + node + "' speaks version "
+           + std::to_string(there) + " of the wire, this one "
+           + std::to_string(here);
+  };
+  start({"a", "b"});
+  where_.wait_for(200);
+  nodes_.use(TROUPE_WIRE_TWO_AHEAD);
+  try {
+    nodes_.start("c");
+    ADD_FAILURE() << "it joined";
+  } catch (const std::runtime_error& e) {
+    auto why = text("[ab]", wire::version, wire::version + 2);
+    EXPECT_THAT(e.what(), ContainsRegex("cannot join the cluster: " + why));
+    EXPECT_THAT(e.what(), ContainsRegex("error: bad_request: the node cannot "
+                                        "start: "
+                                        + why));
+  }
+  for (auto id : {"a", "b"})
+    EXPECT_TRUE(test::eventually([&] {
+      return nodes_[id].log().find(
+               "a node cannot join the cluster: "
+               + text("c", wire::version + 2, wire::version))
+             != std::string::npos;
+    }))
+      << nodes_[id].log();
+  where_.wait_for(200);
+  expect_to_speak(wire::version);
+  expect_no_failure();
 }
 
 INSTANTIATE_TEST_SUITE_P(on, rolling_restart,
