@@ -150,6 +150,7 @@ expected<void> node::open() {
     return store.error();
   assembly_options actors;
   actors.scheduler_threads = options_.scheduler_threads;
+  actors.incarnation = incarnation_;
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
@@ -184,6 +185,7 @@ expected<void> node::open() {
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
+  host_.work = &assembly_->work();
   return {};
 }
 
@@ -414,6 +416,7 @@ bool node::drain() {
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
   assembly_->locks().stop_waiting();
+  assembly_->work().stop_claiming();
   auto clean = true;
   auto others_know = std::chrono::steady_clock::now();
   if (assembly_->cluster()) {
