@@ -159,13 +159,15 @@ struct work_report {
   std::optional<work_end> end{};
   work_time due{};
 
-  /// It waits again as if it had not begun: the attempt does not count.
+  /// It waits again as if it had not begun: the attempt does not count, and the
+  /// answer stays that of the one before.
   bool uncounted = false;
 
   /// The result, or the error as JSON; also of an attempt that is repeated.
   payload answer{};
 
-  /// What follows it; is accepted if and only if the report is.
+  /// What follows it; is accepted if and only if the report is. One whose key
+  /// belongs to other work is passed over.
   std::vector<work_request> follow{};
 };
 
