@@ -48,7 +48,7 @@ struct dispatcher_options {
   work_lanes_options room{defaults::work::lane_max, defaults::work::node_max};
 
   /// Of a function's or service's lane; may be empty.
-  std::function<work_policy(const std::string& lane)> policy;
+  std::function<work_policy(const std::string& lane)> policy{};
 
   /// How often the store is asked for work of which nobody told this node.
   std::chrono::milliseconds look = defaults::work::look;
@@ -57,7 +57,7 @@ struct dispatcher_options {
   std::chrono::milliseconds keep_dead = defaults::work::keep_dead;
 
   /// The wall clock.
-  std::function<work_time()> clock;
+  std::function<work_time()> clock{};
 
   /// For pauses; 0: another one for each node.
   uint64_t seed = 0;

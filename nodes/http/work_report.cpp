@@ -10,7 +10,7 @@ namespace troupe {
 
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   return dump_json(json(text));
 }
 
@@ -44,7 +44,7 @@ std::string_view to_string(work_state x) noexcept {
 
 std::string to_json(const work_view& x) {
   std::string result = "{\"id\":\"" + to_string(x.id) + "\",\"target\":";
-  result += quoted(to_string(x.target));
+  result += json_string(to_string(x.target));
   result.append(",\"state\":\"").append(to_string(x.state));
   result += "\",\"priority\":" + std::to_string(x.priority);
   result += ",\"attempts\":" + std::to_string(x.attempts);
@@ -52,7 +52,7 @@ std::string to_json(const work_view& x) {
   if (x.state == work_state::waiting)
     add_time(result, "dueAt", x.due);
   if (!x.claimed_by.empty())
-    result += ",\"claimedBy\":" + quoted(x.claimed_by);
+    result += ",\"claimedBy\":" + json_string(x.claimed_by);
   if (has_ended(x.state))
     add_time(result, "finishedAt", x.finished);
   if (x.state == work_state::succeeded) {

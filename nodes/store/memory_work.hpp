@@ -15,7 +15,7 @@
 namespace troupe {
 
 /// Calls back before its functions return.
-class memory_work_queue final : public work_queue {
+class memory_work_queue : public work_queue {
 public:
   void accept(work_request request, callback<work_accepted> done) override;
 
