@@ -1,6 +1,7 @@
 // Nothing leaves an entity before the state that it saw is durable, and an
 // entity does not wait for that to go on.
 
+#include "actors/core/idempotency_key.hpp"
 #include "tests/support/service_fixture.hpp"
 
 namespace troupe {
