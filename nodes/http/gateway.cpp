@@ -107,6 +107,8 @@ void gateway::route(http::exchange& x) {
   }
   if (first == "invocations")
     return invocations(x, path);
+  if (first == "queue")
+    return queue(x, path);
   if (request.path() == "/")
     not_built("the dashboard");
   if (first == "url")
@@ -117,7 +119,7 @@ void gateway::route(http::exchange& x) {
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /locks/{name}, /cluster, "
+         "/services/{service}, /invocations/{id}, /queue, /locks/{name}, /cluster, "
          "/metrics, /healthz and /readyz");
 }
 

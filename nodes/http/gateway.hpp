@@ -153,6 +153,17 @@ private:
   void queue_call(http::exchange& x, work_request request);
   void invocations(http::exchange& x, const path_view& path);
 
+  // -- /queue (gateway_queue.cpp) --------------------------------------------
+
+  void queue(http::exchange& x, const path_view& path);
+  void count_queue(http::exchange& x);
+  void list_queue(http::exchange& x);
+  void redrive_queue(http::exchange& x);
+  void purge_queue(http::exchange& x);
+  caf::intrusive_ptr<http_call> begin_queue_call(http::exchange& x);
+  static void conclude_count(gateway& me, http_call& call,
+                             expected<size_t> count);
+
   // -- /map (gateway_map.cpp) ------------------------------------------------
 
   void map(http::exchange& x, const path_view& path);

@@ -55,6 +55,9 @@ void import_entities(const arguments& args);
 /// Acquires, renews, releases and shows locks, and runs programs under them.
 void lock(const arguments& args);
 
+/// Shows, redrives and purges queued calls.
+void queue(const arguments& args);
+
 /// Lists functions.
 void functions(const arguments& args);
 
