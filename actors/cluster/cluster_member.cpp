@@ -25,8 +25,9 @@ cluster_member::cluster_member(caf::actor_system& sys,
   options_.membership.validate(options_.lease);
   auto& node = options_.membership.self.node;
   router_ = std::make_unique<shard_router>(sys, node, state_, options_.router);
-  receiver_ =
-    std::make_unique<call_receiver>(sys, env, *router_, options_.receiver);
+  auto receiver = options_.receiver;
+  receiver.node = node;
+  receiver_ = std::make_unique<call_receiver>(sys, env, *router_, receiver);
   // Nobody asks for it under this name.
   link_ = options_.make_link(sys, {node, random_name()});
   router_->start(*link_, *receiver_);
