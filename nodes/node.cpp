@@ -116,7 +116,13 @@ std::string escaped(const std::string& text, log_format format) {
 
 node::node(node_options options)
   : options_(std::move(options)), incarnation_(random_id()),
-    log_(make_logger(options_.log)) {
+    log_(make_logger(options_.log)),
+    cluster_log_([log = log_, format = options_.log.format](
+                   cluster_log::level level, const std::string& line) {
+      auto is_warning = level == cluster_log::level::warning;
+      log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
+               escaped(line, format));
+    }) {
   if (options_.id.empty())
     options_.id = host_name();
 }
@@ -160,7 +166,8 @@ expected<void> node::open() {
   };
   if (is_member) {
     actors.prepare = link::prepare;
-    actors.cluster = make_cluster_options(options_, reports_of_joins());
+    actors.cluster =
+      make_cluster_options(options_, reports_of_joins(), cluster_log_);
   }
   try {
     assembly_ =
@@ -415,12 +422,14 @@ bool node::drain() {
   std::this_thread::sleep_for(std::min(grace(), left()));
   assembly_->locks().stop_waiting();
   auto clean = true;
-  auto others_know = std::chrono::steady_clock::now();
-  if (assembly_->cluster()) {
+  if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;
     clean = leave_cluster(left());
     if (!is_alone)
-      others_know = std::chrono::steady_clock::now() + farewell;
+      std::this_thread::sleep_for(
+        std::min<std::chrono::milliseconds>(farewell, left()));
+    // Before HTTP, so that who sees that refused may start the next node here.
+    cluster->accept_no_more();
   }
   if (server_) {
     server_->stop_accepting();
@@ -429,9 +438,6 @@ bool node::drain() {
   clean = assembly_->drain(left()) && clean;
   if (server_)
     server_->stop();
-  // Calls that others sent before they knew find nobody, but an answer.
-  std::this_thread::sleep_until(
-    std::min(others_know, std::chrono::steady_clock::now() + left()));
   return clean;
 }
 

@@ -15,6 +15,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/module.hpp"
 #include "nodes/assembly.hpp"
+#include "nodes/cluster_log.hpp"
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
@@ -110,6 +111,7 @@ private:
   node_options options_;
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
+  cluster_log cluster_log_;
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;

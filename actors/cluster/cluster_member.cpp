@@ -49,6 +49,10 @@ child_spec cluster_member::membership(std::string http_url,
   options.ready = [this](const std::vector<lease_row>& peers) {
     return router_->ready(peers);
   };
+  if (auto observer = options_.router.observer)
+    options.declared = [observer](const peer_identity& peer) {
+      observer->declared(peer);
+    };
   child_spec result;
   result.id = "membership";
   result.role = "membership";
