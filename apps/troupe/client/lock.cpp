@@ -1,5 +1,6 @@
 #include "apps/troupe/client/commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -155,13 +156,13 @@ void add_wait_option(command_line& line) {
               "How long to wait while somebody else has it. Default: 0.");
 }
 
-lock_wish read_wish(const command_line& line) {
 std::optional<milliseconds> read_ttl(const command_line& line) {
   if (auto text = line.value("ttl"))
     return parse_time(*text, "ttl", milliseconds{1});
   return std::nullopt;
 }
 
+lock_wish read_wish(const command_line& line) {
   lock_wish result;
   result.name = line.name("NAME");
   result.ttl = read_ttl(line).value_or(default_ttl);
@@ -219,6 +220,11 @@ granted_lock read_grant(const endpoint& node, const http_answer& answer) {
     refuse_answer(node, "/locks");
   return {about["token"].get<uint64_t>(),
           about["expiresAt"].get<std::string>()};
+}
+
+bool is_lock_command(const std::string& name) {
+  return std::any_of(std::begin(lock_commands), std::end(lock_commands),
+                     [&](const lock_command& x) { return x.name == name; });
 }
 
 void lock(const arguments& args) {
