@@ -135,8 +135,11 @@ expected<void> node::open() {
   postgres_options postgres;
   postgres.replication = options_.replication;
   postgres.log = [log = log_,
-                  format = options_.log.format](const std::string& text) {
-    log->warn("{}", escaped(text, format));
+                  format = options_.log.format](postgres_notice kind,
+                                                const std::string& text) {
+    auto level = kind == postgres_notice::news ? spdlog::level::info
+                                               : spdlog::level::warn;
+    log->log(level, "{}", escaped(text, format));
   };
   postgres.on_new_timeline = [this](auto&, auto&) {
     if (auto actors = current_.load())

@@ -241,14 +241,16 @@ TEST(options, know_the_stores) {
             "sqlite:/e");
   EXPECT_EQ(parse({"--store", "postgresql://u@h:1/d"}).store_url(),
             "postgresql://u@h:1/d");
-  for (auto text : {"sqlite:", "mysql://x", "/folder", "", "postgresql://h:x:y",
+  EXPECT_EQ(parse_store_url("postgres://u@h:1/d").value().location,
+            "postgresql://u@h:1/d");
+  for (auto text : {"sqlite:", "mysql://x", "postgres://h:x:y", "/folder", "", "postgresql://h:x:y",
                     "postgresql://h/d?bogus=1"})
     EXPECT_THAT(refusal({"--store", text}), HasSubstr("store")) << text;
 }
 
 TEST(options, say_nothing_of_a_password) {
   for (auto text :
-       {"postgres://u:secret@h/d", "postgresql://u:secret@h:x:y/d",
+       {"postgres://u:secret@h:x:y/d", "postgresql://u:secret@h:x:y/d",
         "postgresql://u:secret@h/d?bogus=1", "mysql://u:s:secret@h@i/d",
         "postgresql://h/d?password=secret&bogus=1", "pg://h/d?password=secret"})
     EXPECT_THAT(refusal({"--store", text}), Not(HasSubstr("secret"))) << text;
