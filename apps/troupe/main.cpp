@@ -103,7 +103,7 @@ int run(int argc, char** argv) {
     return exit_done;
   }
   if (command == "node")
-    return run_node_command({argv + 2, argv + argc});
+    return run_node_command(argv[0], {argv + 2, argv + argc});
   if (command == "store")
     return run_store_command({argv + 2, argv + argc});
   if (command == "certs")

@@ -25,7 +25,8 @@ int refuse(const error& why) {
 
 } // namespace
 
-int run_node_command(const std::vector<std::string>& arguments) {
+int run_node_command(const std::string& program,
+                     const std::vector<std::string>& arguments) {
   auto parsed = parse_node_options(arguments, current_environment());
   if (!parsed)
     return refuse(parsed.error());
@@ -35,7 +36,7 @@ int run_node_command(const std::vector<std::string>& arguments) {
   }
   for (const auto& warning : parsed->warnings)
     std::fprintf(stderr, "troupe node: %s\n", warning.c_str());
-  return run_node(std::move(parsed->options));
+  return run_node(std::move(parsed->options), program);
 }
 
 } // namespace troupe::cli
