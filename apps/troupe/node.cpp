@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "apps/troupe/closed_pipe.hpp"
 #include "apps/troupe/exit_status.hpp"
 #include "nodes/node.hpp"
 #include "nodes/options.hpp"
@@ -32,7 +33,7 @@ int run_node_command(const std::string& program,
     return refuse(parsed.error());
   if (parsed->help) {
     std::fputs(node_options_help().c_str(), stdout);
-    return exit_done;
+    return end_output(exit_done);
   }
   for (const auto& warning : parsed->warnings)
     std::fprintf(stderr, "troupe node: %s\n", warning.c_str());

@@ -10,6 +10,7 @@
 #include "actors/core/errors.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/closed_pipe.hpp"
 #include "apps/troupe/exit_status.hpp"
 
 namespace troupe::cli {
@@ -95,14 +96,6 @@ int report(const error& why) {
                printable(why.message()).c_str(),
                to_string(why.what_happened()).data());
   return exit_failed;
-}
-
-/// So that the shell sees what it sees of other tools.
-int end_by_sigpipe() {
-  constexpr int as_shells_say = 128 + SIGPIPE;
-  std::signal(SIGPIPE, SIG_DFL);
-  std::raise(SIGPIPE);
-  return as_shells_say; // it is blocked
 }
 
 int run_guarded(const std::string& name, const arguments& args) {
