@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 
 #include "nodes/ini_file.hpp"
+#include "nodes/store/store_url.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
@@ -19,6 +20,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 namespace {
 
@@ -393,7 +395,8 @@ TEST(options, that_the_example_file_suggests_are_valid) {
 TEST(options, are_all_in_the_help) {
   auto help = node_options_help("shop");
   EXPECT_THAT(help, StartsWith("Usage: shop [options]\n"));
-  EXPECT_THAT(node_options_help(), StartsWith("Usage: troupe node [options]\n"));
+  EXPECT_THAT(node_options_help(),
+              StartsWith("Usage: troupe node [options]\n"));
   for (const auto& name : node_option_names())
     EXPECT_THAT(help, HasSubstr("--" + name)) << name;
   EXPECT_THAT(help, HasSubstr("Default: 127.0.0.1:8700."));
