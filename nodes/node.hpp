@@ -73,7 +73,8 @@ public:
   std::string url() const;
 
   /// URL, store, what is served, three commands to try; to stdout.
-  void print_banner() const;
+  /// @param program how `troupe` was started; empty if this is another program
+  void print_banner(const std::string& program) const;
 
   // -- the way down ----------------------------------------------------------
 
@@ -126,6 +127,6 @@ private:
 /// Runs a node until it is told to stop.
 /// @returns the exit status: 0 after a clean shutdown, 1 if it could not start
 ///          or calls were cut off
-int run_node(node_options options);
+int run_node(node_options options, const std::string& program = "troupe");
 
 } // namespace troupe
