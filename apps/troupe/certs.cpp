@@ -31,10 +31,12 @@ po::options_description described() {
     return po::value<int>()->value_name("N")->default_value(value, "");
   };
   auto add = result.add_options();
-  add("dir",
-      po::value<std::string>()->value_name("FOLDER")->default_value("certs", ""),
-      "Where they are. Default: certs.");
-  add("days", days(825), "How long a node's certificate is valid. Default: 825.");
+  add(
+    "dir",
+    po::value<std::string>()->value_name("FOLDER")->default_value("certs", ""),
+    "Where they are. Default: certs.");
+  add("days", days(825),
+      "How long a node's certificate is valid. Default: 825.");
   add("ca-days", days(3650), "How long the CA is valid. Default: 3650.");
   add("force", "Overwrite the certificates of the nodes that are named.");
   add("new-ca", "Overwrite the CA: every node needs a new certificate then.");

@@ -49,7 +49,8 @@ copy. A node may run meanwhile: the copy is of one moment.
 
 )";
 
-constexpr const char* restore_help = R"(Usage: troupe store restore SRC [options]
+constexpr const char* restore_help =
+  R"(Usage: troupe store restore SRC [options]
 
 Makes a store of the backup in the folder SRC. No node may run.
 
@@ -291,13 +292,17 @@ struct command {
 };
 
 constexpr command commands[]{
-  {"check", nullptr, {"json", "Print JSON, for programs."}, check_help,
+  {"check",
+   nullptr,
+   {"json", "Print JSON, for programs."},
+   check_help,
    run_check},
   {"backup", "a folder for the backup", {}, backup_help, run_backup},
-  {"restore", "the folder of a backup",
-   {"force",
-    "Move a store that is there to replaced-..., a folder in it."},
-   restore_help, run_restore},
+  {"restore",
+   "the folder of a backup",
+   {"force", "Move a store that is there to replaced-..., a folder in it."},
+   restore_help,
+   run_restore},
 };
 
 const command* find_command(const std::string& name) {

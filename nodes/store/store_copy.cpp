@@ -146,7 +146,8 @@ expected<store_report> backup_store(const fs::path& folder,
     check_is_store(folder);
     auto place = without_slash(to);
     if (fs::exists(place))
-      refuse(errc::bad_request, place, "is there already; a backup overwrites nothing");
+      refuse(errc::bad_request, place,
+             "is there already; a backup overwrites nothing");
     if (!fs::is_directory(place.parent_path()))
       refuse(errc::not_found, place.parent_path(), "is no folder");
     auto report = [&] {

@@ -245,8 +245,8 @@ TEST(options, know_the_stores) {
             "postgresql://u@h:1/d");
   EXPECT_EQ(parse_store_url("postgres://u@h:1/d").value().location,
             "postgresql://u@h:1/d");
-  for (auto text : {"sqlite:", "mysql://x", "postgres://h:x:y", "/folder", "", "postgresql://h:x:y",
-                    "postgresql://h/d?bogus=1"})
+  for (auto text : {"sqlite:", "mysql://x", "postgres://h:x:y", "/folder", "",
+                    "postgresql://h:x:y", "postgresql://h/d?bogus=1"})
     EXPECT_THAT(refusal({"--store", text}), HasSubstr("store")) << text;
 }
 

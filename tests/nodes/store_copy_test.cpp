@@ -251,9 +251,9 @@ TEST_F(store_copy_test, a_restore_overwrites_nothing_unless_told) {
     sqlite_store store{data};
     put(store, {"cart", "ann"}, "\"later\"");
   }
-  EXPECT_THAT(why(restore_store(backup, data, false).error(),
-                  errc::bad_request),
-              HasSubstr("--force"));
+  EXPECT_THAT(
+    why(restore_store(backup, data, false).error(), errc::bad_request),
+    HasSubstr("--force"));
   {
     sqlite_store store{data};
     EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().state, "\"later\"");

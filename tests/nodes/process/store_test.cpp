@@ -111,11 +111,11 @@ TEST_F(store_command, backs_up_beside_a_node_and_restores) {
   }
   auto refused = store({"restore", backup.string()});
   EXPECT_EQ(refused.status, 1);
-  EXPECT_THAT(refused.err, AllOf(StartsWith("error: bad_request: "),
-                                 HasSubstr("--force")));
-  EXPECT_THAT(store({"backup", backup.string()}).err,
-              AllOf(StartsWith("error: bad_request: "),
-                    HasSubstr("is there already")));
+  EXPECT_THAT(refused.err,
+              AllOf(StartsWith("error: bad_request: "), HasSubstr("--force")));
+  EXPECT_THAT(
+    store({"backup", backup.string()}).err,
+    AllOf(StartsWith("error: bad_request: "), HasSubstr("is there already")));
   auto restored = store({"restore", backup.string(), "--force"});
   EXPECT_EQ(restored.status, 0) << restored.err;
   EXPECT_THAT(restored.out, AllOf(HasSubstr("Moved what was there to "),
@@ -128,9 +128,9 @@ TEST_F(store_command, backs_up_beside_a_node_and_restores) {
 TEST_F(store_command, says_in_words_what_is_there) {
   node_process node{settings()};
   EXPECT_EQ(post(node, "/services/counter/a/get").status, 200);
-  EXPECT_THAT(store({"check"}).out,
-              AllOf(HasSubstr("no state yet 1 called"),
-                    Not(HasSubstr("uncommitted")), HasSubstr("node         process")));
+  EXPECT_THAT(store({"check"}).out, AllOf(HasSubstr("no state yet 1 called"),
+                                          Not(HasSubstr("uncommitted")),
+                                          HasSubstr("node         process")));
   EXPECT_EQ(store({"backup", backup.string()}).status, 0);
   EXPECT_THAT(bare({"check", "--data-dir", backup.string()}).out,
               AllOf(HasSubstr("it is a copy"), Not(HasSubstr("cleanly"))));
@@ -153,8 +153,8 @@ TEST_F(store_command, fails_without_a_store) {
     auto result = store(arguments);
     EXPECT_EQ(result.status, 1);
     EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, AllOf(StartsWith("error: not_found: "),
-                                  HasSubstr("no store")));
+    EXPECT_THAT(result.err,
+                AllOf(StartsWith("error: not_found: "), HasSubstr("no store")));
   }
 }
 
