@@ -39,7 +39,8 @@ std::string settings_of(const cluster_options& x) {
 } // namespace
 
 cluster_options make_cluster_options(const node_options& options,
-                                     join_reports reports) {
+                                     join_reports reports,
+                                     cluster_observer& observer) {
   cluster_options result;
   auto& self = result.membership.self;
   self.node = options.id;
@@ -50,6 +51,7 @@ cluster_options make_cluster_options(const node_options& options,
   self.settings = settings_of(result);
   result.membership.refused = std::move(reports.refused);
   result.membership.turned_away = std::move(reports.turned_away);
+  result.router.observer = &observer;
   result.membership.drain_limit = options.shutdown.timeout;
   result.shards = options.cluster.shards;
   result.make_link = [options](caf::actor_system& sys,

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "actors/cluster/cluster_member.hpp"
+#include "actors/cluster/cluster_observer.hpp"
 #include "nodes/options.hpp"
 
 namespace troupe {
@@ -21,7 +22,9 @@ struct join_reports {
 };
 
 /// @pre `options` are valid and have `cluster.listen`
+/// @param observer outlives the cluster's part in this process
 cluster_options make_cluster_options(const node_options& options,
-                                     join_reports reports);
+                                     join_reports reports,
+                                     cluster_observer& observer);
 
 } // namespace troupe

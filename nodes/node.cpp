@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
 #include "nodes/link/caf_link.hpp"
@@ -116,7 +117,13 @@ std::string escaped(const std::string& text, log_format format) {
 
 node::node(node_options options)
   : options_(std::move(options)), incarnation_(random_id()),
-    log_(make_logger(options_.log)) {
+    log_(make_logger(options_.log)),
+    cluster_log_([log = log_, format = options_.log.format](
+                   cluster_log::level level, const std::string& line) {
+      auto is_warning = level == cluster_log::level::warning;
+      log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
+               escaped(line, format));
+    }) {
   if (options_.id.empty())
     options_.id = host_name();
 }
@@ -135,8 +142,11 @@ expected<void> node::open() {
   postgres_options postgres;
   postgres.replication = options_.replication;
   postgres.log = [log = log_,
-                  format = options_.log.format](const std::string& text) {
-    log->warn("{}", escaped(text, format));
+                  format = options_.log.format](postgres_notice kind,
+                                                const std::string& text) {
+    auto level = kind == postgres_notice::news ? spdlog::level::info
+                                               : spdlog::level::warn;
+    log->log(level, "{}", escaped(text, format));
   };
   postgres.on_new_timeline = [this](auto&, auto&) {
     if (auto actors = current_.load())
@@ -161,7 +171,8 @@ expected<void> node::open() {
   };
   if (is_member) {
     actors.prepare = link::prepare;
-    actors.cluster = make_cluster_options(options_, reports_of_joins());
+    actors.cluster =
+      make_cluster_options(options_, reports_of_joins(), cluster_log_);
   }
   try {
     assembly_ =
@@ -418,12 +429,14 @@ bool node::drain() {
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
   auto clean = true;
-  auto others_know = std::chrono::steady_clock::now();
-  if (assembly_->cluster()) {
+  if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;
     clean = leave_cluster(left());
     if (!is_alone)
-      others_know = std::chrono::steady_clock::now() + farewell;
+      std::this_thread::sleep_for(
+        std::min<std::chrono::milliseconds>(farewell, left()));
+    // Before HTTP, so that who sees that refused may start the next node here.
+    cluster->accept_no_more();
   }
   if (server_) {
     server_->stop_accepting();
@@ -432,47 +445,12 @@ bool node::drain() {
   clean = assembly_->drain(left()) && clean;
   if (server_)
     server_->stop();
-  // Calls that others sent before they knew find nobody, but an answer.
-  std::this_thread::sleep_until(
-    std::min(others_know, std::chrono::steady_clock::now() + left()));
   return clean;
 }
 
 // -- the program -------------------------------------------------------------
 
 namespace {
-
-void print_list(const char* what, const json& entries) {
-  std::string line;
-  for (auto& x : entries)
-    line += (line.empty() ? "" : ", ") + x["name"].get<std::string>();
-  std::printf("  %-10s %s\n", what, line.empty() ? "none" : line.c_str());
-}
-
-bool has(const json& entries, const char* name) {
-  return std::any_of(entries.begin(), entries.end(),
-                     [&](auto& x) { return x["name"] == name; });
-}
-
-/// Three commands that work on what this node serves.
-void print_commands(const std::string& url, const json& functions,
-                    const json& services) {
-  std::printf("\nTry:\n");
-  if (has(functions, "add"))
-    std::printf("  curl -d '[2,3]' %s/invoke/add\n", url.c_str());
-  else if (!functions.empty())
-    std::printf("  curl -d '' %s/invoke/%s\n", url.c_str(),
-                functions[0]["name"].get<std::string>().c_str());
-  else
-    std::printf("  curl %s/cluster\n", url.c_str());
-  if (has(services, "data_service"))
-    std::printf("  curl -d '{\"a\":1}' %s/services/data_service/k1/set_data\n",
-                url.c_str());
-  else
-    std::printf("  curl %s/metrics\n", url.c_str());
-  std::printf("  troupe tree --endpoint %s\n", url.c_str());
-  std::fflush(stdout);
-}
 
 int fail_start(const error& reason) {
   std::fprintf(stderr, "error: %s: the node cannot start: %s (effect: none)\n",
@@ -515,13 +493,11 @@ private:
 
 } // namespace
 
-void node::print_banner() const {
-  auto about = json::parse(cluster_json());
-  std::printf("Troupe serves %s\n  %-10s %s\n", url().c_str(), "store",
-              assembly_->store().describe().c_str());
-  print_list("functions", about["functions"]);
-  print_list("services", about["services"]);
-  print_commands(url(), about["functions"], about["services"]);
+void node::print_banner(const std::string& program) const {
+  auto text = banner({url(), assembly_->store().describe(),
+                      json::parse(cluster_json()), program});
+  std::fputs(text.c_str(), stdout);
+  std::fflush(stdout);
 }
 
 int node::serve() {
@@ -550,7 +526,7 @@ void node::take_signals() {
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-int run_node(node_options options) {
+int run_node(node_options options, const std::string& program) {
   // Before any thread is made, so that all of them leave signals to `serve`.
   node::take_signals();
   node self{std::move(options)};
@@ -560,7 +536,7 @@ int run_node(node_options options) {
     return fail_start(done.error());
   if (auto done = self.listen(); !done)
     return fail_start(done.error());
-  self.print_banner();
+  self.print_banner(program);
   return self.serve();
 }
 

@@ -15,6 +15,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/module.hpp"
 #include "nodes/assembly.hpp"
+#include "nodes/cluster_log.hpp"
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
@@ -72,7 +73,8 @@ public:
   std::string url() const;
 
   /// URL, store, what is served, three commands to try; to stdout.
-  void print_banner() const;
+  /// @param program how `troupe` was started; empty if this is another program
+  void print_banner(const std::string& program) const;
 
   // -- the way down ----------------------------------------------------------
 
@@ -110,6 +112,7 @@ private:
   node_options options_;
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
+  cluster_log cluster_log_;
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
@@ -124,6 +127,6 @@ private:
 /// Runs a node until it is told to stop.
 /// @returns the exit status: 0 after a clean shutdown, 1 if it could not start
 ///          or calls were cut off
-int run_node(node_options options);
+int run_node(node_options options, const std::string& program = "troupe");
 
 } // namespace troupe

@@ -833,15 +833,18 @@ std::vector<std::string> node_option_names() {
   return result;
 }
 
-std::string node_options_help() {
+std::string node_options_help(const std::string& program) {
   std::ostringstream out;
-  out << "Usage: troupe node [options]\n"
+  out << "Usage: " << program
+      << " [options]\n"
          "\n"
          "Runs a node: serves functions and services of plugins over HTTP\n"
          "until it is told to stop (SIGINT or SIGTERM; a second one stops it\n"
          "at once). SIGHUP loads the plugins anew.\n"
          "\n"
-         "  troupe node --plugin build/release/lib/troupe_examples.so\n"
+         "  "
+      << program
+      << " --plugin build/release/lib/troupe_examples.so\n"
          "\n"
          "Each option --a.b-c can also be set as the variable TROUPE_A_B_C or\n"
          "in a file. The command line wins over the environment, the\n"

@@ -255,7 +255,7 @@ parse_node_options(const std::vector<std::string>& arguments,
 /// The names of all options, without dashes: "http.listen", ...
 std::vector<std::string> node_option_names();
 
-/// What `troupe node --help` prints.
-std::string node_options_help();
+/// What --help prints. @param program what is typed to run it
+std::string node_options_help(const std::string& program = "troupe node");
 
 } // namespace troupe

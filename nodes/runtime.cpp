@@ -17,18 +17,23 @@ node_options in_process() {
   return result;
 }
 
+/// As it was typed.
+std::string name_of_program(int argc, char** argv) {
+  return argc > 0 ? argv[0] : "program";
+}
+
 node_options parse_or_exit(int argc, char** argv) {
+  auto program = name_of_program(argc, argv);
   std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
   auto parsed = parse_node_options(arguments, current_environment());
   if (!parsed) {
     std::fprintf(stderr, "%s: %s\nTry '%s --help' for all options.\n",
-                 argc > 0 ? argv[0] : "program",
-                 parsed.error().message().c_str(),
-                 argc > 0 ? argv[0] : "program");
+                 program.c_str(), parsed.error().message().c_str(),
+                 program.c_str());
     std::exit(parsed.error() == errc::not_implemented ? 1 : 2);
   }
   if (parsed->help) {
-    std::fputs(node_options_help().c_str(), stdout);
+    std::fputs(node_options_help(program).c_str(), stdout);
     std::exit(0);
   }
   for (auto& warning : parsed->warnings)
@@ -59,7 +64,7 @@ runtime::runtime(int argc, char** argv, const module& content) {
     node_.reset();
     std::exit(1);
   }
-  node_->print_banner();
+  node_->print_banner("");
 }
 
 runtime::runtime(const module& content)

@@ -100,9 +100,9 @@ private:
 class receiver final : public caf::event_based_actor {
 public:
   receiver(caf::actor_config& cfg, const call_environment& env,
-           call_admission& admission)
+           call_admission& admission, std::string node)
     : caf::event_based_actor(cfg), env_(env), admission_(admission),
-      routes_(env.routes) {}
+      node_(std::move(node)), routes_(env.routes) {}
 
   const char* name() const override { return "call-receiver"; }
 
@@ -169,6 +169,11 @@ private:
   }
 
   expected<call_target_ptr> find(const forwarded_call& content) {
+    // Others may have loaded what this node has not: the caller is to know who
+    // lacks it.
+    if (content.entity && !routes_->services.contains(content.entity->service))
+      return error{errc::not_found, "node '" + node_ + "' has no service '"
+                                      + content.entity->service + "'"};
     auto target =
       content.entity
         ? find_service(*routes_, content.entity->service)
@@ -181,6 +186,7 @@ private:
 
   const call_environment& env_;
   call_admission& admission_;
+  const std::string node_;
   route_view routes_;
 };
 
@@ -192,7 +198,8 @@ call_receiver::call_receiver(caf::actor_system& sys,
                              call_receiver_options options)
   : together_(std::max(options.together, 1u)) {
   for (uint32_t i = 0; i < std::max(options.actors, 1u); ++i)
-    actors_.push_back(sys.spawn<receiver>(std::cref(env), std::ref(admission)));
+    actors_.push_back(
+      sys.spawn<receiver>(std::cref(env), std::ref(admission), options.node));
 }
 
 call_receiver::~call_receiver() {

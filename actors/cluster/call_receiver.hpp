@@ -22,6 +22,9 @@ struct call_receiver_options {
   /// Calls that go to one of them together. More wait for each other longer,
   /// fewer cost more.
   uint32_t together = 16;
+
+  /// This node's id, for errors.
+  std::string node;
 };
 
 /// What a `link_listener` passes `received` on to. Thread-safe.

@@ -25,8 +25,9 @@ cluster_member::cluster_member(caf::actor_system& sys,
   options_.membership.validate(options_.lease);
   auto& node = options_.membership.self.node;
   router_ = std::make_unique<shard_router>(sys, node, state_, options_.router);
-  receiver_ =
-    std::make_unique<call_receiver>(sys, env, *router_, options_.receiver);
+  auto receiver = options_.receiver;
+  receiver.node = node;
+  receiver_ = std::make_unique<call_receiver>(sys, env, *router_, receiver);
   // Nobody asks for it under this name.
   link_ = options_.make_link(sys, {node, random_name()});
   router_->start(*link_, *receiver_);
@@ -48,6 +49,10 @@ child_spec cluster_member::membership(std::string http_url,
   options.ready = [this](const std::vector<lease_row>& peers) {
     return router_->ready(peers);
   };
+  if (auto observer = options_.router.observer)
+    options.declared = [observer](const peer_identity& peer) {
+      observer->declared(peer);
+    };
   child_spec result;
   result.id = "membership";
   result.role = "membership";

@@ -22,7 +22,7 @@
 namespace troupe {
 
 struct cluster_options {
-  /// Of which the member itself sets `nudge`, `ready`, `let_go` and
+  /// Of which the member itself sets `nudge`, `ready`, `declared`, `let_go` and
   /// `self.link_endpoint`.
   membership_options membership;
 
@@ -85,6 +85,9 @@ public:
   /// Gives its shards away and leaves; `done` is called when it has, on any
   /// thread.
   void drain(std::function<void()> done);
+
+  /// Peers cannot connect to it any more; links that are there go on.
+  void accept_no_more() { link_->accept_no_more(); }
 
   /// Closes the links once what is to be sent was sent, or the time is up; calls
   /// under way are answered.

@@ -370,24 +370,25 @@ void lock_keeper::give_up(uint64_t id) {
     caf::anon_send(keeper, lock_goodbye{id});
 }
 
-void lock_keeper::renew(lock_proof held, milliseconds ttl,
+void lock_keeper::renew(lock_proof held, std::optional<milliseconds> ttl,
                         callback<lock_grant> done) {
   if (!table_)
     return done(no_locks());
-  if (auto valid = lock_options{ttl}.validate(); !valid)
-    return done(valid.error());
-  auto expires = wall_clock::now() + ttl;
+  if (ttl)
+    if (auto valid = lock_options{*ttl}.validate(); !valid)
+      return done(valid.error());
+  auto asked = wall_clock::now();
   table_->renew(
-    held, ttl,
-    [this, held, ttl, expires, done](const expected<lock_answer>& x) {
+    held, ttl, [this, held, ttl, asked, done](const expected<lock_answer>& x) {
       if (!x)
         return done(x.error());
       if (!x->done) {
         counts_.renewal_refused(held);
         return done(lost(held, x->now));
       }
-      counts_.renewed(held, std::chrono::steady_clock::now() + ttl);
-      done(lock_grant{held, expires});
+      auto time = ttl.value_or(x->now.left);
+      counts_.renewed(held, std::chrono::steady_clock::now() + time);
+      done(lock_grant{held, asked + time});
     });
 }
 

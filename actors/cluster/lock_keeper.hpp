@@ -12,6 +12,7 @@
 #include <atomic>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include <caf/actor.hpp>
@@ -68,8 +69,9 @@ public:
   /// its way: then it has to release what it was granted.
   void give_up(uint64_t id);
 
-  /// `lock_held` if it was lost, `not_found` if nobody was ever granted it.
-  void renew(lock_proof held, std::chrono::milliseconds ttl,
+  /// Without `ttl` for as long as it was last granted or renewed. `lock_held` if
+  /// it was lost, `not_found` if nobody was ever granted it.
+  void renew(lock_proof held, std::optional<std::chrono::milliseconds> ttl,
              callback<lock_grant> done);
 
   /// As `renew`. A release may be repeated.

@@ -332,6 +332,8 @@ void membership_actor::take(node_declared& answer) {
     if (x.incarnation != answer.incarnation || !is_alive(x))
       continue;
     ++state_.counts.declared;
+    if (options_.declared)
+      options_.declared({x.node, x.incarnation});
     x.state = node_state::down;
     down_since_.try_emplace(x.incarnation, now());
     last_seen_.try_emplace(x.incarnation,

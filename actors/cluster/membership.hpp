@@ -32,6 +32,7 @@
 #include "actors/cluster/cluster_state.hpp"
 #include "actors/cluster/messages.hpp"
 #include "actors/core/cluster_backends.hpp"
+#include "actors/core/cluster_link.hpp"
 #include "actors/core/tree.hpp"
 #include "actors/model/hash_ring.hpp"
 #include "actors/model/namesakes.hpp"
@@ -108,6 +109,9 @@ struct membership_options {
   /// This node is up, and another one that does not fit has tried to join. May
   /// be empty.
   std::function<void(const std::string& why)> turned_away{};
+
+  /// This node has declared that run of another one dead. May be empty.
+  std::function<void(const peer_identity& peer)> declared{};
 
   /// @throws error_exception `bad_request` if a peer would be taken for dead
   ///         before its lease has run out

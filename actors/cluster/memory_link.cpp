@@ -48,6 +48,8 @@ public:
     return result;
   }
 
+  std::string failure() const override { return failure_; }
+
   // -- for the network -------------------------------------------------------
 
   void connect();
@@ -81,6 +83,7 @@ private:
   time_point busy_until_;
   std::map<uint64_t, outgoing_call_ptr> under_way_;
   link_stats stats_;
+  std::string failure_;
 };
 
 // -- the links of one node -----------------------------------------------------
@@ -141,6 +144,8 @@ public:
       result.push_back(link);
     return result;
   }
+
+  void accept_no_more() override {} // there is nobody else for its address
 
   void stop(std::chrono::milliseconds) override {
     if (auto net = std::exchange(net_, nullptr)) {
@@ -342,6 +347,7 @@ void memory_network::memory_peer::connect() {
 
 void memory_network::memory_peer::connected(uint64_t) {
   up_ = true;
+  failure_.clear();
   reported_down_ = false;
   ++stats_.connects;
   busy_until_ = owner_->net()->now_;
@@ -352,6 +358,7 @@ void memory_network::memory_peer::connected(uint64_t) {
 void memory_network::memory_peer::disconnected(const std::string& why,
                                                bool again) {
   up_ = false;
+  failure_ = why;
   ++connection_;
   auto calls = std::exchange(under_way_, {});
   stats_.lost += calls.size();

@@ -67,6 +67,8 @@ private:
     auto view = owner_.state_.views.load();
     if (view != view_) {
       view_ = view;
+      if (auto observer = owner_.options_.observer)
+        observer->seen(*view, owner_.state_.counts);
       if (!view->self.empty() && view->self != self_) {
         self_ = view->self;
         owner_.link_->identify({owner_.node_, self_});
@@ -289,21 +291,50 @@ void shard_router::wake() {
 }
 
 bool shard_router::ready(const std::vector<lease_row>& peers) {
-  auto now = current();
-  auto is_linked = [&](const lease_row& x) {
-    if (x.state != node_state::up || x.node == node_ || x.link_endpoint.empty())
-      return true;
-    for (auto& link : now->links)
-      if (link && link->where().who.incarnation == x.incarnation)
-        return link->up();
-    return false;
-  };
-  if (std::all_of(peers.begin(), peers.end(), is_linked))
+  std::vector<const lease_row*> others;
+  for (auto& x : peers)
+    if (x.state == node_state::up && x.node != node_
+        && !x.link_endpoint.empty())
+      others.push_back(&x);
+  auto wait = missing_links(*current(), others);
+  auto time = waited();
+  if (wait.missing.empty())
     return true;
+  if (time < options_.connect_time)
+    return false;
+  if (options_.observer)
+    options_.observer->waits(wait);
+  return 2 * wait.missing.size() <= wait.nodes;
+}
+
+link_wait
+shard_router::missing_links(const snapshot& now,
+                            const std::vector<const lease_row*>& peers) {
+  std::map<std::string_view, const peer_link*> links; // by incarnation
+  for (auto& x : now.links)
+    if (x)
+      links[x->where().who.incarnation] = x.get();
+  link_wait result;
+  result.nodes = peers.size();
+  for (auto x : peers) {
+    auto i = links.find(x->incarnation);
+    if (i == links.end())
+      result.missing.push_back({x->node, x->link_endpoint, {}});
+    else if (!i->second->up())
+      result.missing.push_back(
+        {x->node, x->link_endpoint, i->second->failure()});
+  }
+  return result;
+}
+
+std::chrono::nanoseconds shard_router::waited() {
+  auto run = state_.views.load()->self;
   std::lock_guard guard{mutex_};
-  if (!waits_since_)
+  if (waits_since_ == boot_time{} || run != waits_as_) {
+    waits_as_ = std::move(run);
     waits_since_ = state_.clock();
-  return state_.clock() - *waits_since_ >= options_.connect_time;
+  }
+  return state_.clock() - waits_since_;
 }
 
 void shard_router::notify(const std::string& incarnation, const char* topic) {
@@ -337,15 +368,15 @@ expected<placement> shard_router::place_entity(const entity_call& to) const {
   if (state_.owned.epoch(shard) != 0) {
     if (state_.lease.valid())
       return placement{};
-    return nobody();
+    return nobody(shard);
   }
   auto now = current();
   auto& places = now->view->shards;
   if (shard >= places.size() || places[shard].node == shard_place::nobody)
-    return nobody();
+    return nobody(shard);
   auto& link = now->links[places[shard].node];
   if (!link)
-    return nobody();
+    return nobody(shard);
   return placement{link, shard_claim{shard, places[shard].epoch}};
 }
 
@@ -406,11 +437,11 @@ void shard_router::refresh(const invocation& call, const failed_placement& last,
   auto shard =
     shard_of(call.entity->service, call.entity->key, state_.owned.count());
   hold(wanted_after(shard, last), call.deadline,
-       [this, done = std::move(done)](bool is_settled) {
+       [this, shard, done = std::move(done)](bool is_settled) {
          if (is_settled)
            done({});
          else
-           done(nobody());
+           done(nobody(shard));
        });
 }
 
@@ -442,13 +473,21 @@ bool shard_router::is_there(const awaited& what, time_point now) const {
          || is_elsewhere(*current(), what.shard, before(what.elsewhere_after));
 }
 
-error shard_router::nobody() const {
+error shard_router::nobody(uint32_t shard) const {
   if (is_hopeless())
     return error{errc::store_unavailable,
                  "the store does not answer, so nobody may serve this key"}
       .retry_after(1);
-  return error{errc::not_owner, "nobody serves this key at the moment"}
-    .retry_after(1);
+  auto now = current();
+  auto owner = now->view->owner(shard);
+  std::string why = "nobody serves this key at the moment";
+  if (owner && owner->state == node_state::up && owner->node != node_) {
+    auto& link = now->links[now->view->shards[shard].node];
+    if (!link || !link->up())
+      why =
+        "node '" + owner->node + "', which owns this key, cannot be reached";
+  }
+  return error{errc::not_owner, why}.retry_after(1);
 }
 
 bool shard_router::is_elsewhere(const snapshot& x, uint32_t shard,
@@ -498,17 +537,18 @@ void shard_router::wait_for_owner(const shard_claim& claim, time_point deadline,
   if (!hint || is_news || claim.shard >= state_.owned.count())
     return done({});
   if (is_hopeless())
-    return done(nobody());
+    return done(nobody(claim.shard));
   // It is to be ours, or somebody else's under a later epoch than either knows.
   awaited what;
   what.shard = claim.shard;
   what.elsewhere_after = std::max(hint->epoch, claim.epoch);
-  hold(what, deadline, [this, done = std::move(done)](bool is_settled) {
-    if (!is_settled && is_hopeless())
-      done(nobody());
-    else
-      done({});
-  });
+  hold(what, deadline,
+       [this, shard = claim.shard, done = std::move(done)](bool is_settled) {
+         if (!is_settled && is_hopeless())
+           done(nobody(shard));
+         else
+           done({});
+       });
 }
 
 // -- link_listener -----------------------------------------------------------
@@ -523,6 +563,8 @@ void shard_router::noticed(const peer_identity& from,
   if (notice.topic == notice_topic::shards)
     return tell_membership(atom::wake::value);
   if (notice.topic == notice_topic::leaving) {
+    if (options_.observer)
+      options_.observer->leaves(from);
     if (auto to = handle())
       caf::anon_send(to, atom::drain::value, from.incarnation);
     return tell_membership(atom::wake::value);
@@ -538,14 +580,25 @@ void shard_router::noticed(const peer_identity& from,
     f();
 }
 
-void shard_router::peer_up(const peer_identity&) noexcept {
+void shard_router::peer_up(const peer_identity& peer) noexcept {
+  if (options_.observer)
+    options_.observer->link_up(peer);
   wake();
   tell_membership(atom::wake::value); // one that joins may be ready now
 }
 
-void shard_router::peer_down(const peer_identity&, std::string_view) noexcept {
+void shard_router::peer_down(const peer_identity& peer,
+                             std::string_view why) noexcept {
+  if (options_.observer)
+    options_.observer->link_down(peer, why);
   wake();
   tell_membership(atom::wake::value);
+}
+
+void shard_router::refused(std::string_view address,
+                           std::string_view why) noexcept {
+  if (options_.observer)
+    options_.observer->link_refused(address, why);
 }
 
 } // namespace troupe

@@ -33,6 +33,7 @@
 
 #include "actors/cluster/call_placement.hpp"
 #include "actors/cluster/call_receiver.hpp"
+#include "actors/cluster/cluster_observer.hpp"
 #include "actors/cluster/cluster_state.hpp"
 #include "actors/model/hash_ring.hpp"
 
@@ -53,12 +54,16 @@ struct shard_router_options {
   /// does not say meanwhile that it is somebody else's.
   std::chrono::nanoseconds same_again = std::chrono::milliseconds{150};
 
-  /// A node that joins waits so long for links to all others.
+  /// A node that joins waits so long for links to all others, and then until it
+  /// has links to at least half of them.
   std::chrono::nanoseconds connect_time = std::chrono::seconds{5};
 
   /// What one node of the ring gets of calls with a routing key, as a multiple
   /// of the mean (Mirrokni, Thorup, Zadimoghaddam, 2016).
   double load_max = 1.25;
+
+  /// Outlives the router; null: nobody.
+  cluster_observer* observer = nullptr;
 };
 
 /// Topics of notices between nodes.
@@ -112,8 +117,9 @@ public:
   /// A new view was published.
   void wake();
 
-  /// Whether there are links to all of `peers` that are up, or enough time was
-  /// spent to wait for them.
+  /// Whether there are links to all of `peers` that are up; or, when enough time
+  /// was spent to wait for them, to half of these. One that nobody can link to
+  /// would own shards that nobody can use.
   bool ready(const std::vector<lease_row>& peers);
 
   void notify(const std::string& incarnation, const char* topic);
@@ -143,6 +149,8 @@ public:
   void peer_up(const peer_identity& peer) noexcept override;
   void peer_down(const peer_identity& peer,
                  std::string_view why) noexcept override;
+  void refused(std::string_view address,
+               std::string_view why) noexcept override;
 
   // -- for what shows it -----------------------------------------------------
 
@@ -215,7 +223,13 @@ private:
   }
 
   /// Why a call that was held in vain is not run.
-  error nobody() const;
+  error nobody(uint32_t shard) const;
+
+  /// How long this run of the node has waited for links.
+  std::chrono::nanoseconds waited();
+
+  static link_wait missing_links(const snapshot& now,
+                                 const std::vector<const lease_row*>& peers);
 
   template <class Atom>
   void tell_membership(Atom what) noexcept;
@@ -233,7 +247,10 @@ private:
   caf::actor follower_;
   caf::actor membership_;
   std::function<void()> on_drain_;
-  std::optional<boot_time> waits_since_;
+
+  // The run that waits for links, and since when.
+  std::string waits_as_;
+  boot_time waits_since_;
 };
 
 } // namespace troupe

@@ -191,6 +191,10 @@ public:
   virtual void notify(peer_notice notice) = 0;
 
   virtual link_stats stats() const = 0;
+
+  /// Why the last try to make it failed, or how it ended; empty if it is up, or
+  /// none has failed yet.
+  virtual std::string failure() const = 0;
 };
 
 using peer_link_ptr = caf::intrusive_ptr<peer_link>;
@@ -233,6 +237,11 @@ public:
   /// once if the first tries fail; not after a `disconnect`.
   virtual void peer_down(const peer_identity& peer,
                          std::string_view why) noexcept = 0;
+
+  /// Somebody at `address` wanted to connect to this node, and does not fit it:
+  /// another CA, no TLS, another cluster.
+  virtual void refused(std::string_view address,
+                       std::string_view why) noexcept = 0;
 };
 
 // -- all links of a node ------------------------------------------------------
@@ -264,6 +273,10 @@ public:
 
   /// Every link that is wanted.
   virtual std::vector<peer_link_ptr> links() const = 0;
+
+  /// Nobody can connect any more, and the address is free for another process;
+  /// links that are there go on.
+  virtual void accept_no_more() = 0;
 
   /// Closes everything after what is to be sent was sent, or the time is up.
   /// Answers what is in flight. Nothing is heard afterwards.

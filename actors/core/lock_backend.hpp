@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "actors/core/expected.hpp"
@@ -71,9 +72,11 @@ public:
   virtual void acquire(lock_request request, callback<lock_answer> done) = 0;
 
   /// The lock has `ttl` from now on, in place of what is left of its time, which
-  /// may be more. Not done if its time is over, it was released, or somebody
-  /// else was granted it.
-  virtual void renew(lock_proof held, std::chrono::milliseconds ttl,
+  /// may be more; without one, the time that it was last granted or renewed for.
+  /// Not done if its time is over, it was released, or somebody else was granted
+  /// it.
+  virtual void renew(lock_proof held,
+                     std::optional<std::chrono::milliseconds> ttl,
                      callback<lock_answer> done) = 0;
 
   /// Anybody can have the lock from now on. Not done if `held` is not its last

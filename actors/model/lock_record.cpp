@@ -32,10 +32,11 @@ bool lock_record::acquire(const std::string& who, milliseconds time,
   return true;
 }
 
-bool lock_record::renew(uint64_t of, milliseconds time, const lock_time& now) {
+bool lock_record::renew(uint64_t of, std::optional<milliseconds> time,
+                        const lock_time& now) {
   if (!proves(of) || !held(now))
     return false;
-  begin(time, now);
+  begin(time.value_or(ttl), now);
   return true;
 }
 

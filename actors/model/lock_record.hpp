@@ -17,6 +17,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace troupe {
@@ -68,8 +69,10 @@ struct lock_record {
   bool acquire(const std::string& who, std::chrono::milliseconds time,
                const lock_time& now);
 
-  /// Its time begins anew; false if `of` does not hold it any more.
-  bool renew(uint64_t of, std::chrono::milliseconds time, const lock_time& now);
+  /// Its time begins anew, and is `time` or as long as it was; false if `of`
+  /// does not hold it any more.
+  bool renew(uint64_t of, std::optional<std::chrono::milliseconds> time,
+             const lock_time& now);
 
   /// Anybody can have it; false if `of` is not the last grant. A release that is
   /// repeated changes nothing.

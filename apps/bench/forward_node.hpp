@@ -45,6 +45,7 @@ public:
   void noticed(const peer_identity&, peer_notice) noexcept override {}
   void peer_up(const peer_identity&) noexcept override { up_.set_value(); }
   void peer_down(const peer_identity&, std::string_view) noexcept override {}
+  void refused(std::string_view, std::string_view) noexcept override {}
   expected<placement> place(const invocation&, std::string_view,
                             const call_target&) override;
   void refresh(const invocation&, const failed_placement&,

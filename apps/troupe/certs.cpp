@@ -26,15 +26,18 @@ whoever has it can make nodes. Nothing that is there is overwritten.
 po::options_description described() {
   constexpr unsigned width = 80;
   po::options_description result{"Options", width};
+  // Said in the texts, as everywhere.
   auto days = [](int value) {
-    return po::value<int>()->value_name("N")->default_value(value);
+    return po::value<int>()->value_name("N")->default_value(value, "");
   };
   auto add = result.add_options();
-  add("dir",
-      po::value<std::string>()->value_name("FOLDER")->default_value("certs"),
-      "Where they are.");
-  add("days", days(825), "How long a node's certificate is valid.");
-  add("ca-days", days(3650), "How long the CA is valid.");
+  add(
+    "dir",
+    po::value<std::string>()->value_name("FOLDER")->default_value("certs", ""),
+    "Where they are. Default: certs.");
+  add("days", days(825),
+      "How long a node's certificate is valid. Default: 825.");
+  add("ca-days", days(3650), "How long the CA is valid. Default: 3650.");
   add("force", "Overwrite the certificates of the nodes that are named.");
   add("new-ca", "Overwrite the CA: every node needs a new certificate then.");
   add("help,h", "Print this text.");

@@ -12,6 +12,7 @@
 
 #include "apps/troupe/certs.hpp"
 #include "apps/troupe/client/client.hpp"
+#include "apps/troupe/closed_pipe.hpp"
 #include "apps/troupe/exit_status.hpp"
 #include "apps/troupe/node.hpp"
 #include "apps/troupe/store.hpp"
@@ -99,18 +100,18 @@ int run(int argc, char** argv) {
   std::string command{argv[1]};
   if (command == "--help" || command == "-h" || command == "help") {
     std::fputs(help_text, stdout);
-    return exit_done;
+    return end_output(exit_done);
   }
   if (command == "--version") {
     std::puts("troupe " TROUPE_VERSION);
-    return exit_done;
+    return end_output(exit_done);
   }
   if (command == "node")
-    return run_node_command({argv + 2, argv + argc});
+    return run_node_command(argv[0], {argv + 2, argv + argc});
   if (command == "store")
-    return run_store_command({argv + 2, argv + argc});
+    return end_output(run_store_command({argv + 2, argv + argc}));
   if (command == "certs")
-    return run_certs_command({argv + 2, argv + argc});
+    return end_output(run_certs_command({argv + 2, argv + argc}));
   return run_client(argc, argv);
 }
 

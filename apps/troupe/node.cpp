@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "apps/troupe/closed_pipe.hpp"
 #include "apps/troupe/exit_status.hpp"
 #include "nodes/node.hpp"
 #include "nodes/options.hpp"
@@ -25,17 +26,18 @@ int refuse(const error& why) {
 
 } // namespace
 
-int run_node_command(const std::vector<std::string>& arguments) {
+int run_node_command(const std::string& program,
+                     const std::vector<std::string>& arguments) {
   auto parsed = parse_node_options(arguments, current_environment());
   if (!parsed)
     return refuse(parsed.error());
   if (parsed->help) {
     std::fputs(node_options_help().c_str(), stdout);
-    return exit_done;
+    return end_output(exit_done);
   }
   for (const auto& warning : parsed->warnings)
     std::fprintf(stderr, "troupe node: %s\n", warning.c_str());
-  return run_node(std::move(parsed->options));
+  return run_node(std::move(parsed->options), program);
 }
 
 } // namespace troupe::cli

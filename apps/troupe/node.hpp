@@ -8,6 +8,8 @@
 namespace troupe::cli {
 
 /// Reads the options and runs a node. @returns the exit status
-int run_node_command(const std::vector<std::string>& arguments);
+/// @param program how this one was started
+int run_node_command(const std::string& program,
+                     const std::vector<std::string>& arguments);
 
 } // namespace troupe::cli

@@ -7,6 +7,8 @@
 #include <numeric>
 #include <sstream>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
 #include <boost/program_options.hpp>
 #include <nlohmann/json.hpp>
@@ -22,18 +24,35 @@ namespace {
 
 namespace po = boost::program_options;
 
-constexpr const char* help_text = R"(Usage: troupe store check [options]
-       troupe store backup DEST [options]
-       troupe store restore SRC [options]
+constexpr const char* help_text = R"(Usage: troupe store COMMAND [options]
 
 Looks after the data of a node.
 
-  check         reads all of it and says what is there; exits with 1 if something
-                is damaged. A node may run meanwhile.
-  backup DEST   copies the store to the folder DEST, which must not be there
-                yet, and checks the copy. A node may run meanwhile: the copy is
-                of one moment.
-  restore SRC   makes a store of the backup in the folder SRC. No node may run.
+  troupe store check                   read all of it, and say what is there
+  troupe store backup DEST             copy it to the folder DEST
+  troupe store restore SRC             make a store of the backup in SRC
+
+  troupe store COMMAND --help          what a command takes
+)";
+
+constexpr const char* check_help = R"(Usage: troupe store check [options]
+
+Reads all of a store and says what is there; exits with 1 if something is
+damaged. A node may run meanwhile.
+
+)";
+
+constexpr const char* backup_help = R"(Usage: troupe store backup DEST [options]
+
+Copies a store to the folder DEST, which must not be there yet, and checks the
+copy. A node may run meanwhile: the copy is of one moment.
+
+)";
+
+constexpr const char* restore_help =
+  R"(Usage: troupe store restore SRC [options]
+
+Makes a store of the backup in the folder SRC. No node may run.
 
 )";
 
@@ -42,7 +61,13 @@ struct usage_error : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-po::options_description described() {
+/// What only one of the commands takes.
+struct own_flag {
+  const char* name = nullptr;
+  const char* text = nullptr;
+};
+
+po::options_description described(const std::vector<own_flag>& flags) {
   constexpr unsigned width = 80;
   po::options_description result{"Options", width};
   auto text = [](const char* name) {
@@ -55,9 +80,9 @@ po::options_description described() {
   add("data-dir", text("FOLDER"),
       "The data of the node. Default: $TROUPE_DATA_DIR, else ./troupe-data.");
   add("config", text("FILE"), "The node's file with options.");
-  add("json", "check: print JSON.");
-  add("force", "restore: move a store that is there to replaced-..., a folder "
-               "in it.");
+  for (auto& x : flags)
+    if (x.name)
+      add(x.name, x.text);
   add("help,h", "Print this text.");
   return result;
 }
@@ -70,10 +95,12 @@ struct request {
   bool has(const char* name) const { return options.count(name) > 0; }
 };
 
-request parse(const std::vector<std::string>& arguments) {
+/// @param flags of all commands
+request parse(const std::vector<std::string>& arguments,
+              const std::vector<own_flag>& flags) {
   using style = po::command_line_style::style_t;
   request result;
-  auto options = described();
+  auto options = described(flags);
   po::options_description all;
   all.add(options).add_options()(
     "words", po::value<std::vector<std::string>>(&result.words));
@@ -123,7 +150,9 @@ std::string as_time(int64_t ms) {
 
 /// "running", "none" or "crashed".
 const char* node_state(const store_report& x) {
-  return x.is_in_use ? "running" : x.nodes.empty() ? "none" : "crashed";
+  if (x.is_in_use)
+    return "running";
+  return x.nodes.empty() && x.members == 0 ? "none" : "crashed";
 }
 
 uint64_t total_of(const store_report& x) {
@@ -152,9 +181,10 @@ nlohmann::json to_json(const std::string& folder, const store_report& x) {
           {"messages", x.messages}};
 }
 
-void print_count(const std::string& what, uint64_t count, int width = 12) {
-  std::printf("%-*s %llu\n", width, what.c_str(),
-              static_cast<unsigned long long>(count));
+void print_count(const std::string& what, uint64_t count,
+                 const char* remark = "", int width = 12) {
+  std::printf("%-*s %llu%s\n", width, what.c_str(),
+              static_cast<unsigned long long>(count), count > 0 ? remark : "");
 }
 
 void print_services(const store_report& x) {
@@ -162,13 +192,24 @@ void print_services(const store_report& x) {
   for (auto& [service, count] : x.entities)
     longest = std::max(longest, service.size());
   for (auto& [service, count] : x.entities)
-    print_count("  " + service, count,
+    print_count("  " + service, count, "",
                 std::max(12, static_cast<int>(longest) + 2));
+}
+
+/// Where no node has the folder alone.
+std::string about_nodes(const store_report& x) {
+  if (x.is_in_use)
+    return std::to_string(x.members) + " of a cluster";
+  if (x.members > 0)
+    return "none; " + std::to_string(x.members)
+           + " of a cluster did not stop cleanly";
+  return x.is_unused() ? "none has had this folder: it is a copy"
+                       : "none; the last one stopped cleanly";
 }
 
 void print_node(const store_report& x) {
   if (x.nodes.empty()) {
-    std::printf("%-12s none; the last one stopped cleanly\n", "node");
+    std::printf("%-12s %s\n", "node", about_nodes(x).c_str());
     return;
   }
   auto& node = x.nodes.front();
@@ -191,7 +232,8 @@ void print(const std::string& folder, const store_report& x) {
   print_count("entities", total_of(x));
   print_services(x);
   print_count("deleted", x.deleted);
-  print_count("uncommitted", x.uncommitted);
+  print_count("no state yet", x.uncommitted,
+              " called, but nothing was stored; that is no damage");
   print_count("outcomes", x.outcomes);
   print_count("messages", x.messages);
 }
@@ -242,47 +284,78 @@ struct command {
   /// What its argument is; null if it takes none.
   const char* argument;
 
-  /// A flag that only it takes.
-  const char* flag;
+  own_flag flag;
+
+  const char* help;
 
   void (*run)(const request&);
 };
 
 constexpr command commands[]{
-  {"check", nullptr, "json", run_check},
-  {"backup", "a folder for the backup", nullptr, run_backup},
-  {"restore", "the folder of a backup", "force", run_restore},
+  {"check",
+   nullptr,
+   {"json", "Print JSON, for programs."},
+   check_help,
+   run_check},
+  {"backup", "a folder for the backup", {}, backup_help, run_backup},
+  {"restore",
+   "the folder of a backup",
+   {"force", "Move a store that is there to replaced-..., a folder in it."},
+   restore_help,
+   run_restore},
 };
 
+const command* find_command(const std::string& name) {
+  for (auto& x : commands)
+    if (name == x.name)
+      return &x;
+  return nullptr;
+}
+
+std::vector<own_flag> all_flags() {
+  std::vector<own_flag> result;
+  for (auto& x : commands)
+    result.push_back(x.flag);
+  return result;
+}
+
+void print_help(const command& x) {
+  std::ostringstream options;
+  options << described({x.flag});
+  std::printf("%s%s", x.help, options.str().c_str());
+}
+
 void check_usage(const command& what, const request& x) {
-  auto name = std::string{what.name};
   if (what.argument && x.words.size() < 2)
-    throw usage_error{name + ": " + what.argument + " is missing"};
+    throw usage_error{std::string{what.argument} + " is missing"};
   if (x.words.size() > (what.argument ? 2u : 1u))
-    throw usage_error{name + ": '" + x.words.back() + "' is too much"};
+    throw usage_error{"'" + x.words.back() + "' is too much"};
   for (auto& other : commands)
-    if (other.flag && other.flag != what.flag && x.has(other.flag))
-      throw usage_error{name + " takes no --" + other.flag};
+    if (other.flag.name && &other != &what && x.has(other.flag.name))
+      throw usage_error{std::string{"there is no --"} + other.flag.name};
 }
 
 void run(const std::vector<std::string>& arguments) {
-  auto x = parse(arguments);
+  auto x = parse(arguments, all_flags());
+  auto what = x.words.empty() ? nullptr : find_command(x.words[0]);
+  if (x.has("help") && what)
+    return print_help(*what);
   if (x.has("help")) {
     std::fputs(help_text, stdout);
-    std::ostringstream options;
-    options << described();
-    std::fputs(options.str().c_str(), stdout);
     return;
   }
   if (x.words.empty())
     throw usage_error{"check, backup or restore is missing"};
-  for (auto& what : commands) {
-    if (x.words[0] != what.name)
-      continue;
-    check_usage(what, x);
-    return what.run(x);
-  }
-  throw usage_error{"there is no '" + x.words[0] + "'"};
+  if (!what)
+    throw usage_error{"there is no '" + x.words[0] + "'"};
+  check_usage(*what, x);
+  what->run(x);
+}
+
+/// "troupe store", and the command if there is one.
+std::string program_of(const std::vector<std::string>& arguments) {
+  auto known = !arguments.empty() && find_command(arguments.front());
+  return "troupe store" + (known ? " " + arguments.front() : "");
 }
 
 } // namespace
@@ -292,8 +365,9 @@ int run_store_command(const std::vector<std::string>& arguments) {
     run(arguments);
     return exit_done;
   } catch (const usage_error& e) {
-    std::fprintf(stderr, "troupe store: %s\nTry 'troupe store --help'.\n",
-                 e.what());
+    auto program = program_of(arguments);
+    std::fprintf(stderr, "%s: %s\nTry '%s --help'.\n", program.c_str(),
+                 e.what(), program.c_str());
     return exit_usage;
   } catch (const error_exception& e) {
     auto& why = e.reason();

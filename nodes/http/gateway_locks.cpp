@@ -3,6 +3,7 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <optional>
 #include <utility>
 
 #include "actors/cluster/lock_keeper.hpp"
@@ -93,7 +94,9 @@ lock_options read_wish(const http::request& x, std::string_view body) {
 
 struct renewal {
   uint64_t token = 0;
-  milliseconds ttl = defaults::lock::ttl;
+
+  /// Else as long as it was granted for.
+  std::optional<milliseconds> ttl;
 };
 
 renewal read_renewal(const http::request& x, std::string_view body) {

@@ -89,6 +89,8 @@ public:
     return result;
   }
 
+  void accept_no_more() override { dialer_->accept_no_more(); }
+
   void stop(std::chrono::milliseconds time) override {
     if (broker_)
       end_broker(time);

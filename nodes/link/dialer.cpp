@@ -63,6 +63,20 @@ uint16_t port_of(int fd) {
                  : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
+/// "address:port"; IPv6 in brackets.
+std::string address_text(const sockaddr_storage& address, socklen_t length) {
+  char host[NI_MAXHOST];
+  char port[NI_MAXSERV];
+  if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), length, host,
+                    sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV)
+      != 0)
+    return "an unknown address";
+  auto is_six = address.ss_family == AF_INET6;
+  return (is_six ? '[' + std::string{host} + ']' : std::string{host}) + ':'
+         + port;
+}
+
 owned_fd listen_on(const std::string& address) {
   std::string why;
   auto found = resolve(address, AI_PASSIVE, why);
@@ -119,6 +133,17 @@ void dialer::accept_now() {
     std::lock_guard guard{mutex_};
     accepting_ = true;
   }
+  wake();
+}
+
+void dialer::accept_no_more() {
+  {
+    std::lock_guard guard{mutex_};
+    accepting_ = false;
+  }
+  // Its descriptor stays, for it may be polled at this moment. With SO_REUSEADDR
+  // on both, an address is taken only by a socket that listens.
+  ::shutdown(listener_.get(), SHUT_RDWR);
   wake();
 }
 
@@ -214,14 +239,17 @@ void dialer::accept_all() {
 
 bool dialer::accept_one() {
   candidate x;
-  x.fd = owned_fd{
-    ::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+  sockaddr_storage from{};
+  socklen_t length = sizeof(from);
+  x.fd = owned_fd{::accept4(listener_.get(), reinterpret_cast<sockaddr*>(&from),
+                            &length, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!x.fd) {
     // Without descriptors the listener stays ready: do not spin.
     if (errno == EMFILE || errno == ENFILE)
       std::this_thread::sleep_for(std::chrono::milliseconds{10});
     return false;
   }
+  x.from = address_text(from, length);
   x.deadline = clock::now() + limit_;
   set_options(x.fd.get());
   if (!tls_) {
@@ -293,13 +321,12 @@ bool dialer::shake_hands(candidate& x) {
 }
 
 void dialer::ready(candidate& x) {
-  done_({x.attempt, {std::move(x.fd), std::move(x.tls)}, {}});
+  done_(
+    {x.attempt, {std::move(x.fd), std::move(x.tls)}, {}, std::move(x.from)});
 }
 
 void dialer::failed(const candidate& x, std::string why) {
-  // Strangers that fail are nobody's concern.
-  if (x.attempt != 0)
-    done_({x.attempt, {}, std::move(why)});
+  done_({x.attempt, {}, std::move(why), x.from});
 }
 
 } // namespace troupe::link

@@ -53,6 +53,9 @@ struct dial_result {
 
   /// Why there is no socket.
   std::string failure;
+
+  /// "address:port" of the peer that has connected.
+  std::string from;
 };
 
 class dialer {
@@ -81,6 +84,9 @@ public:
   /// Connections that come in wait until this is called.
   void accept_now();
 
+  /// None comes in from now on, and another socket may listen there.
+  void accept_no_more();
+
 private:
   using clock = std::chrono::steady_clock;
 
@@ -89,6 +95,7 @@ private:
   /// A connection that is not ready yet.
   struct candidate {
     uint64_t attempt = 0;
+    std::string from;
     owned_fd fd;
     std::unique_ptr<tls_session> tls;
     step at = step::connecting;

@@ -163,7 +163,7 @@ void link_broker::failed(const outbound_link_ptr& link,
   state.round = ++next_round_;
   if (auto with = std::exchange(state.joining, nullptr))
     end_session(with);
-  link->broken();
+  link->failed(why);
   if (!std::exchange(state.reported_down, true) && env_.listener)
     env_.listener->peer_down(link->where().who, why);
   if (!state.wanted || closing_)
@@ -198,7 +198,10 @@ void link_broker::dial_done(dial_result& x) {
   if (closing_)
     return;
   if (x.attempt == 0) {
-    adopt(x, {});
+    if (x.socket.fd)
+      adopt(x, {});
+    else
+      tell_of_stranger(x.from, x.failure);
     return;
   }
   auto i = attempts_.find(x.attempt);
@@ -223,6 +226,7 @@ void link_broker::adopt(dial_result& x, const attempt& why) {
   c.fd = x.socket.fd.get();
   c.tls = std::move(x.socket.tls);
   c.since = c.heard = clock::now();
+  c.from = std::move(x.from);
   c.link = why.link;
   c.lane = why.lane;
   c.round = why.round;
@@ -353,6 +357,9 @@ link_broker::objection(const wire::greeting& theirs) const {
 }
 
 void link_broker::hear_hello(connection& x, const wire::greeting& theirs) {
+  // Whoever asks for another run only has old news.
+  if (auto why = wire::mismatch(own_greeting(), theirs))
+    tell_of_stranger(x.from, *why);
   if (auto why = objection(theirs))
     return refuse(x, *why);
   x.lane = theirs.lane;
@@ -431,6 +438,12 @@ void link_broker::refuse(connection& x, const std::string& why) {
   connections_.erase(x.handle);
 }
 
+void link_broker::tell_of_stranger(const std::string& from,
+                                   std::string_view why) {
+  if (env_.listener)
+    env_.listener->refused(from, why);
+}
+
 // -- frames --------------------------------------------------------------------
 
 void link_broker::data(caf::io::new_data_msg& msg) {
@@ -451,7 +464,10 @@ void link_broker::data(caf::io::new_data_msg& msg) {
   } catch (const wire::wire_error& e) {
     // What came before it counts.
     deliver(*x, what);
-    drop(msg.handle, std::string{"not a node: "} + e.what());
+    auto why = std::string{"not a node: "} + e.what();
+    if (!x->open && !x->link)
+      tell_of_stranger(x->from, why + "; does it have TLS, and this one none?");
+    drop(msg.handle, why);
     return;
   } catch (const std::exception& e) {
     // No memory, for one: that ends this connection, and not all of them.
@@ -652,8 +668,13 @@ void link_broker::tick() {
     else
       beat(x);
   }
-  for (auto& [handle, why] : over)
+  for (auto& [handle, why] : over) {
+    // It may have ended with the one before.
+    auto x = find(handle);
+    if (x && !x->open && !x->link)
+      tell_of_stranger(x->from, why);
     drop(handle, why);
+  }
 }
 
 void link_broker::beat(connection& x) {

@@ -78,6 +78,9 @@ private:
     /// A part of a frame.
     std::string rest;
 
+    /// "address:port" of the side that has connected, on the other one.
+    std::string from;
+
     /// Set on the side that has connected.
     outbound_link_ptr link;
     uint64_t round = 0;
@@ -166,6 +169,9 @@ private:
   void hear_welcome(connection& x, const wire::greeting& theirs);
   std::optional<std::string> objection(const wire::greeting& theirs) const;
   void refuse(connection& x, const std::string& why);
+
+  /// Tells of somebody who has connected and does not fit.
+  void tell_of_stranger(const std::string& from, std::string_view why);
 
   /// No new calls go over it; it ends when those under way are answered.
   /// @pre this node has connected

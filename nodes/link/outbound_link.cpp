@@ -4,6 +4,9 @@ namespace troupe::link {
 
 namespace {
 
+/// Of the reason of a failure: a part of it may be the peer's words.
+constexpr size_t failure_length_max = 256;
+
 using outcome = forwarded_answer::outcome;
 
 forwarded_answer without_result(outcome what) {
@@ -81,6 +84,7 @@ void outbound_link::established(session_ptr by, uint32_t wire_version) {
   connects_.fetch_add(1);
   std::lock_guard guard{mutex_};
   session_ = std::move(by);
+  failure_.clear();
   up_.store(true, std::memory_order_release);
 }
 
@@ -98,6 +102,17 @@ void outbound_link::broken() {
     x.call->answered(without_result(x.left ? outcome::lost : outcome::unsent),
                      nullptr);
   }
+}
+
+void outbound_link::failed(std::string_view why) {
+  broken();
+  std::lock_guard guard{mutex_};
+  failure_ = why.substr(0, failure_length_max);
+}
+
+std::string outbound_link::failure() const {
+  std::lock_guard guard{mutex_};
+  return failure_;
 }
 
 session_ptr outbound_link::current() const {

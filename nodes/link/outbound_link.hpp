@@ -29,6 +29,8 @@ public:
 
   link_stats stats() const override;
 
+  std::string failure() const override;
+
   // -- for the broker --------------------------------------------------------
 
   /// @param wire_version what both sides speak
@@ -39,6 +41,9 @@ public:
 
   /// The connections are gone: answers what is under way.
   void broken();
+
+  /// There is none, for that reason.
+  void failed(std::string_view why);
 
   /// What the broker knows of it; touched by its thread only.
   struct progress {
@@ -72,8 +77,9 @@ private:
   std::atomic<uint64_t> lost_{0};
   std::atomic<uint64_t> connects_{0};
   std::atomic<uint32_t> wire_version_{0};
-  mutable std::mutex mutex_; // guards session_
+  mutable std::mutex mutex_; // guards what follows
   session_ptr session_;
+  std::string failure_;
 };
 
 using outbound_link_ptr = caf::intrusive_ptr<outbound_link>;

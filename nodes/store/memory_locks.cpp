@@ -28,7 +28,8 @@ void memory_lock_table::acquire(lock_request request,
   }));
 }
 
-void memory_lock_table::renew(lock_proof held, std::chrono::milliseconds ttl,
+void memory_lock_table::renew(lock_proof held,
+                              std::optional<std::chrono::milliseconds> ttl,
                               callback<lock_answer> done) {
   done(change(held.name, [&](lock_record& x, const lock_time& now) {
     return x.renew(held.token, ttl, now);

@@ -23,7 +23,7 @@ public:
 
   void acquire(lock_request request, callback<lock_answer> done) override;
 
-  void renew(lock_proof held, std::chrono::milliseconds ttl,
+  void renew(lock_proof held, std::optional<std::chrono::milliseconds> ttl,
              callback<lock_answer> done) override;
 
   void release(lock_proof held, callback<lock_answer> done) override;

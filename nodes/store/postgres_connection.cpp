@@ -7,24 +7,13 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "nodes/store/postgres_message.hpp"
+
 namespace troupe {
 
 namespace {
 
 using fate = postgres_outcome::fate;
-
-/// Of libpq, in one line.
-std::string one_line(const std::string& text) {
-  std::string result;
-  for (auto c : text) {
-    auto is_blank = c == '\n' || c == '\t' || c == ' ';
-    if (!is_blank)
-      result.push_back(c);
-    else if (!result.empty() && result.back() != ' ')
-      result.push_back(' ');
-  }
-  return result.substr(0, result.find_last_not_of(' ') + 1);
-}
 
 std::string field(const PGresult* x, int code) {
   auto text = PQresultErrorField(x, code);

@@ -25,7 +25,8 @@ constexpr postgres_statement acquire_lock{
 
 constexpr postgres_statement renew_lock{
   "renew_lock",
-  "UPDATE lock SET ttl_ms = $3::bigint, end_ms = $3::bigint + " TROUPE_NOW(
+  "UPDATE lock SET ttl_ms = coalesce($3::bigint, ttl_ms), "
+  "end_ms = coalesce($3::bigint, ttl_ms) + " TROUPE_NOW(
     "$4") " WHERE name = $1::text AND token = $2::bigint AND holder <> '' "
           "AND end_ms > " TROUPE_NOW("$4") " RETURNING 1"};
 
@@ -85,11 +86,12 @@ void postgres_lock_table::acquire(lock_request request,
          request.name, std::move(done));
 }
 
-void postgres_lock_table::renew(lock_proof held, milliseconds ttl,
+void postgres_lock_table::renew(lock_proof held,
+                                std::optional<milliseconds> ttl,
                                 callback<lock_answer> done) {
   change({&renew_lock,
           {as_bytes(held.name), as_int8(held.token),
-           as_int8(int64_t{ttl.count()}), now()}},
+           ttl ? as_int8(int64_t{ttl->count()}) : std::nullopt, now()}},
          held.name, std::move(done));
 }
 

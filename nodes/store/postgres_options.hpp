@@ -45,6 +45,13 @@ struct postgres_timeline {
                          const postgres_timeline&) = default;
 };
 
+/// What an operator hears of a server.
+enum class postgres_notice : uint8_t {
+  /// Something is as it should be again.
+  news,
+  trouble,
+};
+
 struct postgres_options {
   using milliseconds = std::chrono::milliseconds;
 
@@ -106,7 +113,7 @@ struct postgres_options {
     on_new_timeline;
 
   /// Told of what an operator would want to know. From any thread of the store.
-  std::function<void(const std::string&)> log;
+  std::function<void(postgres_notice, const std::string&)> log;
 };
 
 } // namespace troupe

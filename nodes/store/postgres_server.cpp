@@ -114,9 +114,10 @@ postgres_server::postgres_server(std::string url, postgres_options options)
   description_ = describe_postgres_url(url_);
 }
 
-void postgres_server::log(const std::string& text) const {
+void postgres_server::log(const std::string& text,
+                          postgres_notice kind) const {
   if (options_.log)
-    options_.log(text);
+    options_.log(kind, text);
 }
 
 void postgres_server::check_replication(const std::string& standbys,

@@ -72,7 +72,8 @@ public:
 
   const std::string& description() const noexcept { return description_; }
 
-  void log(const std::string& text) const;
+  void log(const std::string& text,
+           postgres_notice kind = postgres_notice::trouble) const;
 
 private:
   void check_replication(const std::string& standbys,

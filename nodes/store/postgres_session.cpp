@@ -48,7 +48,8 @@ void postgres_session::try_to_connect() {
   try {
     link_ = server_.connect(role_, link_.backend);
     server_.log("the " + role_.name + " is connected to "
-                + server_.description() + " again");
+                  + server_.description() + " again",
+                postgres_notice::news);
     tries_ = 0;
     trouble_.clear();
   } catch (const postgres_error& e) {

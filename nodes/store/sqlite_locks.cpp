@@ -63,7 +63,8 @@ lock_answer sqlite_locks::acquire(const lock_request& request,
   });
 }
 
-lock_answer sqlite_locks::renew(const lock_proof& held, milliseconds ttl,
+lock_answer sqlite_locks::renew(const lock_proof& held,
+                                std::optional<milliseconds> ttl,
                                 const lock_time& now) {
   return change(held.name, now,
                 [&](lock_record& x) { return x.renew(held.token, ttl, now); });

@@ -19,7 +19,8 @@ public:
 
   lock_answer acquire(const lock_request& request, const lock_time& now);
 
-  lock_answer renew(const lock_proof& held, std::chrono::milliseconds ttl,
+  lock_answer renew(const lock_proof& held,
+                    std::optional<std::chrono::milliseconds> ttl,
                     const lock_time& now);
 
   lock_answer release(const lock_proof& held, const lock_time& now);

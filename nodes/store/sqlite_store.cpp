@@ -73,7 +73,7 @@ public:
     });
   }
 
-  void renew(lock_proof held, std::chrono::milliseconds ttl,
+  void renew(lock_proof held, std::optional<std::chrono::milliseconds> ttl,
              callback<lock_answer> done) override {
     change(std::move(done), [held = std::move(held),
                              ttl](sqlite_locks& x, const lock_time& now) {

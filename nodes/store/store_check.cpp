@@ -77,13 +77,16 @@ void check_data(const std::filesystem::path& file, store_report& report) {
 }
 
 void check_cluster(const std::filesystem::path& folder, store_report& report) {
+  report.is_in_use = is_folder_in_use(folder);
   auto file = folder / "cluster.db";
   if (!std::filesystem::exists(file))
     return;
   SQLite::Database db{file.string()};
   report.cluster_schema = check_schema(db, file, cluster_schema());
   report.nodes = node_presence::read(folder);
-  report.is_in_use = !report.nodes.empty() && is_folder_in_use(folder);
+  if (report.cluster_schema == cluster_schema().version())
+    report.members = static_cast<uint64_t>(
+      db.execAndGet("SELECT count(*) FROM lease WHERE state < 4").getInt64());
 }
 
 } // namespace
@@ -91,7 +94,7 @@ void check_cluster(const std::filesystem::path& folder, store_report& report) {
 expected<store_report> check_store(const std::filesystem::path& folder) {
   auto file = folder / "data.db";
   if (!std::filesystem::exists(file))
-    return error{errc::store_unavailable,
+    return error{errc::not_found,
                  "'" + folder.string()
                    + "' has no store; --data-dir says where it is"};
   store_report result;

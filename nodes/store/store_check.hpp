@@ -32,7 +32,8 @@ struct store_report {
   /// Entities that were deleted: their revisions are kept.
   uint64_t deleted = 0;
 
-  /// Entities that were claimed, but never committed.
+  /// Entities that were claimed, but never committed: a call that stored nothing
+  /// leaves such a row.
   uint64_t uncommitted = 0;
 
   uint64_t outcomes = 0;
@@ -40,18 +41,24 @@ struct store_report {
   /// Messages that wait in the outbox.
   uint64_t messages = 0;
 
-  /// The nodes in cluster.db.
+  /// The node in cluster.db that has, or had, the folder alone.
   std::vector<node_record> nodes;
 
-  /// A node has the folder now. If none has it, but there is one in `nodes`,
-  /// that one did not stop cleanly.
+  /// Those of a cluster that did not leave, or not yet.
+  uint64_t members = 0;
+
+  /// A node has the folder now. If none has it, those in `nodes` and `members`
+  /// did not stop cleanly.
   bool is_in_use = false;
+
+  /// No node has had the folder: it was copied.
+  bool is_unused() const noexcept { return cluster_schema == 0; }
 
   static constexpr size_t problems_max = 20;
 };
 
-/// Fails with `store_unavailable` if there is no store, or if it cannot be
-/// read.
+/// Fails with `not_found` if there is no store, with `store_unavailable` if it
+/// cannot be read.
 expected<store_report> check_store(const std::filesystem::path& folder);
 
 } // namespace troupe

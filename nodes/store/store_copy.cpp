@@ -15,9 +15,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const fs::path& path, const std::string& why) {
-  throw error_exception{
-    error{errc::store_unavailable, "'" + path.string() + "' " + why}};
+[[noreturn]] void refuse(errc code, const fs::path& path,
+                         const std::string& why) {
+  throw error_exception{error{code, "'" + path.string() + "' " + why}};
 }
 
 /// Copies a database, synced, as one file without a log.
@@ -27,7 +27,7 @@ void copy_database(const fs::path& from, const fs::path& to) {
   auto copy = open_connection(to, {});
   // All at once: of one moment.
   if (SQLite::Backup{copy, source}.executeStep() != SQLITE_DONE)
-    refuse(from, "is locked by somebody else");
+    refuse(errc::store_unavailable, from, "is locked by somebody else");
   copy.execAndGet("PRAGMA journal_mode=DELETE");
 }
 
@@ -35,7 +35,8 @@ void copy_database(const fs::path& from, const fs::path& to) {
 store_report check_whole(const fs::path& folder) {
   auto report = check_store(folder).value();
   if (!report.problems.empty())
-    refuse(folder, "is damaged: " + report.problems.front());
+    refuse(errc::store_unavailable, folder,
+           "is damaged: " + report.problems.front());
   return report;
 }
 
@@ -44,7 +45,8 @@ class unfinished_folder {
 public:
   explicit unfinished_folder(fs::path path) : path_(std::move(path)) {
     if (!fs::create_directory(path_))
-      refuse(path_, "is there already; another copy may be under way");
+      refuse(errc::store_unavailable, path_,
+             "is there already; another copy may be under way");
   }
 
   unfinished_folder(const unfinished_folder&) = delete;
@@ -61,6 +63,14 @@ private:
   fs::path path_;
 };
 
+/// What is missing does not come by a retry.
+errc code_of(const fs::filesystem_error& e) {
+  return e.code() == std::errc::no_such_file_or_directory
+             || e.code() == std::errc::not_a_directory
+           ? errc::not_found
+           : errc::store_unavailable;
+}
+
 /// Calls `f`; what it throws is an error.
 template <class F>
 auto guarded(F f) -> expected<decltype(f())> {
@@ -71,7 +81,7 @@ auto guarded(F f) -> expected<decltype(f())> {
   } catch (const SQLite::Exception& e) {
     return error{errc::store_unavailable, e.what()};
   } catch (const fs::filesystem_error& e) {
-    return error{errc::store_unavailable, e.what()};
+    return error{code_of(e), e.what()};
   }
 }
 
@@ -80,9 +90,15 @@ fs::path without_slash(const fs::path& path) {
   return result.filename().empty() ? result.parent_path() : result;
 }
 
+void check_is_backup(const fs::path& folder) {
+  if (!fs::exists(folder / "data.db"))
+    refuse(errc::not_found, folder, "is no backup: it has no store");
+}
+
 void check_is_store(const fs::path& folder) {
   if (!fs::exists(folder / "data.db"))
-    refuse(folder, "has no store; --data-dir says where it is");
+    refuse(errc::not_found, folder,
+           "has no store; --data-dir says where it is");
 }
 
 /// A name that is not taken.
@@ -130,9 +146,10 @@ expected<store_report> backup_store(const fs::path& folder,
     check_is_store(folder);
     auto place = without_slash(to);
     if (fs::exists(place))
-      refuse(place, "is there already; a backup overwrites nothing");
+      refuse(errc::bad_request, place,
+             "is there already; a backup overwrites nothing");
     if (!fs::is_directory(place.parent_path()))
-      refuse(place.parent_path(), "is no folder");
+      refuse(errc::not_found, place.parent_path(), "is no folder");
     auto report = [&] {
       unfinished_folder copy{place.string() + ".unfinished"};
       copy_database(folder / "data.db", copy.path() / "data.db");
@@ -149,11 +166,12 @@ expected<store_report> backup_store(const fs::path& folder,
 expected<restored_store> restore_store(const fs::path& from,
                                        const fs::path& folder, bool replace) {
   return guarded([&] {
-    check_is_store(from);
+    check_is_backup(from);
     check_whole(from);
     store_folder place{folder}; // refused while a node has it
     if (!replace && fs::exists(place.path() / "data.db"))
-      refuse(place.path(), "has a store already; --force moves it aside");
+      refuse(errc::bad_request, place.path(),
+             "has a store already; --force moves it aside");
     restored_store result;
     {
       unfinished_folder copy{place.path() / "restore.unfinished"};

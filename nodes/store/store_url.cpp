@@ -14,6 +14,9 @@ constexpr std::string_view sqlite_prefix = "sqlite:";
 
 constexpr std::string_view memory_prefix = "memory:";
 
+/// libpq takes it too.
+constexpr std::string_view short_postgres_prefix = "postgres://";
+
 error wrong_url(std::string_view url, std::string_view why) {
   return {errc::bad_request,
           "'" + without_password(url) + "' is no store: " + std::string{why}};
@@ -35,6 +38,10 @@ expected<store_url> parse_store_url(std::string_view url) {
     if (url.size() > memory_prefix.size())
       return wrong_url(url, "nothing comes after 'memory:'");
     return store_url{scheme::memory, {}};
+  }
+  if (url.starts_with(short_postgres_prefix)) {
+    auto rest = url.substr(short_postgres_prefix.size());
+    return parse_store_url(std::string{postgres_prefix}.append(rest));
   }
   if (url.starts_with(postgres_prefix)) {
     if (auto good = check_postgres_url(std::string{url}); !good)

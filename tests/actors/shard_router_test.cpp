@@ -3,6 +3,8 @@
 // whose the shard is now. The router alone, over links that only say whether they
 // are up.
 
+#include <map>
+
 #include <gtest/gtest.h>
 
 #include "actors/cluster/call_receiver.hpp"
@@ -26,8 +28,10 @@ public:
   void send(outgoing_call_ptr, turn*) override {}
   void notify(peer_notice) override {}
   link_stats stats() const override { return {}; }
+  std::string failure() const override { return why; }
 
   bool is_up = true;
+  std::string why;
 
 private:
   peer_endpoint where_;
@@ -40,15 +44,36 @@ public:
 
   peer_link_ptr connect(const peer_endpoint& peer) override {
     last = caf::make_counted<fake_peer>(peer);
+    all[peer.who.node] = last;
     return last;
   }
 
   void disconnect(const peer_identity&) override {}
   std::vector<peer_link_ptr> links() const override { return {last}; }
   std::string address() const override { return "here"; }
+  void accept_no_more() override {}
   void stop(std::chrono::milliseconds) override {}
 
   caf::intrusive_ptr<fake_peer> last;
+  std::map<std::string, caf::intrusive_ptr<fake_peer>> all; // by node
+};
+
+/// Keeps the last that it heard of.
+class fake_observer final : public cluster_observer {
+public:
+  void seen(const cluster_view&, const cluster_counts&) noexcept override {}
+  void waits(const link_wait& what) noexcept override {
+    last = what;
+    ++times;
+  }
+  void leaves(const peer_identity&) noexcept override {}
+  void declared(const peer_identity&) noexcept override {}
+  void link_up(const peer_identity&) noexcept override {}
+  void link_down(const peer_identity&, std::string_view) noexcept override {}
+  void link_refused(std::string_view, std::string_view) noexcept override {}
+
+  link_wait last;
+  int times = 0;
 };
 
 class shard_router_test : public ::testing::Test, public actor_fixture {
@@ -67,19 +92,43 @@ protected:
   /// All shards are `owner`'s, as the table says.
   void show(const std::string& owner, uint64_t epoch) {
     auto view = std::make_shared<cluster_view>();
-    view->self = "a1";
-    for (std::string node : {"a", "b"}) {
+    view->self = self_;
+    view->nodes = rows({"a", "b"});
+    view->shards.assign(shards, {owner == "a" ? 0u : 1u, epoch});
+    state_.views.publish(std::move(view));
+    run();
+  }
+
+  /// Nodes that are up, each in its first run.
+  static std::vector<lease_row> rows(const std::vector<std::string>& nodes) {
+    std::vector<lease_row> result;
+    for (auto& node : nodes) {
       lease_row row;
       row.node = node;
       row.incarnation = node + "1";
       row.link_endpoint = node + ":1";
       row.state = node_state::up;
-      view->nodes.push_back(row);
+      result.push_back(row);
     }
-    view->shards.assign(shards, {owner == "a" ? 0u : 1u, epoch});
+    return result;
+  }
+
+  /// This node joins, and these are up.
+  void join(const std::vector<std::string>& others) {
+    auto view = std::make_shared<cluster_view>();
+    view->self = self_;
+    view->nodes = peers_ = rows(others);
     state_.views.publish(std::move(view));
     run();
+    router_.ready(peers_); // it begins to wait
   }
+
+  void cut(const std::string& node, const std::string& why) {
+    link_.all[node]->is_up = false;
+    link_.all[node]->why = why;
+  }
+
+  bool ready() { return router_.ready(peers_); }
 
   void renew() { state_.lease.renewed(time_); }
 
@@ -113,13 +162,22 @@ protected:
 
   static constexpr uint32_t shards = 8;
 
+  static shard_router_options options(cluster_observer& observer) {
+    shard_router_options result;
+    result.observer = &observer;
+    return result;
+  }
+
+  std::string self_ = "a1";
+  std::vector<lease_row> peers_;
+  fake_observer observer_;
   boot_time time_{1000s};
   cluster_state state_{shards, 2s, [this] { return time_; }};
   fake_link link_;
   route_source routes_;
   deadline_keeper deadlines_{time_point{}};
   call_environment environment_{routes_, deadlines_, false};
-  shard_router router_{system(), "a", state_};
+  shard_router router_{system(), "a", state_, options(observer_)};
   call_receiver receiver_{system(), environment_, router_};
   uint32_t shard_ = shard_of("counter", "k", shards);
   caf::intrusive_ptr<raw_invocation> call_ =
@@ -227,6 +285,86 @@ TEST_F(shard_router_test, gives_up_in_the_end) {
   pass(9s);
   ASSERT_TRUE(answer_ && !*answer_);
   EXPECT_EQ(answer_->error(), errc::not_owner);
+}
+
+TEST_F(shard_router_test, names_an_owner_that_cannot_be_reached) {
+  link_.last->is_up = false;
+  comes_back({shard_claim{shard_, 1}, false, {}});
+  pass(9s);
+  ASSERT_TRUE(answer_ && !*answer_);
+  EXPECT_EQ(answer_->error(), errc::not_owner);
+  EXPECT_EQ(answer_->error().what_happened(), effect::none);
+  EXPECT_EQ(answer_->error().message(),
+            "node 'b', which owns this key, cannot be reached");
+}
+
+TEST_F(shard_router_test, names_no_owner_where_there_is_none) {
+  comes_back({shard_claim{shard_, 1}, true, {"c", 2}});
+  pass(9s);
+  ASSERT_TRUE(answer_ && !*answer_);
+  EXPECT_EQ(answer_->error().message(), "nobody serves this key at the moment");
+}
+
+// -- a node that joins ---------------------------------------------------------
+
+TEST_F(shard_router_test, is_ready_at_once_with_links_to_all) {
+  join({"b", "c"});
+  EXPECT_TRUE(ready());
+  EXPECT_EQ(observer_.times, 0);
+}
+
+TEST_F(shard_router_test, is_ready_alone) {
+  join({});
+  EXPECT_TRUE(ready());
+}
+
+TEST_F(shard_router_test, waits_a_while_for_a_link_that_is_missing) {
+  join({"b", "c"});
+  cut("c", "it does not answer");
+  pass(4900ms);
+  EXPECT_FALSE(ready());
+  EXPECT_EQ(observer_.times, 0);
+  pass(200ms);
+  EXPECT_TRUE(ready()); // one peer with a broken link stops nobody
+}
+
+TEST_F(shard_router_test, is_never_ready_with_links_to_fewer_than_half) {
+  join({"b", "c", "d"});
+  cut("b", "certificate verify failed");
+  cut("d", "Connection refused");
+  for (int i = 0; i < 10; ++i) {
+    pass(10s);
+    EXPECT_FALSE(ready());
+  }
+  EXPECT_EQ(observer_.last.nodes, 3u);
+  ASSERT_EQ(observer_.last.missing.size(), 2u);
+  EXPECT_EQ(observer_.last.missing[0].node, "b");
+  EXPECT_EQ(observer_.last.missing[0].address, "b:1");
+  EXPECT_EQ(observer_.last.missing[0].why, "certificate verify failed");
+  EXPECT_EQ(observer_.last.missing[1].node, "d");
+  link_.all["b"]->is_up = true;
+  EXPECT_TRUE(ready());
+}
+
+TEST_F(shard_router_test, is_ready_once_those_it_cannot_reach_are_down) {
+  join({"b"});
+  cut("b", "it does not answer");
+  pass(10s);
+  EXPECT_FALSE(ready());
+  peers_[0].state = node_state::down;
+  EXPECT_TRUE(ready());
+}
+
+TEST_F(shard_router_test, another_run_waits_anew) {
+  join({"b", "c"});
+  cut("c", "it does not answer");
+  pass(10s);
+  EXPECT_TRUE(ready());
+  self_ = "a2";
+  join({"b", "c"});
+  EXPECT_FALSE(ready());
+  pass(6s);
+  EXPECT_TRUE(ready());
 }
 
 } // namespace

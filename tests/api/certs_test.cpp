@@ -73,7 +73,10 @@ TEST_F(certs_test, tells_a_wrong_command_line_from_a_failure) {
   EXPECT_FALSE(std::filesystem::exists(where));
   std::ofstream{where} << "a file";
   EXPECT_EQ(run({"a"}).status, 1);
-  EXPECT_EQ(run({"--help"}).status, 0);
+  auto help = run({"--help"});
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.out.find("Default: certs."), std::string::npos) << help.out;
+  EXPECT_EQ(help.out.find("(="), std::string::npos) << help.out;
 }
 
 } // namespace

@@ -322,6 +322,36 @@ TEST(invoke, fails_if_stdout_takes_no_more) {
   expect_failure(x, "cannot write to stdout");
 }
 
+TEST(invoke, says_where_the_data_goes) {
+  expect_usage_error(troupe_cli({"invoke", "add", "[2,3]"}), "after -d");
+  auto x = troupe_cli({"owner", "s", "k", "x"});
+  expect_usage_error(x, "one too many");
+  EXPECT_THAT(x.err, Not(HasSubstr("-d")));
+}
+
+// As `troupe ... | head` does, also of a command that ignores SIGPIPE itself;
+// the status is the one of a program that the signal ends.
+TEST(cli, ends_silently_if_nobody_reads_any_more) {
+  auto node = answering(200, json_type, std::string(1'000'000, '1'));
+  for (auto command : {"invoke f", "invoke f --help", "lock --help", "--help",
+                       "node --help", "store check --help", "certs --help"}) {
+    process_input what;
+    what.command = {"/bin/bash", "-c",
+                    std::string{"( sleep 0.3; " TROUPE_BINARY " "} + command
+                      + "; echo $? >&2 ) | exec true"};
+    what.environment = {"TROUPE_ENDPOINT=" + node.url(), "PATH=/usr/bin:/bin"};
+    auto x = run_process(what);
+    EXPECT_EQ(x.err, "141\n") << command;
+  }
+}
+
+TEST(lock, names_the_help_of_what_was_typed) {
+  EXPECT_THAT(troupe_cli({"lock", "release", "door"}).err,
+              HasSubstr("'troupe lock release --help'"));
+  EXPECT_THAT(troupe_cli({"lock", "bogus"}).err,
+              HasSubstr("'troupe lock --help'"));
+}
+
 // -- call ---------------------------------------------------------------------
 
 TEST(call, encodes_the_key_so_that_it_stays_one_segment) {

@@ -45,7 +45,7 @@ public:
     inner_.acquire(std::move(x), later(done));
   }
 
-  void renew(lock_proof held, milliseconds ttl,
+  void renew(lock_proof held, std::optional<milliseconds> ttl,
              callback<lock_answer> done) override {
     inner_.renew(std::move(held), ttl, later(done));
   }
@@ -134,14 +134,19 @@ protected:
     return result;
   }
 
-  std::string renew(uint64_t token, milliseconds ttl = 10min) {
+  std::string renew(uint64_t token,
+                    std::optional<milliseconds> ttl = milliseconds{10min}) {
     std::string result = "-";
     nodes[0]->renew({"door", token}, ttl, [&](const expected<lock_grant>& x) {
       result = x ? "done" : std::string{x.error().type()};
+      if (x)
+        renewed_until = x->expires;
     });
     run();
     return result;
   }
+
+  std::chrono::system_clock::time_point renewed_until;
 
   held_back_table table{[this] {
     auto time = std::chrono::floor<milliseconds>(now().time_since_epoch());
@@ -193,6 +198,16 @@ TEST_F(keeper_test, says_who_lost_a_lock_and_which_never_was) {
   EXPECT_EQ(release(1), "lock_held");
   EXPECT_EQ(release(2), "done");
   EXPECT_EQ(release(2), "done");
+}
+
+TEST_F(keeper_test, renews_a_lock_for_as_long_as_it_was_granted) {
+  get(0ms, 1min);
+  auto before = std::chrono::system_clock::now();
+  EXPECT_EQ(renew(1, std::nullopt), "done");
+  EXPECT_GE(renewed_until, before + 1min);
+  EXPECT_LE(renewed_until, std::chrono::system_clock::now() + 1min);
+  advance(59s);
+  EXPECT_EQ(renew(1, std::nullopt), "done");
 }
 
 TEST_F(keeper_test, shows_a_lock) {

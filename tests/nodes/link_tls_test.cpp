@@ -104,6 +104,49 @@ TEST_F(link_tls_test, keeps_a_plain_node_and_one_with_tls_apart) {
   EXPECT_EQ(link_node::send(to_a)->wait().what, outcome::unsent);
 }
 
+TEST_F(link_tls_test, both_sides_say_why_there_is_no_link) {
+  certificate_folder others{folder.path() / "others"};
+  others.make_ca({});
+  others.make("b", {});
+  auto foreign = link_node::options("b");
+  foreign.tls = others.files("b");
+  link_node a{options("a")};
+  link_node b{foreign};
+  auto to_a = b.link->connect(a.endpoint());
+  EXPECT_EQ(to_a->failure(), "");
+  expect_in("TLS: ", a.wait_for("refused 127.0.0.1:"));
+  b.wait_for("down a/1");
+  expect_in("certificate", to_a->failure());
+}
+
+TEST_F(link_tls_test, a_node_with_tls_and_a_plain_one_tell_of_each_other) {
+  auto plain = link_node::options("b");
+  plain.heartbeat_interval = 20ms;
+  plain.connect_timeout = 500ms;
+  link_node a{options("a")};
+  link_node b{plain};
+  auto to_a = b.link->connect(a.endpoint());
+  expect_in("TLS: ", a.wait_for("refused 127.0.0.1:"));
+  auto to_b = a.link->connect(b.endpoint());
+  b.wait_for("refused 127.0.0.1:");
+  a.wait_for("down b/1");
+  EXPECT_NE(to_b->failure(), "");
+}
+
+TEST_F(link_tls_test, its_address_is_free_once_it_accepts_no_more) {
+  link_node a{options("a")};
+  link_node b{options("b")};
+  auto to_b = a.connect(b.endpoint());
+  b.link->accept_no_more();
+  auto next = options("b");
+  next.self.incarnation = "2";
+  next.listen = b.link->address();
+  link_node again{next};
+  EXPECT_EQ(link_node::send(to_b)->wait().what, outcome::done);
+  EXPECT_EQ(link_node::send(a.connect(again.endpoint()))->wait().what,
+            outcome::done);
+}
+
 TEST_F(link_tls_test, drops_who_does_not_shake_hands) {
   auto impatient = options("b");
   impatient.connect_timeout = 50ms;

@@ -12,6 +12,7 @@
 #include <gmock/gmock.h>
 
 #include "nodes/ini_file.hpp"
+#include "nodes/store/store_url.hpp"
 
 using namespace std::chrono_literals;
 using namespace troupe;
@@ -19,6 +20,7 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
+using testing::StartsWith;
 
 namespace {
 
@@ -241,14 +243,16 @@ TEST(options, know_the_stores) {
             "sqlite:/e");
   EXPECT_EQ(parse({"--store", "postgresql://u@h:1/d"}).store_url(),
             "postgresql://u@h:1/d");
-  for (auto text : {"sqlite:", "mysql://x", "/folder", "", "postgresql://h:x:y",
-                    "postgresql://h/d?bogus=1"})
+  EXPECT_EQ(parse_store_url("postgres://u@h:1/d").value().location,
+            "postgresql://u@h:1/d");
+  for (auto text : {"sqlite:", "mysql://x", "postgres://h:x:y", "/folder", "",
+                    "postgresql://h:x:y", "postgresql://h/d?bogus=1"})
     EXPECT_THAT(refusal({"--store", text}), HasSubstr("store")) << text;
 }
 
 TEST(options, say_nothing_of_a_password) {
   for (auto text :
-       {"postgres://u:secret@h/d", "postgresql://u:secret@h:x:y/d",
+       {"postgres://u:secret@h:x:y/d", "postgresql://u:secret@h:x:y/d",
         "postgresql://u:secret@h/d?bogus=1", "mysql://u:s:secret@h@i/d",
         "postgresql://h/d?password=secret&bogus=1", "pg://h/d?password=secret"})
     EXPECT_THAT(refusal({"--store", text}), Not(HasSubstr("secret"))) << text;
@@ -389,7 +393,10 @@ TEST(options, that_the_example_file_suggests_are_valid) {
 }
 
 TEST(options, are_all_in_the_help) {
-  auto help = node_options_help();
+  auto help = node_options_help("shop");
+  EXPECT_THAT(help, StartsWith("Usage: shop [options]\n"));
+  EXPECT_THAT(node_options_help(),
+              StartsWith("Usage: troupe node [options]\n"));
   for (const auto& name : node_option_names())
     EXPECT_THAT(help, HasSubstr("--" + name)) << name;
   EXPECT_THAT(help, HasSubstr("Default: 127.0.0.1:8700."));

@@ -13,6 +13,7 @@
 #include "nodes/store/sqlite_schema.hpp"
 #include "nodes/store/sqlite_store.hpp"
 #include "nodes/store/store_copy.hpp"
+#include "nodes/store/store_url.hpp"
 #include "tests/support/store_calls.hpp"
 #include "tests/support/temporary_folder.hpp"
 
@@ -60,8 +61,8 @@ protected:
     return result;
   }
 
-  static std::string why(const error& x) {
-    EXPECT_EQ(x.code(), errc::store_unavailable);
+  static std::string why(const error& x, errc code = errc::store_unavailable) {
+    EXPECT_EQ(x.code(), code) << x.message();
     return x.message();
   }
 
@@ -121,7 +122,8 @@ TEST_F(store_copy_test, a_check_finds_a_damaged_page) {
 }
 
 TEST_F(store_copy_test, a_check_of_no_store_says_so_and_makes_none) {
-  EXPECT_THAT(why(check_store(data).error()), HasSubstr("no store"));
+  EXPECT_THAT(why(check_store(data).error(), errc::not_found),
+              HasSubstr("no store"));
   EXPECT_FALSE(std::filesystem::exists(data));
 }
 
@@ -184,7 +186,7 @@ TEST_F(store_copy_test, a_backup_beside_a_busy_store_is_of_one_moment) {
 TEST_F(store_copy_test, a_backup_overwrites_nothing) {
   fill();
   std::filesystem::create_directory(backup);
-  EXPECT_THAT(why(backup_store(data, backup).error()),
+  EXPECT_THAT(why(backup_store(data, backup).error(), errc::bad_request),
               HasSubstr("is there already"));
   EXPECT_TRUE(std::filesystem::is_empty(backup));
 }
@@ -197,8 +199,47 @@ TEST_F(store_copy_test, a_backup_of_a_damaged_store_fails_and_leaves_nothing) {
 }
 
 TEST_F(store_copy_test, a_backup_of_no_store_fails_and_leaves_nothing) {
-  EXPECT_THAT(why(backup_store(data, backup).error()), HasSubstr("no store"));
+  EXPECT_THAT(why(backup_store(data, backup).error(), errc::not_found),
+              HasSubstr("no store"));
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
+TEST_F(store_copy_test, a_backup_into_no_folder_says_so) {
+  fill();
+  EXPECT_THAT(why(backup_store(data, folder.path() / "no" / "such").error(),
+                  errc::not_found),
+              HasSubstr("is no folder"));
+  EXPECT_THAT(names(folder.path()), ElementsAre("data"));
+}
+
+TEST_F(store_copy_test, a_check_tells_a_copy_from_a_folder_of_a_node) {
+  sqlite_store store{data};
+  fill(store);
+  backup_store(data, backup).value();
+  EXPECT_FALSE(check_store(data).value().is_unused());
+  auto copy = check_store(backup).value();
+  EXPECT_TRUE(copy.is_unused());
+  EXPECT_FALSE(copy.is_in_use);
+}
+
+TEST_F(store_copy_test, a_check_sees_the_nodes_of_a_cluster) {
+  {
+    auto both = open_shared_store("sqlite:" + data.string()).value();
+    lease_row self;
+    self.node = "a";
+    self.incarnation = "a1";
+    self.state = node_state::up;
+    auto renewed = testing::begin<expected<lease_view>>(
+      [&](auto done) { both.leases->renew(self, std::move(done)); });
+    ASSERT_TRUE(renewed.get());
+    auto report = check_store(data).value();
+    EXPECT_TRUE(report.nodes.empty());
+    EXPECT_EQ(report.members, 1u);
+    EXPECT_TRUE(report.is_in_use);
+  }
+  auto report = check_store(data).value();
+  EXPECT_EQ(report.members, 1u) << "it did not leave";
+  EXPECT_FALSE(report.is_in_use);
 }
 
 // -- restore -----------------------------------------------------------------
@@ -210,8 +251,9 @@ TEST_F(store_copy_test, a_restore_overwrites_nothing_unless_told) {
     sqlite_store store{data};
     put(store, {"cart", "ann"}, "\"later\"");
   }
-  EXPECT_THAT(why(restore_store(backup, data, false).error()),
-              HasSubstr("--force"));
+  EXPECT_THAT(
+    why(restore_store(backup, data, false).error(), errc::bad_request),
+    HasSubstr("--force"));
   {
     sqlite_store store{data};
     EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().state, "\"later\"");
@@ -243,7 +285,7 @@ TEST_F(store_copy_test, a_restore_of_a_damaged_backup_changes_nothing) {
 }
 
 TEST_F(store_copy_test, a_restore_of_what_is_no_backup_says_so) {
-  EXPECT_THAT(why(restore_store(backup, data, false).error()),
+  EXPECT_THAT(why(restore_store(backup, data, false).error(), errc::not_found),
               HasSubstr("no store"));
   EXPECT_FALSE(std::filesystem::exists(data));
 }

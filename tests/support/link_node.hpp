@@ -127,6 +127,11 @@ public:
     note("down " + to_string(peer) + ": " + std::string{why});
   }
 
+  void refused(std::string_view address,
+               std::string_view why) noexcept override {
+    note("refused " + std::string{address} + ": " + std::string{why});
+  }
+
   // -- for the test ----------------------------------------------------------
 
   peer_endpoint endpoint() const { return {self, link->address()}; }

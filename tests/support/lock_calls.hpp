@@ -61,7 +61,7 @@ inline lock_answer acquire(lock_table& table, std::string name,
 }
 
 inline lock_answer renew(lock_table& table, lock_proof held,
-                         std::chrono::milliseconds ttl) {
+                         std::optional<std::chrono::milliseconds> ttl) {
   return begin<expected<lock_answer>>([&](auto done) {
            table.renew(std::move(held), ttl, std::move(done));
          })

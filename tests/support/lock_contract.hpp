@@ -6,6 +6,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -133,6 +134,20 @@ TYPED_TEST(lock_contract, a_renewal_lets_the_time_begin_anew) {
   EXPECT_EQ(this->acquire("b"), 0u);
   this->pass(1ms);
   EXPECT_EQ(this->acquire("b"), 2u);
+}
+
+TYPED_TEST(lock_contract, a_renewal_without_a_time_keeps_the_one_it_had) {
+  this->acquire("a", 100ms);
+  this->pass(90ms);
+  auto renew = [&] {
+    return testing::renew(this->locks(), {"door", 1}, std::nullopt);
+  };
+  EXPECT_EQ(renew(), (lock_answer{true, {1, 100ms}}));
+  testing::renew(this->locks(), {"door", 1}, 70ms);
+  this->pass(60ms);
+  EXPECT_EQ(renew(), (lock_answer{true, {1, 70ms}}));
+  this->pass(70ms);
+  EXPECT_EQ(renew(), (lock_answer{false, {1, 0ms}}));
 }
 
 TYPED_TEST(lock_contract,
@@ -283,6 +298,7 @@ TYPED_TEST(lock_contract, a_grant_is_given_once_to_many_who_ask_at_once) {
 struct model_lock {
   uint64_t token = 0;
   std::string holder;
+  milliseconds ttl{0};
   milliseconds free_at{0};
 };
 
@@ -296,15 +312,18 @@ public:
     if (x.holder != holder)
       ++x.token;
     x.holder = holder;
+    x.ttl = ttl;
     x.free_at = now + ttl;
     return {true, row(x)};
   }
 
-  lock_answer renew(const lock_proof& held, milliseconds ttl) {
+  lock_answer renew(const lock_proof& held, std::optional<milliseconds> ttl) {
     auto& x = locks_[held.name];
     auto fits = proves(held) && x.free_at > now;
-    if (fits)
-      x.free_at = now + ttl;
+    if (fits) {
+      x.ttl = ttl.value_or(x.ttl);
+      x.free_at = now + x.ttl;
+    }
     return {fits, row(x)};
   }
 
@@ -354,10 +373,12 @@ TYPED_TEST(lock_contract, answers_as_the_model_does) {
                 expected.acquire(name, holder, ttl));
       break;
     }
-    case 2:
-      ASSERT_EQ(testing::renew(this->locks(), held, ttl),
-                expected.renew(held, ttl));
+    case 2: {
+      auto time = below(3) > 0 ? std::optional{ttl} : std::nullopt;
+      ASSERT_EQ(testing::renew(this->locks(), held, time),
+                expected.renew(held, time));
       break;
+    }
     case 3:
       ASSERT_EQ(testing::release(this->locks(), held), expected.release(held));
       break;

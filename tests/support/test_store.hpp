@@ -21,7 +21,7 @@ public:
     fail(done);
   }
 
-  void renew(lock_proof, std::chrono::milliseconds,
+  void renew(lock_proof, std::optional<std::chrono::milliseconds>,
              callback<lock_answer> done) override {
     fail(done);
   }

@@ -67,6 +67,8 @@ public:
     log.push_back("down " + peer.node + ": " + std::string{why});
   }
 
+  void refused(std::string_view, std::string_view) noexcept override {}
+
   // -- call_placement --------------------------------------------------------
 
   expected<placement> place(const invocation& call, std::string_view,

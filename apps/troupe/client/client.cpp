@@ -10,6 +10,7 @@
 #include "actors/core/errors.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/closed_pipe.hpp"
 #include "apps/troupe/exit_status.hpp"
 
 namespace troupe::cli {
@@ -57,8 +58,8 @@ void run_later(const std::string& name, const arguments& args) {
   if (!wants_help(args))
     throw error_exception{
       error{errc::not_implemented, "'troupe " + name + "' is not built yet"}};
-  std::printf("troupe %s belongs to the command line, but is not built yet.\n",
-              name.c_str());
+  write_stdout("troupe " + name
+               + " belongs to the command line, but is not built yet.\n");
 }
 
 void run(const std::string& name, const arguments& args) {
@@ -76,8 +77,15 @@ bool is_command(const std::string& name) {
                      [&](const command& x) { return x.name == name; });
 }
 
-int report_usage(const std::string& name, const char* why) {
-  auto of = is_command(name) ? "troupe " + name : std::string{"troupe"};
+/// Whose --help says more: "troupe call", "troupe lock release".
+std::string program_of(const std::string& name, const arguments& args) {
+  if (!is_command(name))
+    return "troupe";
+  auto is_sub = name == "lock" && !args.empty() && is_lock_command(args[0]);
+  return "troupe " + name + (is_sub ? " " + args[0] : "");
+}
+
+int report_usage(const std::string& of, const char* why) {
   std::fprintf(stderr, "%s: %s\nTry '%s --help'.\n", of.c_str(),
                printable(why).c_str(), of.c_str());
   return exit_usage;
@@ -97,8 +105,10 @@ int run_guarded(const std::string& name, const arguments& args) {
     return exit_done;
   } catch (const exit_request& e) {
     return e.status;
+  } catch (const closed_pipe&) {
+    return end_by_sigpipe();
   } catch (const usage_error& e) {
-    return report_usage(name, e.what());
+    return report_usage(program_of(name, args), e.what());
   } catch (const error_exception& e) {
     return report(e.reason());
   } catch (const reported_failure&) {

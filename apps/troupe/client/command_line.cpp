@@ -10,6 +10,7 @@
 
 #include "actors/core/defaults.hpp"
 #include "actors/core/module.hpp"
+#include "apps/troupe/client/output.hpp"
 
 namespace po = boost::program_options;
 
@@ -47,7 +48,7 @@ bool command_line::parse(const arguments& args) {
   if (has("help")) {
     std::ostringstream out;
     out << usage_ << '\n' << described_;
-    std::fputs(out.str().c_str(), stdout);
+    write_stdout(out.str());
     return false;
   }
   check_positional();
@@ -77,7 +78,10 @@ void command_line::check_positional() const {
     throw usage_error{positional_[given_.size()] + " is missing"};
   if (given_.size() > positional_.size())
     throw usage_error{"the argument '" + given_[positional_.size()]
-                      + "' is one too many"};
+                      + "' is one too many"
+                      + (described_.find_nothrow("data", false)
+                           ? "; what is sent comes after -d"
+                           : "")};
 }
 
 bool command_line::has(const char* name) const {

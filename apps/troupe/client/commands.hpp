@@ -25,6 +25,10 @@ struct exit_request {
   int status;
 };
 
+/// Whoever read stdout has enough: `head`, for one. The program ends as others
+/// do, by SIGPIPE.
+struct closed_pipe {};
+
 /// Something failed, and all is said of it (exit 1).
 class reported_failure : public std::exception {};
 
@@ -57,6 +61,9 @@ void lock(const arguments& args);
 
 /// Shows, redrives and purges queued calls.
 void queue(const arguments& args);
+
+/// Whether there is a `troupe lock NAME`.
+bool is_lock_command(const std::string& name);
 
 /// Lists functions.
 void functions(const arguments& args);

@@ -48,21 +48,61 @@ void end_show() {
     std::fputs("\r\x1b[K", stderr);
 }
 
-void wait_until_gone(const command_line& line, const std::string& node,
-                     uint64_t seconds) {
-  auto until = clock::now() + std::chrono::seconds{seconds};
+[[noreturn]] void give_up(const std::string& node, const char* state,
+                          uint64_t seconds) {
+  throw error_exception{error{errc::deadline_exceeded, effect::unknown,
+                              "'" + node + "' " + state + " within "
+                                + std::to_string(seconds)
+                                + " s; it goes on leaving"}};
+}
+
+/// Waits until it is no node of the cluster. @returns where it listens; empty if
+/// that is not known
+std::string wait_until_gone(const command_line& line, const std::string& node,
+                            clock::time_point until, uint64_t seconds) {
+  std::string url;
   while (auto row = find_node(line, node)) {
+    url = row->value("endpoint", "");
     show(node, *row);
     if (clock::now() >= until) {
       end_show();
-      throw error_exception{error{errc::deadline_exceeded, effect::unknown,
-                                  "'" + node + "' has not left within "
-                                    + std::to_string(seconds)
-                                    + " s; it goes on leaving"}};
+      give_up(node, "has not left", seconds);
     }
     std::this_thread::sleep_for(poll_interval);
   }
   end_show();
+  return url;
+}
+
+/// An address that every machine takes for itself leads nowhere in particular.
+bool is_of_any_machine(const std::string& url) {
+  return url.starts_with("http://0.0.0.0:") || url.starts_with("http://[::]:");
+}
+
+/// Whether nobody listens there, or the next run of the node does already.
+bool is_free(const endpoint& address, const std::string& node) {
+  try {
+    for (auto& x : fetch_list(address, "nodes"))
+      if (x.value("id", "") == node)
+        return true;
+  } catch (const error_exception& e) {
+    return e.reason().type() == "no_node";
+  }
+  return false;
+}
+
+/// Waits until another process may listen where it did: it closes its port for
+/// peers before the one for HTTP.
+void wait_until_free(const std::string& url, const std::string& node,
+                     clock::time_point until, uint64_t seconds) {
+  if (url.empty() || is_of_any_machine(url))
+    return;
+  endpoint address{url};
+  while (!is_free(address, node)) {
+    if (clock::now() >= until)
+      give_up(node, "has left, but not freed its address", seconds);
+    std::this_thread::sleep_for(poll_interval);
+  }
 }
 
 } // namespace
@@ -72,7 +112,7 @@ void drain(const arguments& args) {
     "Usage: troupe drain NODE [options]\n\n"
     "Has a node leave: it gives its shards to the others, "
     "finishes what is in\nflight, and ends. Returns when it has "
-    "left the cluster.\n",
+    "left the cluster and its ports are free.\n",
     {"NODE"}};
   line.option("wait", "SECONDS",
               "How long to wait until it has left, at most. Default: 60.");
@@ -89,8 +129,12 @@ void drain(const arguments& args) {
   request.method = "POST";
   request.target = "/cluster/drain?node=" + percent_encode(node);
   send_checked(line.node(), request);
-  if (!line.has("no-wait"))
-    wait_until_gone(line, node, wait.value_or(wait_default));
+  if (line.has("no-wait"))
+    return;
+  auto seconds = wait.value_or(wait_default);
+  auto until = clock::now() + std::chrono::seconds{seconds};
+  auto url = wait_until_gone(line, node, until, seconds);
+  wait_until_free(url, node, until, seconds);
 }
 
 } // namespace troupe::cli

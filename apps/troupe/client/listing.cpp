@@ -16,8 +16,9 @@ void add_listing_options(command_line& line) {
   line.flag("json", "Print JSON, for programs.");
 }
 
-nlohmann::json fetch(const command_line& line, const std::string& path) {
-  auto node = line.node();
+namespace {
+
+nlohmann::json fetch(const endpoint& node, const std::string& path) {
   http_request request;
   request.target = path;
   auto answer = send_checked(node, request);
@@ -28,14 +29,24 @@ nlohmann::json fetch(const command_line& line, const std::string& path) {
   }
 }
 
+} // namespace
+
+nlohmann::json fetch(const command_line& line, const std::string& path) {
+  return fetch(line.node(), path);
+}
+
 nlohmann::json fetch_list(const command_line& line, const char* member) {
+  return fetch_list(line.node(), member);
+}
+
+nlohmann::json fetch_list(const endpoint& node, const char* member) {
   constexpr auto path = "/cluster";
-  auto body = fetch(line, path);
+  auto body = fetch(node, path);
   if (!body.is_object() || !body.contains(member) || !body[member].is_array())
-    refuse_answer(line.node(), path);
+    refuse_answer(node, path);
   for (const auto& x : body[member])
     if (!x.is_object())
-      refuse_answer(line.node(), path);
+      refuse_answer(node, path);
   return std::move(body[member]);
 }
 

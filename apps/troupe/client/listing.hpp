@@ -23,6 +23,9 @@ nlohmann::json fetch(const command_line& line, const std::string& path);
 /// @throws error_exception if there is none
 nlohmann::json fetch_list(const command_line& line, const char* member);
 
+/// The same of another node than that of the command line.
+nlohmann::json fetch_list(const endpoint& node, const char* member);
+
 /// Prints `value` as JSON if --json asks for it. @returns whether it did
 bool printed_json(const command_line& line, const nlohmann::json& value);
 

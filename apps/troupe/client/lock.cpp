@@ -1,5 +1,6 @@
 #include "apps/troupe/client/commands.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -87,13 +88,15 @@ void renew(const arguments& args) {
                     "Holds a lock for longer: its time begins anew. If it was "
                     "lost: lock_held.\n",
                     {"NAME", "TOKEN"}};
-  add_ttl_option(line);
+  line.option("ttl", "TIME",
+              "For how long it is held from now on: 10 (seconds), 500ms, 2m. "
+              "Default: as long as it was granted or last renewed for.");
   add_listing_options(line);
   if (!line.parse(args))
     return;
   auto node = line.node();
-  auto answer =
-    send_checked(node, renew_request(read_wish(line), read_token(line)));
+  auto answer = send_checked(
+    node, renew_request(line.name("NAME"), read_token(line), read_ttl(line)));
   auto grant = read_grant(node, answer);
   if (!printed_json(line, json::parse(answer.body)))
     write_stdout(grant.expires + "\n");
@@ -153,12 +156,17 @@ void add_wait_option(command_line& line) {
               "How long to wait while somebody else has it. Default: 0.");
 }
 
+std::optional<milliseconds> read_ttl(const command_line& line) {
+  if (auto text = line.value("ttl"))
+    return parse_time(*text, "ttl", milliseconds{1});
+  return std::nullopt;
+}
+
 lock_wish read_wish(const command_line& line) {
   lock_wish result;
   result.name = line.name("NAME");
-  if (auto text = line.value("ttl"))
-    result.ttl = parse_time(*text, "ttl", milliseconds{1});
-  if (auto text = line.has("wait") ? line.value("wait") : std::nullopt)
+  result.ttl = read_ttl(line).value_or(default_ttl);
+  if (auto text = line.value("wait"))
     result.wait = parse_time(*text, "wait", milliseconds{0});
   return result;
 }
@@ -182,11 +190,15 @@ http_request acquire_request(const lock_wish& wish) {
   return result;
 }
 
-http_request renew_request(const lock_wish& wish, uint64_t token) {
+http_request renew_request(const std::string& name, uint64_t token,
+                           std::optional<milliseconds> ttl) {
+  json body{{"token", token}};
+  if (ttl)
+    body["ttlMs"] = ttl->count();
   http_request result;
   result.method = "PUT";
-  result.target = path_of(wish.name);
-  result.body = json{{"token", token}, {"ttlMs", wish.ttl.count()}}.dump();
+  result.target = path_of(name);
+  result.body = body.dump();
   result.content_type = "application/json";
   result.timeout = patience;
   return result;
@@ -208,6 +220,11 @@ granted_lock read_grant(const endpoint& node, const http_answer& answer) {
     refuse_answer(node, "/locks");
   return {about["token"].get<uint64_t>(),
           about["expiresAt"].get<std::string>()};
+}
+
+bool is_lock_command(const std::string& name) {
+  return std::any_of(std::begin(lock_commands), std::end(lock_commands),
+                     [&](const lock_command& x) { return x.name == name; });
 }
 
 void lock(const arguments& args) {

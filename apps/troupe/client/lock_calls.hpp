@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "apps/troupe/client/command_line.hpp"
@@ -11,15 +12,21 @@
 
 namespace troupe::cli {
 
+inline constexpr std::chrono::milliseconds default_ttl{10'000};
+
 /// How a lock is asked for.
 struct lock_wish {
   std::string name;
-  std::chrono::milliseconds ttl{10'000};
+  std::chrono::milliseconds ttl = default_ttl;
   std::chrono::milliseconds wait{0};
 };
 
 /// Adds --ttl.
 void add_ttl_option(command_line& line);
+
+/// --ttl, or nothing.
+/// @throws usage_error
+std::optional<std::chrono::milliseconds> read_ttl(const command_line& line);
 
 /// Adds --wait.
 void add_wait_option(command_line& line);
@@ -34,7 +41,9 @@ uint64_t read_token(const command_line& line);
 
 http_request acquire_request(const lock_wish& wish);
 
-http_request renew_request(const lock_wish& wish, uint64_t token);
+/// Without `ttl` for as long as it was granted.
+http_request renew_request(const std::string& name, uint64_t token,
+                           std::optional<std::chrono::milliseconds> ttl);
 
 http_request release_request(const std::string& name, uint64_t token);
 

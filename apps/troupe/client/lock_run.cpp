@@ -85,7 +85,7 @@ public:
   /// Holds it for longer; if that fails, tries again until its time is over.
   void try_renew() {
     auto sent = now();
-    auto request = renew_request(wish_, token_);
+    auto request = renew_request(wish_.name, token_, wish_.ttl);
     request.timeout = std::clamp(end_ - sent, 1ms, request.timeout);
     next_ = sent + std::max(wish_.ttl / 10, 1ms);
     try {

@@ -35,7 +35,7 @@ for a service a key ("visits") or {"key":"visits","body":2}, where also
 "idempotencyKey" may be, with which a line that is sent again is not executed
 again.
 
-For each line one is printed, in the same order:
+Prints one line for each line that it reads, in the same order: what came of it.
   {"index":0,"result":5}
   {"index":1,"error":{"errorType":...,"errorMessage":...,"effect":...}}
 A result that is no JSON comes as "resultBase64". Exit status 1: some failed.

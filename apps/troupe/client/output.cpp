@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "actors/core/errors.hpp"
+#include "apps/troupe/client/commands.hpp"
 
 namespace troupe::cli {
 
@@ -27,10 +28,13 @@ bool is_json(const std::string& content_type) {
 
 void write_stdout(std::string_view text) {
   auto written = std::fwrite(text.data(), 1, text.size(), stdout);
-  if (written != text.size() || std::fflush(stdout) != 0)
-    throw error_exception{
-      error{errc::internal_error, effect::ran,
-            std::string{"cannot write to stdout: "} + std::strerror(errno)}};
+  if (written == text.size() && std::fflush(stdout) == 0)
+    return;
+  if (errno == EPIPE)
+    throw closed_pipe{};
+  throw error_exception{
+    error{errc::internal_error, effect::ran,
+          std::string{"cannot write to stdout: "} + std::strerror(errno)}};
 }
 
 void write_answer(const http_answer& answer) {

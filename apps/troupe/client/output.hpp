@@ -12,7 +12,8 @@
 namespace troupe::cli {
 
 /// Writes all of `text` to stdout.
-/// @throws error_exception if it cannot be written (a full disk, a closed pipe)
+/// @throws closed_pipe if nobody reads it any more
+/// @throws error_exception if it cannot be written (a full disk)
 void write_stdout(std::string_view text);
 
 /// The answer's bytes as they are. A newline follows where it cannot do harm:

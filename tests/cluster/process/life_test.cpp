@@ -13,6 +13,7 @@ namespace troupe::test {
 namespace {
 
 using json = nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 http_answer increment(const node_process& node, const std::string& key) {
@@ -303,18 +304,102 @@ TEST(cluster, with_certificates_lets_in_nobody_who_has_none) {
   nodes.settle();
   auto key = nodes.key_of("b");
   EXPECT_EQ(increment(nodes["a"], key).body, "1");
-  // They share the store, so they are members; but no call gets through.
+  auto a_link = nodes.seen_by("a").at("a").at("link").get<std::string>();
+  auto before = get(nodes["a"], "/cluster/shards").body;
+  // They share the store; but no call would get through to them.
   nodes.start("plain");
   nodes.start("stranger", certificates(others.path(), "stranger"));
   for (auto id : {"plain", "stranger"}) {
+    EXPECT_EQ(nodes.seen_by("a").at(id).at("state"), "joining");
+    EXPECT_EQ(get(nodes[id], "/readyz").status, 503u);
+    EXPECT_THAT(nodes[id].log(),
+                AllOf(HasSubstr("linked to 0 of 2 others: cannot link to "),
+                      HasSubstr("cannot link to node 'a' at " + a_link + ": ")));
     auto text = get(nodes[id], "/metrics").body;
     EXPECT_THAT(text, HasSubstr("troupe_link_up{node=\"a\"} 0"));
     EXPECT_THAT(
       get(nodes["a"], "/metrics").body,
       HasSubstr("troupe_link_up{node=\"" + std::string{id} + "\"} 0"));
   }
-  EXPECT_THAT(get(nodes["a"], "/metrics").body,
-              HasSubstr("troupe_link_up{node=\"b\"} 1"));
+  EXPECT_THAT(nodes["stranger"].log(), HasSubstr("certificate"));
+  EXPECT_THAT(
+    nodes["stranger"].log(),
+    ::testing::ContainsRegex("a link from 127.0.0.1:[0-9]+ was refused: "));
+  EXPECT_THAT(
+    nodes["a"].log(),
+    ::testing::ContainsRegex("a link from 127.0.0.1:[0-9]+ was refused: TLS"));
+  EXPECT_EQ(get(nodes["a"], "/cluster/shards").body, before);
+  EXPECT_EQ(increment(nodes["a"], key).body, "2");
+  EXPECT_EQ(nodes["stranger"].stop(), 0) << nodes["stranger"].log();
+}
+
+// -- what an operator meets ----------------------------------------------------
+
+TEST(cluster, names_the_node_that_lacks_a_service) {
+  node_cluster nodes;
+  nodes.start("a");
+  node_settings bare;
+  bare.folder = nodes.folder();
+  bare.plugins = {};
+  bare.options = {"--node.id", "d", "--cluster.listen", "127.0.0.1:0"};
+  node_process d{bare};
+  std::string key;
+  ASSERT_TRUE(eventually([&] {
+    for (int i = 0; i < 50 && key.empty(); ++i)
+      if (auto x = "k" + std::to_string(i); nodes.owner("a", x) == "d")
+        key = x;
+    return !key.empty();
+  }));
+  auto x = increment(nodes["a"], key);
+  EXPECT_EQ(x.status, 404u);
+  EXPECT_THAT(x.body, HasSubstr("node 'd' has no service 'counter'"));
+}
+
+TEST(cluster, frees_the_ports_of_a_node_that_was_drained) {
+  node_cluster nodes;
+  nodes.start_all({"a", "b"});
+  auto b_link = nodes.seen_by("a").at("b").at("link").get<std::string>();
+  auto b_http = nodes["b"].url().substr(std::string_view{"http://"}.size());
+  // It takes its time to end.
+  std::thread caller{[&] { post(nodes["b"], "/invoke/sleep", "4000"); }};
+  auto drained = cli(nodes["a"], {"drain", "b"});
+  EXPECT_EQ(drained.status, 0) << drained.err;
+  node_settings next;
+  next.folder = nodes.folder();
+  next.bare = true;
+  next.options = {"--node.id",        "b",
+                  "--http.listen",    b_http,
+                  "--cluster.listen", b_link,
+                  "--data-dir",       nodes.folder().string(),
+                  "--plugin",         examples_plugin()};
+  EXPECT_NO_THROW({
+    node_process again{next};
+    EXPECT_EQ(get(again, "/readyz").status, 200u);
+  });
+  caller.join();
+  EXPECT_EQ(nodes["b"].wait(), 0) << nodes["b"].log();
+}
+
+TEST(cluster, says_in_the_log_who_comes_and_goes) {
+  node_cluster nodes;
+  nodes.start_all({"a", "b", "c"});
+  auto key = nodes.key_of("c");
+  EXPECT_EQ(cli(nodes["a"], {"drain", "b"}).status, 0);
+  nodes["c"].kill();
+  ASSERT_TRUE(eventually([&] { return nodes.owner("a", key) == "a"; }));
+  auto log = [&] { return nodes["a"].log(); };
+  EXPECT_TRUE(eventually([&] {
+    return log().find("declared dead") != std::string::npos
+           && log().find("shards of dead nodes over") != std::string::npos;
+  }))
+    << log();
+  EXPECT_THAT(log(), HasSubstr("info: this node is up, the only one\n"));
+  EXPECT_THAT(log(), HasSubstr("info: node 'b' joined\n"));
+  EXPECT_THAT(log(), HasSubstr("info: node 'c' joined\n"));
+  EXPECT_THAT(log(), HasSubstr("info: node 'b' left\n"));
+  EXPECT_THAT(log(), HasSubstr("info: node 'c' declared dead by this node\n"));
+  EXPECT_THAT(log(), HasSubstr("the link to node 'c' is lost: "));
+  EXPECT_THAT(log(), ::testing::Not(HasSubstr("link to node 'b' is lost")));
 }
 
 } // namespace

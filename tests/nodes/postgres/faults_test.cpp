@@ -132,7 +132,7 @@ TEST_F(postgres_faults, a_server_that_is_in_a_hurry_loses_nothing_either) {
   server().set("wal_writer_delay", "10s");
   std::atomic<bool> is_told{false};
   auto options = testing::patient();
-  options.log = [&](const std::string& text) {
+  options.log = [&](postgres_notice, const std::string& text) {
     if (text.find("synchronous_commit = off") != text.npos)
       is_told = true;
   };
@@ -169,6 +169,29 @@ TEST_F(postgres_faults, fail_at_once_while_the_server_is_gone) {
   server().start();
   EXPECT_TRUE(works_again(store, cart));
   EXPECT_EQ(load_again(store, cart).revision, 2u);
+}
+
+TEST_F(postgres_faults, a_connection_that_is_there_again_is_no_trouble) {
+  std::atomic<int> lost{0};
+  std::atomic<int> again{0};
+  auto options = testing::patient();
+  options.log = [&](postgres_notice kind, const std::string& text) {
+    if (text.find("connected to") != text.npos)
+      again += kind == postgres_notice::news ? 1 : 1000;
+    else
+      lost += kind == postgres_notice::trouble ? 1 : 1000;
+  };
+  postgres_store store{server().new_database(), options};
+  testing::put(store, cart, "1");
+  server().stop(postgres_stop::fast);
+  EXPECT_EQ(testing::commit(store, change(cart, 1, "2")),
+            commit_outcome::failed);
+  server().start();
+  EXPECT_TRUE(works_again(store, cart));
+  EXPECT_GT(lost, 0);
+  EXPECT_LT(lost, 1000);
+  EXPECT_GT(again, 0);
+  EXPECT_LT(again, 1000);
 }
 
 TEST_F(postgres_faults, a_session_that_was_cut_while_idle_costs_nothing) {

@@ -96,7 +96,8 @@ TEST(node, says_at_its_start_where_it_is_and_what_to_try) {
                     HasSubstr("counter, data_service"), HasSubstr("Try:"),
                     HasSubstr("curl -d '[2,3]' " + node.url() + "/invoke/add"),
                     HasSubstr("/services/data_service/"),
-                    HasSubstr("troupe tree --endpoint " + node.url())));
+                    HasSubstr(std::string{"\n  "} + TROUPE_BINARY
+                              + " tree --endpoint " + node.url())));
   EXPECT_EQ(node.stop(), 0);
 }
 

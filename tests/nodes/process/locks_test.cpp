@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <memory>
 #include <string>
 #include <vector>
@@ -41,6 +42,15 @@ uint64_t token_of(const http_answer& x) {
 uint64_t acquire(const node_process& node, const json& wish = json::object(),
                  const std::string& name = "door") {
   return token_of(ask(node, wish, name));
+}
+
+/// What a grant has left of its time.
+std::chrono::seconds expires_in(const http_answer& x) {
+  auto text = json::parse(x.body).value("expiresAt", "");
+  std::tm utc{};
+  if (!::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &utc))
+    return {};
+  return std::chrono::seconds{::timegm(&utc) - std::time(nullptr)};
 }
 
 http_answer renew(const node_process& node, const json& body) {
@@ -134,6 +144,17 @@ TEST(locks, are_released_by_their_holder_only) {
 }
 
 // -- time --------------------------------------------------------------------
+
+// 900 s: by far more than the default, and than the test takes.
+TEST(locks, a_renewal_without_a_time_keeps_the_one_it_was_granted_with) {
+  example_node node;
+  auto granted = expires_in(ask(node, {{"ttlMs", 900'000}}));
+  EXPECT_GT(granted, 600s);
+  EXPECT_GT(expires_in(renew(node, {{"token", 1}})), 600s);
+  auto x = cli(node, {"lock", "renew", "door", "1", "--json"});
+  EXPECT_EQ(x.status, 0) << x.err;
+  EXPECT_GT(expires_in({200, {}, x.out}), 600s);
+}
 
 TEST(locks, are_free_when_their_time_is_over) {
   example_node node;

@@ -11,6 +11,7 @@
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using ::testing::StartsWith;
 using json = nlohmann::json;
 
@@ -108,13 +109,33 @@ TEST_F(store_command, backs_up_beside_a_node_and_restores) {
     EXPECT_EQ(get(node, "/healthz").status, 200);
     EXPECT_EQ(node.stop(), 0);
   }
-  EXPECT_EQ(store({"restore", backup.string()}).status, 1);
+  auto refused = store({"restore", backup.string()});
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_THAT(refused.err,
+              AllOf(StartsWith("error: bad_request: "), HasSubstr("--force")));
+  EXPECT_THAT(
+    store({"backup", backup.string()}).err,
+    AllOf(StartsWith("error: bad_request: "), HasSubstr("is there already")));
   auto restored = store({"restore", backup.string(), "--force"});
   EXPECT_EQ(restored.status, 0) << restored.err;
   EXPECT_THAT(restored.out, AllOf(HasSubstr("Moved what was there to "),
                                   HasSubstr("Restored 1 entities")));
   node_process node{settings()};
   EXPECT_EQ(post(node, "/services/counter/a/get").body, "1");
+}
+
+// What a call that stores nothing leaves is not to look like damage.
+TEST_F(store_command, says_in_words_what_is_there) {
+  node_process node{settings()};
+  EXPECT_EQ(post(node, "/services/counter/a/get").status, 200);
+  EXPECT_THAT(store({"check"}).out, AllOf(HasSubstr("no state yet 1 called"),
+                                          Not(HasSubstr("uncommitted")),
+                                          HasSubstr("node         process")));
+  EXPECT_EQ(store({"backup", backup.string()}).status, 0);
+  EXPECT_THAT(bare({"check", "--data-dir", backup.string()}).out,
+              AllOf(HasSubstr("it is a copy"), Not(HasSubstr("cleanly"))));
+  EXPECT_EQ(node.stop(), 0);
+  EXPECT_THAT(store({"check"}).out, HasSubstr("stopped cleanly"));
 }
 
 TEST_F(store_command, takes_the_store_from_where_a_node_does) {
@@ -132,8 +153,8 @@ TEST_F(store_command, fails_without_a_store) {
     auto result = store(arguments);
     EXPECT_EQ(result.status, 1);
     EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, AllOf(StartsWith("error: store_unavailable: "),
-                                  HasSubstr("no store")));
+    EXPECT_THAT(result.err,
+                AllOf(StartsWith("error: not_found: "), HasSubstr("no store")));
   }
 }
 
@@ -147,17 +168,26 @@ TEST_F(store_command, refuses_a_wrong_command_line) {
     auto result = bare(arguments);
     EXPECT_EQ(result.status, 2);
     EXPECT_EQ(result.out, "");
-    EXPECT_THAT(result.err, AllOf(StartsWith("troupe store: "),
-                                  HasSubstr("'troupe store --help'")));
+    EXPECT_THAT(result.err, AllOf(StartsWith("troupe store"),
+                                  HasSubstr("Try 'troupe store")));
   }
+  EXPECT_THAT(bare({"chek"}).err, HasSubstr("'troupe store --help'"));
+  EXPECT_THAT(bare({"backup"}).err, HasSubstr("'troupe store backup --help'"));
 }
 
 TEST_F(store_command, explains_itself) {
   auto result = bare({"--help"});
   EXPECT_EQ(result.status, 0);
-  EXPECT_THAT(result.out, AllOf(HasSubstr("backup DEST"), HasSubstr("--force"),
-                                HasSubstr("--data-dir")));
-  EXPECT_EQ(bare({"check", "--help"}).status, 0);
+  EXPECT_THAT(result.out, HasSubstr("backup DEST"));
+  auto check = bare({"check", "--help"});
+  EXPECT_EQ(check.status, 0);
+  EXPECT_THAT(check.out, AllOf(HasSubstr("--data-dir"), HasSubstr("--json"),
+                               Not(HasSubstr("--force"))));
+  EXPECT_THAT(bare({"backup", "--help"}).out,
+              AllOf(HasSubstr("backup DEST"), Not(HasSubstr("--force")),
+                    Not(HasSubstr("--json"))));
+  EXPECT_THAT(bare({"restore", "--help"}).out,
+              AllOf(HasSubstr("restore SRC"), HasSubstr("--force")));
 }
 
 } // namespace
