@@ -1,5 +1,6 @@
 #include "nodes/store/sqlite_work.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "nodes/store/sqlite_query.hpp"
@@ -30,6 +31,11 @@ token_bytes read_bytes(const SQLite::Column& column) {
 
 sqlite_work::sqlite_work(SQLite::Database& db) : db_(db), sql_(db) {}
 
+void sqlite_work::begin() noexcept {
+  highest_.reset();
+  done_ms_ = -1;
+}
+
 // -- accepting ---------------------------------------------------------------
 
 expected<work_accepted> sqlite_work::accept(const work_request& x) {
@@ -45,6 +51,13 @@ expected<work_accepted> sqlite_work::accept(const work_request& x) {
 }
 
 bool sqlite_work::is_known(const token_bytes& id) {
+  if (!highest_) {
+    sqlite_query found{sql_.highest};
+    found.next();
+    highest_ = to_bytes(read_id(found.column(0)));
+  }
+  if (id > *highest_)
+    return false;
   bind_bytes(sql_.known, 1, id);
   return sqlite_query{sql_.known}.next();
 }
@@ -93,6 +106,7 @@ void sqlite_work::insert(const work_request& x, const token_bytes& id,
   else
     bind_bytes(statement, 12, body);
   change(db_, statement);
+  highest_ = std::max(highest_.value_or(id), id);
   if (!is_long)
     return;
   bind_bytes(sql_.add_body, 1, id);
@@ -206,16 +220,17 @@ bool sqlite_work::stands_as_left_by(const work_report& x,
 
 void sqlite_work::finish(const work_report& x, const token_bytes& id,
                          const claimed_row& row, work_time now) {
-  sql_.add_done.bind(1, next_done_number(now));
-  bind_bytes(sql_.add_done, 2, id);
-  bind_bytes(sql_.add_done, 3, row.target);
-  sql_.add_done.bind(4, row.priority);
-  sql_.add_done.bind(5, row.accepted_ms);
-  sql_.add_done.bind(6, int64_t{row.attempts});
-  sql_.add_done.bindNoCopy(7, row.claimed_by);
-  sql_.add_done.bind(8, static_cast<int>(state_after(x)));
-  bind_answer(sql_.add_done, 9, x.answer);
-  change(db_, sql_.add_done);
+  auto& statement = sql_.add_done;
+  statement.bind(1, next_done_number(now));
+  bind_bytes(statement, 2, id);
+  bind_bytes(statement, 3, row.target);
+  statement.bind(4, row.priority);
+  statement.bind(5, row.accepted_ms);
+  statement.bind(6, int64_t{row.attempts});
+  statement.bindNoCopy(7, row.claimed_by);
+  statement.bind(8, static_cast<int>(state_after(x)));
+  bind_answer(statement, 9, x.answer);
+  change(db_, statement);
   if (row.is_long)
     remove_body(id);
 }

@@ -30,7 +30,7 @@ public:
   explicit sqlite_work(SQLite::Database& db);
 
   /// A transaction begins: what others wrote before it is not known.
-  void begin() noexcept { done_ms_ = -1; }
+  void begin() noexcept;
 
   // See `work_queue`.
 
@@ -102,6 +102,12 @@ private:
 
   SQLite::Database& db_;
   sqlite_work_statements sql_;
+
+  // What a transaction has found out, and keeps up to date: with that, most
+  // requests of a group need not look.
+
+  /// The highest id of all work.
+  std::optional<token_bytes> highest_;
 
   /// The last number of work that was done in a millisecond, known if this
   /// transaction has asked.

@@ -68,7 +68,11 @@ std::string read_row(work_state from, const char* more) {
 using enum work_state;
 
 sqlite_work_statements::sqlite_work_statements(SQLite::Database& db)
-  : known(db, "SELECT 1 FROM work_claimed WHERE id = ?1 UNION ALL "
+  : highest(db, "SELECT max(id) FROM (SELECT max(id) AS id FROM work_claimed "
+                "UNION ALL SELECT max(id) FROM work_done "
+                "UNION ALL SELECT max(id) FROM work_waiting "
+                "UNION ALL SELECT max(id) FROM work_dead)"),
+    known(db, "SELECT 1 FROM work_claimed WHERE id = ?1 UNION ALL "
               "SELECT 1 FROM work_done WHERE id = ?1 UNION ALL "
               "SELECT 1 FROM work_waiting WHERE id = ?1 UNION ALL "
               "SELECT 1 FROM work_dead WHERE id = ?1"),

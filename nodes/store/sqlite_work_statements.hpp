@@ -10,6 +10,7 @@ struct sqlite_work_statements {
   explicit sqlite_work_statements(SQLite::Database& db);
 
   // -- accepting -------------------------------------------------------------
+  SQLite::Statement highest;
   SQLite::Statement known;
   SQLite::Statement find_key;
   SQLite::Statement add_key;
