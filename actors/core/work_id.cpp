@@ -10,6 +10,12 @@ constexpr uint64_t variant = uint64_t{2} << 62;
 constexpr uint64_t variant_bits = uint64_t{3} << 62;
 constexpr int time_shift = 16;
 
+/// By how much ids of one millisecond differ, at most.
+constexpr uint64_t step_bits = 0xffff'ffff;
+
+/// A clock that was set back further than this is followed.
+constexpr std::chrono::milliseconds clock_step_max{1000};
+
 uint64_t high_of(std::chrono::sys_time<std::chrono::milliseconds> time,
                  uint64_t random) noexcept {
   auto ms = static_cast<uint64_t>(time.time_since_epoch().count());
@@ -38,7 +44,16 @@ work_ids::work_ids() {
 
 invocation_id
 work_ids::next(std::chrono::sys_time<std::chrono::milliseconds> now) {
-  return {high_of(now, random_()), variant | (random_() & ~variant_bits)};
+  auto begins = now > last_time_ || last_time_ - now > clock_step_max;
+  auto step = 1 + (random_() & step_bits);
+  if (!begins && (last_.low & ~variant_bits) < ~variant_bits - step) {
+    last_.low += step;
+    return last_;
+  }
+  last_time_ = begins ? now : last_time_ + std::chrono::milliseconds{1};
+  last_ = {high_of(last_time_, random_()),
+           variant | (random_() & ~variant_bits)};
+  return last_;
 }
 
 invocation_id

@@ -13,7 +13,9 @@
 
 namespace troupe {
 
-/// Makes ids. Not thread-safe: each thread has its own.
+/// Makes ids, each higher than the one before it, unless the clock is set back
+/// by more than a second: a store that knows of nothing higher need not look for
+/// an id. Not thread-safe: each thread has its own.
 class work_ids {
 public:
   /// Seeded from the system.
@@ -22,11 +24,14 @@ public:
   /// @param seed for tests
   explicit work_ids(uint64_t seed) : random_(seed) {}
 
-  /// 48 bits of `now`, in milliseconds since 1970, and 74 random ones.
+  /// 48 bits of `now`, in milliseconds since 1970, and 74 random ones; 32 more
+  /// for each further one of a millisecond.
   invocation_id next(std::chrono::sys_time<std::chrono::milliseconds> now);
 
 private:
   std::mt19937_64 random_;
+  std::chrono::sys_time<std::chrono::milliseconds> last_time_{};
+  invocation_id last_;
 };
 
 /// The lowest id of a time: ids that were made earlier are below it.

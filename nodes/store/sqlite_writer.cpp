@@ -38,13 +38,6 @@ SQLite::Database prepare(const std::filesystem::path& file,
   return db;
 }
 
-/// Runs a statement that changes something; true if it changed a row.
-bool change(SQLite::Database& db, SQLite::Statement& statement) {
-  if (auto code = run(db, statement); code != SQLITE_DONE)
-    throw SQLite::Exception{db.getHandle(), code};
-  return db.getChanges() > 0;
-}
-
 /// The calling thread takes a core when one is free rather than from a thread
 /// that was at work: whoever gives it commits is still at it, and what comes
 /// meanwhile goes into the same one.
@@ -96,7 +89,7 @@ sqlite_writer::sqlite_writer(const std::filesystem::path& file,
                      "SELECT ?1, ?2, ?3, version FROM shards"),
     next_version_(db_, "UPDATE shards SET version = version + 1"),
     agree_on_count_(db_, "UPDATE shards SET count = ?1 WHERE count = 0"),
-    count_(db_, "SELECT count FROM shards"), locks_(db_),
+    count_(db_, "SELECT count FROM shards"), locks_(db_), work_(db_),
     lock_clock_(options.lock_clock), now_(options.now),
     log_pages_max_(options.log_pages_max),
     next_bound_pages_(options.log_pages_max),
@@ -164,6 +157,7 @@ void sqlite_writer::write() {
 bool sqlite_writer::try_write() {
   if (run(db_, begin_) != SQLITE_DONE)
     return fail_all(commit_outcome::failed), true;
+  work_.begin();
   for (size_t i = 0; i < group_.size(); ++i) {
     if (left_out_[i] || apply(group_[i], answers_[i]))
       continue;
@@ -322,6 +316,11 @@ void sqlite_writer::put(counting& x, answer& to) {
 void sqlite_writer::put(locking& x, answer& to) {
   // Its time is that of the transaction: the wait for it is over.
   to.locked = x.change(locks_, lock_clock_());
+  to.outcome = commit_outcome::done;
+}
+
+void sqlite_writer::put(working& x, answer& to) {
+  x.job->apply(work_);
   to.outcome = commit_outcome::done;
 }
 

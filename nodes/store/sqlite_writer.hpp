@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <variant>
@@ -19,6 +20,7 @@
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_options.hpp"
+#include "nodes/store/sqlite_work.hpp"
 #include "nodes/store/write_turn.hpp"
 
 struct sqlite3;
@@ -63,8 +65,25 @@ public:
     lock_table::callback<lock_answer> done;
   };
 
-  using job =
-    std::variant<claiming, committing, releasing, moving, counting, locking>;
+  /// A change of the work. It may be applied several times, of which the last
+  /// one counts.
+  class work_job {
+  public:
+    virtual ~work_job() = default;
+
+    /// May throw SQLite::Exception.
+    virtual void apply(sqlite_work& to) = 0;
+
+    /// @param outcome `done`, `failed` or `unknown`
+    virtual void tell(commit_outcome outcome) = 0;
+  };
+
+  struct working {
+    std::unique_ptr<work_job> job;
+  };
+
+  using job = std::variant<claiming, committing, releasing, moving, counting,
+                           locking, working>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception
@@ -107,6 +126,7 @@ private:
   void tell(moving& x, answer& what);
   void tell(counting& x, answer& what);
   void tell(locking& x, answer& what);
+  void tell(working& x, answer& what) { x.job->tell(what.outcome); }
 
   void work();
 
@@ -130,6 +150,7 @@ private:
   void put(moving& x, answer& to);
   void put(counting& x, answer& to);
   void put(locking& x, answer& to);
+  void put(working& x, answer& to);
 
   bool is_owned(const shard_ownership& x);
   shard_row find_shard(uint32_t shard);
@@ -184,6 +205,7 @@ private:
   SQLite::Statement agree_on_count_;
   SQLite::Statement count_;
   sqlite_locks locks_;
+  sqlite_work work_;
   std::function<lock_time()> lock_clock_;
   std::function<std::chrono::system_clock::time_point()> now_;
   int64_t next_removal_ms_ = 0;

@@ -28,6 +28,31 @@ TEST(work_ids, rise_with_time_and_differ_within_a_millisecond) {
   EXPECT_LT(before, first_work_id(some_time + milliseconds{1}));
 }
 
+TEST(work_ids, of_one_maker_rise) {
+  work_ids ids{5};
+  auto last = ids.next(some_time);
+  for (int i = 0; i < 10'000; ++i) {
+    auto now = some_time + milliseconds{i / 100 - i % 3};
+    auto id = ids.next(now);
+    ASSERT_LT(last, id) << i;
+    last = id;
+  }
+  EXPECT_LT(last, first_work_id(some_time + milliseconds{101}));
+  // It does not go on from a clock that was wrong.
+  EXPECT_LT(ids.next(some_time - milliseconds{5000}), first_work_id(some_time));
+}
+
+// Else an id could be guessed from the one before it, and two makers that began
+// alike would meet.
+TEST(work_ids, differ_by_what_nobody_knows) {
+  work_ids one{1};
+  work_ids two{2};
+  auto before = one.next(some_time).low;
+  auto step = one.next(some_time).low - before;
+  before = two.next(some_time).low;
+  EXPECT_NE(two.next(some_time).low - before, step);
+}
+
 TEST(work_ids, are_read_as_they_are_written_and_as_uuids) {
   work_ids ids{3};
   auto id = ids.next(some_time);

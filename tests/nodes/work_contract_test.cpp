@@ -1,8 +1,12 @@
 // What the queues of one machine keep of what all queues keep.
 
+#include <optional>
+
 #include <gtest/gtest.h>
 
 #include "nodes/store/memory_store.hpp"
+#include "nodes/store/sqlite_store.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace troupe {
 namespace {
@@ -12,7 +16,17 @@ struct in_memory {
   memory_store store;
 };
 
-using work_kinds = ::testing::Types<in_memory>;
+struct in_sqlite {
+  sqlite_store& open() {
+    if (!store)
+      store.emplace(folder.path());
+    return *store;
+  }
+  testing::temporary_folder folder;
+  std::optional<sqlite_store> store;
+};
+
+using work_kinds = ::testing::Types<in_memory, in_sqlite>;
 
 } // namespace
 } // namespace troupe
