@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/core/errors.hpp"
+
 #include "apps/troupe/client/listing.hpp"
 #include "apps/troupe/client/output.hpp"
 
