@@ -106,8 +106,9 @@ CREATE TABLE lock (
 )");
 }
 
-/// Work that is done later; see sqlite_work.hpp. Long arguments, and what is
-/// read last, come at the end of a row.
+/// Work that is done later; see sqlite_work.hpp. What is read last comes at the
+/// end of a row. What waits, which may be much, has row ids: its tree would be
+/// deep with rows as keys.
 void add_work(SQLite::Database& db) {
   std::string columns = R"(
   id           BLOB PRIMARY KEY,
@@ -125,7 +126,7 @@ void add_work(SQLite::Database& db) {
   answer       BLOB NOT NULL,
   body         BLOB
 )";
-  db.exec("CREATE TABLE work_waiting (" + columns + ") WITHOUT ROWID");
+  db.exec("CREATE TABLE work_waiting (" + columns + ")");
   db.exec("CREATE TABLE work_claimed (" + columns + ") WITHOUT ROWID");
   db.exec("CREATE TABLE work_dead (finished_ms INTEGER NOT NULL," + columns
           + ") WITHOUT ROWID");

@@ -18,8 +18,10 @@
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_entities.hpp"
 #include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_options.hpp"
+#include "nodes/store/sqlite_shards.hpp"
 #include "nodes/store/sqlite_work.hpp"
 #include "nodes/store/write_turn.hpp"
 
@@ -152,21 +154,6 @@ private:
   void put(locking& x, answer& to);
   void put(working& x, answer& to);
 
-  bool is_owned(const shard_ownership& x);
-  shard_row find_shard(uint32_t shard);
-  claimed_state find(const entity_id& entity, bool& is_known);
-  bool has_recorded(const commit_request& x);
-  bool is_at_base(const commit_request& x);
-  bool change_entity(const commit_request& x);
-  void add_outcomes(const commit_request& x);
-  void add_outbox(const commit_request& x);
-
-  /// One step of removing what is old; more comes with the next group.
-  void remove_old_outcomes();
-  size_t remove_oldest_outcomes(int64_t before_ms);
-
-  int64_t now_ms() const;
-
   /// Called by SQLite after each commit.
   static int log_has_grown(void* self, sqlite3*, const char*, int pages);
 
@@ -188,27 +175,11 @@ private:
   SQLite::Statement commit_;
   SQLite::Statement rollback_;
   SQLite::Statement fence_;
-  SQLite::Statement find_;
-  SQLite::Statement insert_;
-  SQLite::Statement set_token_;
-  SQLite::Statement update_;
-  SQLite::Statement at_base_;
-  SQLite::Statement remove_uncommitted_;
-  SQLite::Statement find_outcome_;
-  SQLite::Statement add_outcome_;
-  SQLite::Statement oldest_outcomes_;
-  SQLite::Statement remove_outcomes_;
-  SQLite::Statement add_outbox_;
-  SQLite::Statement find_shard_;
-  SQLite::Statement move_shard_;
-  SQLite::Statement next_version_;
-  SQLite::Statement agree_on_count_;
-  SQLite::Statement count_;
+  sqlite_entities entities_;
+  sqlite_shards shards_;
   sqlite_locks locks_;
   sqlite_work work_;
   std::function<lock_time()> lock_clock_;
-  std::function<std::chrono::system_clock::time_point()> now_;
-  int64_t next_removal_ms_ = 0;
   uint32_t log_pages_ = 0;
   uint32_t log_pages_max_;
   uint32_t next_bound_pages_;
