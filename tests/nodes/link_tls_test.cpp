@@ -33,6 +33,23 @@ protected:
     return result;
   }
 
+  /// Those of a node that another CA vouches for.
+  link_options foreign_options(const std::string& id) {
+    certificate_folder others{folder.path() / "others"};
+    others.make_ca({});
+    others.make(id, {});
+    auto result = link_node::options(id);
+    result.tls = others.files(id);
+    return result;
+  }
+
+  /// With times in which a test sees that there is no link.
+  static link_options impatient(link_options x) {
+    x.heartbeat_interval = 20ms;
+    x.connect_timeout = 500ms;
+    return x;
+  }
+
   /// Why these files are refused at the start; empty if they are not.
   static std::string objection(const tls_files& files) {
     try {
@@ -72,13 +89,8 @@ TEST_F(link_tls_test, brings_calls_and_large_payloads) {
 }
 
 TEST_F(link_tls_test, keeps_a_node_of_another_ca_out) {
-  certificate_folder others{folder.path() / "others"};
-  others.make_ca({});
-  others.make("b", {});
-  auto foreign = link_node::options("b");
-  foreign.tls = others.files("b");
   link_node a{options("a")};
-  link_node b{foreign};
+  link_node b{foreign_options("b")};
   auto to_b = a.link->connect(b.endpoint());
   auto to_a = b.link->connect(a.endpoint());
   expect_in("TLS: ", a.wait_for("down b/1"));
@@ -88,14 +100,8 @@ TEST_F(link_tls_test, keeps_a_node_of_another_ca_out) {
 }
 
 TEST_F(link_tls_test, keeps_a_plain_node_and_one_with_tls_apart) {
-  auto plain = link_node::options("b");
-  plain.heartbeat_interval = 20ms;
-  plain.connect_timeout = 500ms;
-  auto secure = options("a");
-  secure.heartbeat_interval = 20ms;
-  secure.connect_timeout = 500ms;
-  link_node a{secure};
-  link_node b{plain};
+  link_node a{impatient(options("a"))};
+  link_node b{impatient(link_node::options("b"))};
   auto to_b = a.link->connect(b.endpoint());
   auto to_a = b.link->connect(a.endpoint());
   expect_in("TLS", a.wait_for("down b/1"));
@@ -105,13 +111,8 @@ TEST_F(link_tls_test, keeps_a_plain_node_and_one_with_tls_apart) {
 }
 
 TEST_F(link_tls_test, both_sides_say_why_there_is_no_link) {
-  certificate_folder others{folder.path() / "others"};
-  others.make_ca({});
-  others.make("b", {});
-  auto foreign = link_node::options("b");
-  foreign.tls = others.files("b");
   link_node a{options("a")};
-  link_node b{foreign};
+  link_node b{foreign_options("b")};
   auto to_a = b.link->connect(a.endpoint());
   EXPECT_EQ(to_a->failure(), "");
   expect_in("TLS: ", a.wait_for("refused 127.0.0.1:"));
@@ -120,11 +121,8 @@ TEST_F(link_tls_test, both_sides_say_why_there_is_no_link) {
 }
 
 TEST_F(link_tls_test, a_node_with_tls_and_a_plain_one_tell_of_each_other) {
-  auto plain = link_node::options("b");
-  plain.heartbeat_interval = 20ms;
-  plain.connect_timeout = 500ms;
   link_node a{options("a")};
-  link_node b{plain};
+  link_node b{impatient(link_node::options("b"))};
   auto to_a = b.link->connect(a.endpoint());
   expect_in("TLS: ", a.wait_for("refused 127.0.0.1:"));
   auto to_b = a.link->connect(b.endpoint());
