@@ -82,9 +82,11 @@ void pool_actor::pump() {
       break;
     auto next = std::move(queue_.front());
     queue_.pop_front();
-    lender thread{system(), context(), false};
-    target_->hand_over(*index, next->take(), thread);
+    auto call = next->take();
+    // The call may end before the hand-over does: who calls again finds room.
     next->leave();
+    lender thread{system(), context(), false};
+    target_->hand_over(*index, std::move(call), thread);
   }
   if (quarantine_.current() != quarantine::state::closed)
     refuse_queue();

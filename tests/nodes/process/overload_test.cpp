@@ -65,8 +65,10 @@ TEST(overload, of_a_function_is_answered_200_in_time_or_429) {
     request("POST", "/invoke/hold", "30", {"Troupe-Timeout-Ms: 20000"});
   auto count = overload(node, 120, 10, call, "30");
   EXPECT_EQ(count.done + count.refused, 1200);
-  // Each turn finds room for what runs and what waits.
-  EXPECT_GE(count.done, 10 * 12);
+  // Each turn fills the queue. Of the four that run there may be fewer: while
+  // the pool has not yet given a free instance to one that waits, others are
+  // refused.
+  EXPECT_GE(count.done, 10 * 8);
   EXPECT_GT(count.refused, 0);
   EXPECT_EQ(post(node, "/invoke/add", "[2,3]").body, "5");
   EXPECT_EQ(post(node, "/invoke/held").body, std::to_string(count.done));
