@@ -169,6 +169,13 @@ expected<void> node::open() {
     auto i = options_.limits.find(name);
     return i != options_.limits.end() ? i->second.apply(limits) : limits;
   };
+  actors.work.room.node_max = options_.queue.concurrency;
+  actors.work.keep_results = options_.queue.keep_results;
+  actors.work.keep_dead = options_.queue.keep_dead;
+  actors.work.policy = [this](const std::string& lane) {
+    auto i = options_.queued.find(lane);
+    return i != options_.queued.end() ? i->second.apply({}) : work_policy{};
+  };
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -212,6 +219,12 @@ expected<void> node::load_plugins() {
   for (auto& [name, limits] : options_.limits)
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
+  for (auto& [lane, settings] : options_.queued)
+    if (lane.ends_with('/')
+          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+          : !routes->functions.contains(lane))
+      log_->warn("--queued: this node has no {} '{}'",
+                 lane.ends_with('/') ? "service" : "function", lane);
   return {};
 }
 
@@ -363,7 +376,7 @@ std::string node::cluster_json() const {
 std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
-                         assembly_->cluster());
+                         assembly_->work(), assembly_->cluster());
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {

@@ -168,6 +168,13 @@ inline constexpr size_t payload_max = size_t{1} << 20;
 /// A call is not put off for longer. (SQS: 15 minutes; ours are in a database.)
 inline constexpr std::chrono::milliseconds delay_max = 366 * 24h;
 
+/// Of one outcome.
+inline constexpr size_t destinations_max = 16;
+
+/// Follow-ups of follow-ups: a pipeline has so many steps at most, so that one
+/// that leads back into itself ends.
+inline constexpr uint32_t steps_max = 64;
+
 } // namespace work
 
 namespace scheduler {

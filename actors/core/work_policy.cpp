@@ -31,6 +31,11 @@ std::optional<std::string> work_policy::validate() const {
   if (age_max < milliseconds{1} || age_max > defaults::work::age_max_max)
     return "the greatest age is from 1 ms to "
            + std::to_string(defaults::work::age_max_max.count()) + " ms";
+  if (std::max(on_success.size(), on_failure.size())
+      > defaults::work::destinations_max)
+    return "there are "
+           + std::to_string(defaults::work::destinations_max)
+           + " destinations at most";
   return std::nullopt;
 }
 

@@ -7,9 +7,11 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "actors/core/defaults.hpp"
 #include "actors/core/errors.hpp"
+#include "actors/core/work_destination.hpp"
 #include "actors/core/work_queue.hpp"
 
 namespace troupe {
@@ -28,6 +30,11 @@ struct work_policy {
   /// From when it was accepted, or was due if that is later; no attempt begins
   /// after it.
   std::chrono::milliseconds age_max = defaults::work::age_max;
+
+  /// What is called after it with its result; and, when it failed for good, with
+  /// what came of it (see work/follow_up.hpp): it is no dead letter then.
+  std::vector<work_destination> on_success{};
+  std::vector<work_destination> on_failure{};
 
   /// What is wrong with it, if anything.
   [[nodiscard]] std::optional<std::string> validate() const;

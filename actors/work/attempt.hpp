@@ -14,13 +14,15 @@ namespace troupe {
 class dispatcher::attempt final : public raw_invocation, public reply_port {
 public:
   /// @param by the incarnation that claimed it
-  attempt(dispatcher& owner, claimed_work work, std::string by)
-    : raw_invocation(std::move(work.item.arguments)), owner_(owner),
-      work_(std::move(work)), by_(std::move(by)) {
+  /// @param keep the arguments are wanted when it has failed
+  attempt(dispatcher& owner, claimed_work work, std::string by, bool keep)
+    : raw_invocation(keep ? work.item.arguments
+                          : std::exchange(work.item.arguments, {})),
+      owner_(owner), work_(std::move(work)), by_(std::move(by)) {
     port = this;
   }
 
-  /// Without its arguments.
+  /// Without its arguments, unless they were to be kept.
   const claimed_work& work() const noexcept { return work_; }
 
   const std::string& claimed_by() const noexcept { return by_; }

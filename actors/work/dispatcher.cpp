@@ -6,12 +6,16 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/work/attempt.hpp"
+#include "actors/work/follow_up.hpp"
 
 namespace troupe {
 
 namespace {
 
 using std::chrono::milliseconds;
+
+/// Who asks every half a minute finds a number that is a few seconds old.
+constexpr uint32_t counted_unasked = 12;
 
 work_time system_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
@@ -34,7 +38,7 @@ dispatcher::dispatcher(work_queue* queue, work_peers peers,
   : queue_(queue), peers_(std::move(peers)), env_(env),
     options_(complete(std::move(options))),
     random_(options_.seed ? options_.seed : std::random_device{}()),
-    lanes_(options_.room) {}
+    ids_(random_()), lanes_(options_.room) {}
 
 dispatcher::~dispatcher() = default;
 
@@ -47,7 +51,20 @@ uint32_t dispatcher::running() const {
   return lanes_.busy();
 }
 
+std::optional<std::vector<work_count>> dispatcher::depth() const {
+  std::lock_guard guard{mutex_};
+  count_again_ = counted_unasked;
+  return depth_;
+}
+
 // -- accepting -----------------------------------------------------------------
+
+void dispatcher::prepare(work_item& item, const work_policy& policy) const {
+  item.accepted = now();
+  item.due = std::max(item.due, item.accepted);
+  item.expires = item.due + policy.age_max;
+  item.attempts_max = policy.attempts_max;
+}
 
 void dispatcher::accept(work_request request, callback<work_accepted> done) {
   if (!queue_)
@@ -59,11 +76,7 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                         + std::to_string(defaults::work::payload_max)
                         + " bytes at most"});
   auto lane = item.target.lane();
-  auto policy = policy_of(lane);
-  item.accepted = now();
-  item.due = std::max(item.due, item.accepted);
-  item.expires = item.due + policy.age_max;
-  item.attempts_max = policy.attempts_max;
+  prepare(item, policy_of(lane));
   auto self = peers_.self();
   if (!self.empty() && item.due == item.accepted) {
     std::lock_guard guard{mutex_};
@@ -123,27 +136,70 @@ void dispatcher::stop_claiming() {
 // -- what came of attempts -----------------------------------------------------
 
 work_report dispatcher::report_of(attempt& what) {
+  auto policy = policy_of(what.work().item.target.lane());
+  if (auto reason = what.failure())
+    return failure(what, policy, *reason);
+  if (!policy.on_success.empty()
+      && what.result().bytes.size() > defaults::work::payload_max)
+    return failure(what, policy,
+                   {errc::payload_too_large, effect::ran,
+                    "its result is larger than the arguments of queued calls "
+                    "may be, so that nothing can follow it"});
+  return success(what, policy);
+}
+
+work_report dispatcher::success(attempt& what, const work_policy& policy) {
+  work_report result;
+  result.id = what.work().item.id;
+  result.claimed_by = what.claimed_by();
+  result.attempt = what.work().attempt;
+  result.end = work_end::succeeded;
+  result.follow =
+    follow_up(what.work().item, policy.on_success, what.result());
+  result.answer = std::move(what.result());
+  return result;
+}
+
+work_report dispatcher::failure(attempt& what, const work_policy& policy,
+                                const error& reason) {
   auto& item = what.work().item;
   work_report result;
   result.id = item.id;
   result.claimed_by = what.claimed_by();
   result.attempt = what.work().attempt;
-  auto reason = what.failure();
-  if (!reason) {
-    result.end = work_end::succeeded;
-    result.answer = std::move(what.result());
+  result.answer = {reason.to_json(), "application/json"};
+  work_verdict verdict;
+  if (reason.code() != errc::payload_too_large) {
+    std::lock_guard guard{mutex_};
+    verdict = judge(policy, reason, result.attempt, item.attempts_max,
+                    item.accepted, item.expires, now(), random_);
+  }
+  result.uncounted = verdict.uncounted;
+  if (verdict.again) {
+    result.due = *verdict.again;
     return result;
   }
-  result.answer = {reason->to_json(), "application/json"};
-  auto policy = policy_of(item.target.lane());
-  std::lock_guard guard{mutex_};
-  auto verdict = judge(policy, *reason, result.attempt, item.attempts_max,
-                       item.accepted, item.expires, now(), random_);
-  if (verdict.again)
-    result.due = *verdict.again;
-  else
-    result.end = work_end::dead;
-  result.uncounted = verdict.uncounted;
+  result.end = policy.on_failure.empty() ? work_end::dead : work_end::failed;
+  if (!policy.on_failure.empty())
+    result.follow = follow_up(
+      item, policy.on_failure,
+      failure_notice(item, result.attempt, item.arguments, reason));
+  return result;
+}
+
+std::vector<work_request>
+dispatcher::follow_up(const work_item& source,
+                      const std::vector<work_destination>& to,
+                      const payload& arguments) {
+  if (to.empty())
+    return {};
+  std::vector<work_request> result;
+  {
+    std::lock_guard guard{mutex_};
+    result = troupe::follow_up(source, to, arguments, ids_, now());
+  }
+  for (auto& x : result)
+    prepare(x.item, policy_of(x.item.target.lane()));
   return result;
 }
 
@@ -175,9 +231,13 @@ void dispatcher::settle(const work_report& what, const std::string& lane,
   }
   running_.erase(what.id);
   lanes_.ended(lane);
-  if (outcome == work_outcome::done && !what.end)
-    lanes_.waits(lane, what.due);
-  if (lanes_.next_due())
+  if (outcome == work_outcome::done) {
+    if (!what.end)
+      lanes_.waits(lane, what.due);
+    for (auto& x : what.follow)
+      followed_.emplace(x.item.target.lane(), x.item.due);
+  }
+  if (lanes_.next_due() || !followed_.empty())
     wake();
 }
 

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <random>
@@ -27,6 +28,7 @@
 #include <caf/fwd.hpp>
 
 #include "actors/core/interfaces.hpp"
+#include "actors/core/work_id.hpp"
 #include "actors/core/work_policy.hpp"
 #include "actors/core/work_queue.hpp"
 #include "actors/model/work_lanes.hpp"
@@ -47,7 +49,8 @@ struct work_peers {
 struct dispatcher_options {
   work_lanes_options room{defaults::work::lane_max, defaults::work::node_max};
 
-  /// Of a function's or service's lane; may be empty.
+  /// Of a function's or service's lane; may be empty. Asked for every piece of
+  /// work, from any thread.
   std::function<work_policy(const std::string& lane)> policy{};
 
   /// How often the store is asked for work of which nobody told this node.
@@ -102,6 +105,11 @@ public:
   /// What runs here now, and what is being fetched.
   uint32_t running() const;
 
+  /// How much there was in the store not long ago; nothing if that is not known.
+  /// It takes the store a while to count, so that is done only while somebody
+  /// asks now and then.
+  std::optional<std::vector<work_count>> depth() const;
+
   /// Nothing new begins here; what runs goes on.
   void stop_claiming();
 
@@ -125,8 +133,17 @@ private:
   /// Durable, and claimed by this node: it is to run.
   void take(std::vector<claimed_work> work, const std::string& claimed_by);
 
+  /// Sets what is the dispatcher's to say of new work.
+  void prepare(work_item& item, const work_policy& policy) const;
+
   void ended(attempt& what);
   work_report report_of(attempt& what);
+  work_report success(attempt& what, const work_policy& policy);
+  work_report failure(attempt& what, const work_policy& policy,
+                      const error& reason);
+  std::vector<work_request>
+  follow_up(const work_item& source, const std::vector<work_destination>& to,
+            const payload& arguments);
   void report(work_report what, std::string lane, uint32_t tries);
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);
@@ -143,6 +160,7 @@ private:
 
   mutable std::mutex mutex_; // guards what follows
   std::mt19937_64 random_;
+  work_ids ids_;
   caf::actor worker_;
   bool woken_ = false;
   bool claims_ = false;
@@ -153,9 +171,17 @@ private:
   std::vector<std::pair<claimed_work, std::string>> inbox_;
   std::vector<unsettled> unsettled_;
 
+  /// Lanes that got work here, of functions and services that may be elsewhere.
+  std::map<std::string, work_time> followed_;
+
   /// The store did not say what became of a claim: there may be work that is
   /// claimed and that nobody does.
   bool look_for_lost_ = false;
+
+  std::optional<std::vector<work_count>> depth_;
+
+  /// For so many more times, somebody may ask for it.
+  mutable uint32_t count_again_ = 0;
 };
 
 } // namespace troupe

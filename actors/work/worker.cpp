@@ -10,8 +10,10 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
+#include "actors/work/follow_up.hpp"
 
 namespace troupe {
 
@@ -29,6 +31,7 @@ constexpr milliseconds claimants_time{2500};
 
 constexpr milliseconds lost_time{2500};
 constexpr milliseconds sweep_time{10'000};
+constexpr milliseconds count_time{5'000};
 
 constexpr size_t lanes_page = 1000;
 constexpr size_t give_back_step = 256;
@@ -49,6 +52,13 @@ payload to_payload(const error& reason) {
 
 error is_gone() {
   return {errc::instance_lost, "the node that ran it is gone"};
+}
+
+error is_too_long() {
+  return {errc::bad_request,
+          "its pipeline has more than "
+            + std::to_string(defaults::work::steps_max)
+            + " steps: it may lead back into itself"};
 }
 
 error is_too_old() {
@@ -133,6 +143,7 @@ void dispatcher::worker::tick() {
   look_for_gone();
   look_for_lost();
   sweep();
+  count();
   wake();
 }
 
@@ -147,6 +158,9 @@ void dispatcher::worker::wake() {
     next.assign(std::make_move_iterator(inbox.begin()),
                 std::make_move_iterator(end));
     inbox.erase(inbox.begin(), end);
+    for (auto& [lane, due] : std::exchange(front_.followed_, {}))
+      if (is_here(lane))
+        front_.lanes_.waits(lane, due);
     if (!inbox.empty())
       front_.wake();
   }
@@ -167,7 +181,13 @@ void dispatcher::worker::come_back(std::optional<work_time> due) {
 
 // -- doing ---------------------------------------------------------------------
 
+bool dispatcher::worker::wants_arguments(const claimed_work& x) const {
+  return !front_.policy_of(x.item.target.lane()).on_failure.empty();
+}
+
 expected<call_target_ptr> dispatcher::worker::target_of(const work_target& to) {
+  if (to.is_entity() && !is_valid_key(to.key))
+    return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
   auto result = to.is_entity() ? find_service(*routes_, to.name)
                                : find_function(*routes_, to.name, to.qualifier);
   if (result && !(*result)->callable_by_bytes())
@@ -179,10 +199,15 @@ expected<call_target_ptr> dispatcher::worker::target_of(const work_target& to) {
 void dispatcher::worker::begin(claimed_work work, const std::string& by) {
   if (work.item.expires < front_.now())
     return refuse(work, by, is_too_old());
+  if (steps_before(work.item) > defaults::work::steps_max)
+    return refuse(work, by, is_too_long());
   auto target = target_of(work.item.target);
   if (!target)
     return refuse(work, by, target.error());
-  auto call = caf::make_counted<attempt>(front_, std::move(work), by);
+  if (work.attempt == 1)
+    front_.counts_.count_wait(front_.now() - work.item.due);
+  auto keep = wants_arguments(work);
+  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
   auto& item = call->work().item;
   if (item.target.is_entity()) {
     auto& to = item.target;
@@ -200,7 +225,8 @@ void dispatcher::worker::begin(claimed_work work, const std::string& by) {
 
 void dispatcher::worker::refuse(const claimed_work& work, const std::string& by,
                                 const error& why) {
-  auto call = caf::make_counted<attempt>(front_, work, by);
+  auto call =
+    caf::make_counted<attempt>(front_, work, by, wants_arguments(work));
   call->start();
   call->finish(why, context());
 }
@@ -438,6 +464,30 @@ void dispatcher::worker::sweep() {
                               if (forgotten && *forgotten >= sweep_step)
                                 sweep_.next = {}; // there is more
                             }));
+    }));
+}
+
+void dispatcher::worker::count() {
+  auto now = steady_now();
+  if (!count_.is_due(now))
+    return;
+  {
+    std::lock_guard guard{front_.mutex_};
+    if (front_.count_again_ == 0) {
+      front_.depth_.reset(); // rather none than an old one
+      return;
+    }
+    --front_.count_again_;
+  }
+  count_ = {now + count_time, true};
+  front_.queue_->count(
+    come_home<std::vector<work_count>>([this](auto& found) {
+      count_.asked = false;
+      std::lock_guard guard{front_.mutex_};
+      if (found)
+        front_.depth_ = std::move(*found);
+      else
+        front_.depth_.reset();
     }));
 }
 

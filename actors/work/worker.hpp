@@ -52,6 +52,10 @@ private:
 
   void begin(claimed_work work, const std::string& claimed_by);
   expected<call_target_ptr> target_of(const work_target& to);
+
+  /// Its failure would be told to others.
+  bool wants_arguments(const claimed_work& x) const;
+
   void refuse(const claimed_work& work, const std::string& claimed_by,
               const error& why);
   void report_again();
@@ -74,6 +78,7 @@ private:
   bool runs(const invocation_id& id) const;
   void let_go(const work_view& lost);
   void sweep();
+  void count();
 
   template <class T, class F>
   callback<T> come_home(F then);
@@ -84,6 +89,7 @@ private:
   chore claimants_;
   chore lost_;
   chore sweep_;
+  chore count_;
 
   /// What the store had at the last look, for the next page of it.
   std::vector<work_lane> pages_;

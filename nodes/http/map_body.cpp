@@ -6,7 +6,7 @@
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
-#include "nodes/http/result_json.hpp"
+#include "actors/core/payload_json.hpp"
 
 namespace troupe {
 
@@ -116,7 +116,7 @@ void append(std::string& to, const expected<payload>& outcome) {
     to.append("{\"error\":").append(outcome.error().to_json()).append("}");
   } else {
     to.push_back('{');
-    append_result(to, *outcome);
+    append_payload(to, "result", *outcome);
     to.push_back('}');
   }
 }

@@ -3,8 +3,8 @@
 #include <chrono>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/payload_json.hpp"
 #include "nodes/http/gateway_parts.hpp"
-#include "nodes/http/result_json.hpp"
 
 namespace troupe {
 
@@ -57,7 +57,7 @@ std::string to_json(const work_view& x) {
     add_time(result, "finishedAt", x.finished);
   if (x.state == work_state::succeeded) {
     result += ',';
-    append_result(result, x.answer);
+    append_payload(result, "result", x.answer);
   } else if (is_json(x.answer) && !x.answer.bytes.empty()) {
     result.append(",\"error\":").append(x.answer.bytes);
   }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "actors/core/work_id.hpp"
@@ -20,6 +21,7 @@ namespace {
 
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
+using ::testing::ElementsAre;
 
 /// What the next operation of a kind does in place of what it is asked for.
 enum class trouble { before, after };
@@ -97,6 +99,14 @@ protected:
     m.function("fail", [this](int) -> int {
       ++calls;
       throw std::runtime_error{"no"};
+    });
+    m.function("twice", [this](int x) {
+      ++calls;
+      return 2 * x;
+    });
+    m.function("keep", [this](json x) { kept.push_back(x.dump()); });
+    m.function("inflate", [](int size) {
+      return std::string(static_cast<size_t>(size), 'x');
     });
     serve(m);
   }
@@ -178,6 +188,7 @@ protected:
   std::optional<expected<work_accepted>> accepted;
   caf::actor parent;
   int calls = 0;
+  std::vector<std::string> kept;
 };
 
 TEST_F(dispatcher_test, does_at_once_what_there_is_room_for) {
@@ -392,6 +403,71 @@ TEST_F(dispatcher_test, accepts_and_waits_while_it_is_no_member) {
   self = "me";
   advance(2s);
   EXPECT_EQ(state_of(id), "succeeded 1 2");
+}
+
+work_destination to(const std::string& text) {
+  return *work_destination::parse(text);
+}
+
+/// Options with these destinations for the lane `name`, and one attempt.
+dispatcher_options after(const std::string& name, const std::string& success,
+                         const std::string& failure) {
+  dispatcher_options result;
+  result.policy = [=](const std::string& lane) {
+    work_policy x;
+    x.attempts_max = 1;
+    if (lane == name) {
+      x.on_success = {to(success)};
+      x.on_failure = {to(failure)};
+    }
+    return x;
+  };
+  return result;
+}
+
+TEST_F(dispatcher_test, calls_the_next_with_the_result) {
+  begin(after("twice", "keep", "told"));
+  auto id = put(of("twice", "21"));
+  EXPECT_EQ(state_of(id), "succeeded 1 42");
+  EXPECT_THAT(kept, ElementsAre("42"));
+}
+
+TEST_F(dispatcher_test, tells_of_a_failure_and_has_no_dead_letter_then) {
+  begin(after("fail", "keep", "keep"));
+  auto id = put(of("fail", "7"));
+  EXPECT_EQ(state_of(id), "failed 1");
+  ASSERT_EQ(kept.size(), 1u);
+  auto notice = json::parse(kept.front());
+  EXPECT_EQ(notice["id"], to_string(id));
+  EXPECT_EQ(notice["target"], "fail");
+  EXPECT_EQ(notice["attempts"], 1);
+  EXPECT_EQ(notice["arguments"], 7);
+  EXPECT_EQ(notice["error"]["errorMessage"], "no");
+}
+
+TEST_F(dispatcher_test, tells_of_what_could_not_begin_too) {
+  begin(after("add", "keep", "keep"));
+  auto id = put(of("add", R"("no number")"));
+  EXPECT_EQ(state_of(id), "failed 1");
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(json::parse(kept.front())["arguments"], "no number");
+}
+
+TEST_F(dispatcher_test, ends_a_pipeline_that_leads_back_into_itself) {
+  begin(after("twice", "twice", "keep"));
+  put(of("twice", "0"));
+  for (int i = 0; i < 100; ++i)
+    advance(1s);
+  EXPECT_EQ(calls, static_cast<int>(defaults::work::steps_max) + 1);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(json::parse(kept.front())["error"]["errorType"], "bad_request");
+}
+
+TEST_F(dispatcher_test, loses_no_result_that_is_too_large_for_the_next) {
+  begin(after("inflate", "keep", "told"));
+  auto id = put(of("inflate", "2000000"));
+  EXPECT_EQ(state_of(id), "failed 1");
+  EXPECT_TRUE(kept.empty());
 }
 
 TEST_F(dispatcher_test, without_a_queue_takes_nothing) {

@@ -1,4 +1,4 @@
-#include "nodes/http/result_json.hpp"
+#include "actors/core/payload_json.hpp"
 
 #include <string_view>
 
@@ -26,6 +26,7 @@ void append_base64(std::string& to, std::string_view bytes) {
                     static_cast<int>(bytes.size()));
   to.resize(begin + static_cast<size_t>(size));
 }
+
 } // namespace
 
 bool is_json(const payload& x) {
@@ -40,12 +41,13 @@ bool is_json(const payload& x) {
   }
 }
 
-void append_result(std::string& to, const payload& x) {
+void append_payload(std::string& to, std::string_view name, const payload& x) {
+  to.append("\"").append(name);
   if (is_json(x)) {
-    to.append("\"result\":").append(x.bytes);
+    to.append("\":").append(x.bytes);
     return;
   }
-  to.append("\"resultBase64\":\"");
+  to.append("Base64\":\"");
   append_base64(to, x.bytes);
   to.push_back('"');
 }
