@@ -6,7 +6,8 @@ namespace troupe {
 
 void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
                       boot_time now) {
-  auto anew = !last_look_ || now - *last_look_ > options_.gap_max;
+  auto gap = last_look_ ? now - *last_look_ : std::chrono::nanoseconds{0};
+  auto anew = !last_look_ || gap > options_.gap_max;
   last_look_ = now;
   for (auto& [name, x] : peers_)
     x.seen = false;
@@ -17,8 +18,13 @@ void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
       i = peers_.try_emplace(std::string{sighted.name}).first;
     auto& x = i->second;
     x.seen = true;
-    if (anew || is_new || x.counter != sighted.counter)
+    auto moved = is_new || x.counter != sighted.counter;
+    if (anew || moved)
       x.since = now;
+    if (moved)
+      x.patience = {};
+    else if (anew)
+      x.patience = std::min(gap, options_.patience_max);
     x.counter = sighted.counter;
     x.still = std::max(asked - x.since, std::chrono::nanoseconds{0});
   }
@@ -27,7 +33,7 @@ void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
 
 std::optional<uint64_t> peer_watch::dead(const std::string& name) const {
   auto i = peers_.find(name);
-  if (i == peers_.end() || i->second.still < options_.dead_after)
+  if (i == peers_.end() || i->second.still < options_.dead_after + i->second.patience)
     return std::nullopt;
   return i->second.counter;
 }
@@ -48,7 +54,8 @@ bool peer_watch::suspect(const std::string& name) const {
 std::optional<boot_time> peer_watch::next_verdict() const {
   std::optional<boot_time> result;
   for (auto& [name, x] : peers_)
-    if (auto due = x.since + options_.dead_after; !result || due < *result)
+    if (auto due = x.since + options_.dead_after + x.patience;
+        !result || due < *result)
       result = due;
   return result;
 }

@@ -25,7 +25,8 @@
 namespace troupe {
 
 struct peer_watch_options {
-  /// A counter that stood still for so long is that of a dead node. Longer than
+  /// A counter that stood still for so long is that of a dead node, if this one
+  /// looked all the time. Longer than
   /// a lease by what clocks may differ in, and by the way to the store.
   std::chrono::nanoseconds dead_after = std::chrono::seconds{3};
 
@@ -34,6 +35,11 @@ struct peer_watch_options {
 
   /// Between two looks; after a longer time without one all begins anew.
   std::chrono::nanoseconds gap_max = std::chrono::milliseconds{1200};
+
+  /// After a gap a peer may stand still for longer by as much as the gap, and by
+  /// so much at most: what kept this node from looking may keep the peer from
+  /// renewing, for as long as it takes to connect to a store again.
+  std::chrono::nanoseconds patience_max = std::chrono::seconds{3};
 };
 
 class peer_watch {
@@ -69,6 +75,9 @@ private:
     uint64_t counter = 0;
     boot_time since;
     std::chrono::nanoseconds still{0};
+
+    /// Has not moved since this node looked again: so much longer it may.
+    std::chrono::nanoseconds patience{0};
     bool seen = false;
   };
 

@@ -60,7 +60,32 @@ TEST(peer_watch, a_time_without_looks_proves_nothing) {
   look(watch, 7, 0s, 2s);
   look(watch, 7, 60s, 62s);
   EXPECT_FALSE(watch.dead("b"));
-  look(watch, 7, 62500ms, 63500ms);
+  look(watch, 7, 62500ms, 66500ms);
+  EXPECT_TRUE(watch.dead("b"));
+}
+
+TEST(peer_watch, who_was_away_gives_the_others_as_long_to_come_back) {
+  peer_watch watch{{}};
+  look(watch, 7, 0s, 2s);
+  look(watch, 7, 4s, 8500ms); // two seconds without a look, and three
+  EXPECT_EQ(watch.next_verdict(), at(4005ms + 3s + 1995ms + 5ms));
+  EXPECT_FALSE(watch.dead("b"));
+  look(watch, 7, 9s, 9500ms);
+  EXPECT_TRUE(watch.dead("b"));
+}
+
+TEST(peer_watch, who_came_back_has_no_longer_than_others) {
+  peer_watch watch{{}};
+  look(watch, 7, 0s, 2s);
+  look(watch, 8, 60s, 63s);
+  EXPECT_EQ(watch.next_verdict(), at(63005ms));
+  look(watch, 8, 63500ms, 63500ms);
+  EXPECT_TRUE(watch.dead("b"));
+}
+
+TEST(peer_watch, a_first_look_has_no_gap_before_it) {
+  peer_watch watch{{}};
+  look(watch, 7, 60s, 63500ms);
   EXPECT_TRUE(watch.dead("b"));
 }
 
