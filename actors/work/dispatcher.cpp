@@ -179,8 +179,10 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
     result.due = *verdict.again;
     return result;
   }
-  result.end = policy.on_failure.empty() ? work_end::dead : work_end::failed;
-  if (!policy.on_failure.empty())
+  auto is_told = !policy.on_failure.empty()
+                 && steps_before(item) <= defaults::work::steps_max;
+  result.end = is_told ? work_end::failed : work_end::dead;
+  if (is_told)
     result.follow = follow_up(
       item, policy.on_failure,
       failure_notice(item, result.attempt, item.arguments, reason));

@@ -2,13 +2,19 @@
 // disk when it counts as done. Beside SQLite alone, which inserts and deletes as
 // many rows in transactions of 64; and with a million other jobs in the queue.
 
+#include <atomic>
 #include <cstdio>
+#include <filesystem>
 #include <future>
+#include <optional>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "actors/core/work_id.hpp"
+#include "actors/core/work_queue.hpp"
 #include "apps/bench/benchmark.hpp"
 #include "apps/bench/child_process.hpp"
 #include "apps/bench/http_servers.hpp"

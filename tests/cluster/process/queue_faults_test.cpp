@@ -248,10 +248,12 @@ protected:
                        : x.what == kind::is_told ? "failed"
                                                  : "succeeded")
         << found;
-      if (x.what == kind::adds)
+      if (x.what == kind::adds) {
         EXPECT_EQ(found["result"], x.number + 1) << found;
-      if (x.what == kind::is_told)
+      }
+      if (x.what == kind::is_told) {
         EXPECT_TRUE(read("/services/" + told(x.id)).is_object()) << x.id;
+      }
     }
     for (auto& [key, sum] : sums)
       EXPECT_EQ(read("/services/counter/" + key).value("value", int64_t{-1}),

@@ -49,7 +49,7 @@ json outcome(const node_process& node, const std::string& where) {
 }
 
 /// Waits until it is in that state.
-testing::AssertionResult is_soon(const node_process& node,
+::testing::AssertionResult is_soon(const node_process& node,
                                  const std::string& where,
                                  const std::string& state) {
   json last;
@@ -57,8 +57,8 @@ testing::AssertionResult is_soon(const node_process& node,
         last = look(node, where);
         return last.value("state", "") == state;
       }))
-    return testing::AssertionSuccess();
-  return testing::AssertionFailure() << last;
+    return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << last;
 }
 
 void expect_error(const http_answer& x, unsigned status,
