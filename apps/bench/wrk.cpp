@@ -47,8 +47,8 @@ end
 )lua";
 
 std::string script_for(const wrk_load& load) {
-  return "target = \"" + load.target + "\"\nbody = [[" + load.body
-         + "]]\ncontent_type = \"" + load.content_type
+  return "target = \"" + load.target + "\"\nbody = [==[" + load.body
+         + "]==]\ncontent_type = \"" + load.content_type
          + "\"\nprefer = \"" + load.prefer + "\"\nkeys = " + std::to_string(load.keys) + "\n" + script_text;
 }
 

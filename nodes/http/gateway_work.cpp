@@ -3,10 +3,12 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <memory>
 #include <utility>
 
 #include "actors/core/codec.hpp"
 #include "actors/core/defaults.hpp"
+#include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
 #include "actors/model/fingerprint.hpp"
 #include "actors/work/dispatcher.hpp"
@@ -114,7 +116,12 @@ void gateway::queue_call(http::exchange& x, work_request request) {
     me.conclude(call,
                 payload{R"({"id":")" + to_string(what->id) + "\"}", json_type});
   };
-  host_.work->accept(std::move(request), come_back<work_accepted>(*call, then));
+  // What comes together becomes durable together.
+  turn_.put_off([queue = host_.work,
+                 what = std::make_shared<work_request>(std::move(request)),
+                 done = come_back<work_accepted>(*call, then)](lender&) {
+    queue->accept(std::move(*what), done);
+  });
 }
 
 void gateway::invocations(http::exchange& x, const path_view& path) {

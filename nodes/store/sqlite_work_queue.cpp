@@ -51,10 +51,12 @@ private:
 } // namespace
 
 template <class F, class Done>
-void sqlite_work_queue::change(F f, Done done) {
+void sqlite_work_queue::change(F f, Done done, haste how) {
   sqlite_writer::job x = sqlite_writer::working{
     std::make_unique<work_change<F, Done>>(std::move(f), std::move(done))};
-  if (!writer_.push(x)) // too much waits for the store
+  auto is_taken =
+    how == haste::none ? writer_.push_patient(x) : writer_.push(x);
+  if (!is_taken) // too much waits for the store
     std::get<sqlite_writer::working>(x).job->tell(commit_outcome::failed);
 }
 
@@ -93,7 +95,7 @@ void sqlite_work_queue::report(work_report what, work_time now,
                                std::function<void(work_outcome)> done) {
   change(
     [x = std::move(what), now](sqlite_work& to) { return to.report(x, now); },
-    std::move(done));
+    std::move(done), haste::none);
 }
 
 void sqlite_work_queue::claimants(callback<std::vector<std::string>> done) {

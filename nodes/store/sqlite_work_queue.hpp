@@ -52,9 +52,11 @@ public:
   void purge(work_selection which, callback<size_t> done) override;
 
 private:
+  enum class haste { none, some };
+
   /// Lets the thread that writes run `f`, whose answer is `done`'s.
   template <class F, class Done>
-  void change(F f, Done done);
+  void change(F f, Done done, haste how = haste::some);
 
   template <class T, class Query>
   void ask(callback<T> done, Query query);

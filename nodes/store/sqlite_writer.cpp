@@ -1,5 +1,6 @@
 #include "nodes/store/sqlite_writer.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <pthread.h>
@@ -14,6 +15,13 @@
 namespace troupe {
 
 namespace {
+
+using std::chrono::microseconds;
+
+/// What can wait for company waits so long, in a transaction that is begun and
+/// written but for its end; and what comes meanwhile is added so often.
+constexpr microseconds patience{1000};
+constexpr microseconds company_step{100};
 
 SQLite::Database prepare(const std::filesystem::path& file,
                          const sqlite_options& options) {
@@ -111,22 +119,42 @@ bool sqlite_writer::try_write() {
   if (run(db_, begin_) != SQLITE_DONE)
     return fail_all(commit_outcome::failed), true;
   work_.begin();
-  for (size_t i = 0; i < group_.size(); ++i) {
-    if (left_out_[i] || apply(group_[i], answers_[i]))
-      continue;
-    auto is_broken = (db_.getExtendedErrorCode() & 0xFF) == SQLITE_IOERR;
-    run(db_, rollback_); // fails if SQLite did it already
-    answers_[i].outcome = commit_outcome::failed;
-    left_out_[i] = true;
-    if (is_broken)
-      fail_all(commit_outcome::failed);
-    return is_broken;
-  }
+  auto until = std::chrono::steady_clock::now() + patience;
+  size_t i = 0;
+  do {
+    for (; i < group_.size(); ++i)
+      if (!left_out_[i] && !apply(group_[i], answers_[i]))
+        return leave_out(i);
+  } while (wait_for_company(until));
   entities_.remove_old_outcomes();
   if (run(db_, commit_) != SQLITE_DONE) {
     run(db_, rollback_);
     fail_all(settle() ? commit_outcome::failed : commit_outcome::unknown);
   }
+  return true;
+}
+
+bool sqlite_writer::leave_out(size_t i) {
+  auto is_broken = (db_.getExtendedErrorCode() & 0xFF) == SQLITE_IOERR;
+  run(db_, rollback_); // fails if SQLite did it already
+  answers_[i].outcome = commit_outcome::failed;
+  left_out_[i] = true;
+  if (is_broken)
+    fail_all(commit_outcome::failed);
+  return is_broken;
+}
+
+bool sqlite_writer::wait_for_company(
+  std::chrono::steady_clock::time_point until) {
+  auto left = std::chrono::duration_cast<std::chrono::microseconds>(
+    until - std::chrono::steady_clock::now());
+  // Others who write to the file would wait as well.
+  if (turn_ || left.count() <= 0 || group_.size() >= requests_per_commit_
+      || !queue_.is_patient())
+    return false;
+  queue_.pop_more(group_, requests_per_commit_, std::min(left, company_step));
+  answers_.resize(group_.size());
+  left_out_.resize(group_.size());
   return true;
 }
 

@@ -1,10 +1,11 @@
 // The one thread of a SQLite store that writes. An fsync costs as much as
 // hundreds of rows, so it commits whatever waits in one transaction: the longer
 // the disk takes, the more requests share the next fsync, and a lone one never
-// waits for company.
+// waits for company, unless nobody waits for it either.
 
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -108,6 +109,10 @@ public:
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
 
+  /// The same for what nobody waits for: it comes into a transaction with others
+  /// if there are any soon.
+  bool push_patient(job& x) { return queue_.push_patient(x); }
+
   /// The same, ahead of all that waits: a shard without an owner stops many.
   bool push_first(job& x) { return queue_.push_first(x); }
 
@@ -141,6 +146,12 @@ private:
   /// False if one of the requests cannot be written: it is left out from now
   /// on, and the transaction is undone.
   bool try_write();
+
+  /// `group_[i]` cannot be written. True if nothing can.
+  bool leave_out(size_t i);
+
+  /// True if what is written so far can wait, and maybe there is more to write.
+  bool wait_for_company(std::chrono::steady_clock::time_point until);
 
   /// False if it cannot be written.
   bool apply(job& x, answer& to);
