@@ -33,6 +33,10 @@ struct postgres_role {
 
   /// It stands for the node: see `postgres_options::is_shared`.
   bool has_store = false;
+
+  /// All joins are by index: tables that were empty when it was planned may be
+  /// full by now, and nobody plans anew.
+  bool joins_by_index = false;
 };
 
 /// A session of the server, which it can be asked to end.
