@@ -57,12 +57,15 @@ UNION ALL
 SELECT 4, lane, count(*), 0 FROM work_dead GROUP BY lane
 ORDER BY 2, 1)"};
 
+/// In the order of the index that claims go by: they have marked what is gone
+/// there, which in another one is gone through anew.
 constexpr postgres_statement find_lanes{"work_lanes", R"(
 WITH RECURSIVE l AS (
-  (SELECT lane FROM work_waiting WHERE lane > $1::bytea ORDER BY lane LIMIT 1)
+  (SELECT lane FROM work_waiting WHERE lane > $1::bytea
+   ORDER BY lane, priority, due_ms LIMIT 1)
   UNION ALL
   SELECT (SELECT w.lane FROM work_waiting w WHERE w.lane > l.lane
-          ORDER BY w.lane LIMIT 1)
+          ORDER BY w.lane, w.priority, w.due_ms LIMIT 1)
   FROM l WHERE l.lane IS NOT NULL
 )
 SELECT lane, (

@@ -13,20 +13,30 @@ using accepting = postgres_work_writer::accepting;
 using reporting = postgres_work_writer::reporting;
 using moving = postgres_work_writer::moving;
 
+/// Each row of what is under way is removed a moment after it was written. The
+/// server's own vacuum comes every minute: by then the table is a hundred times
+/// what is in it, and whoever asks for the claims goes through all of it.
+constexpr postgres_statement vacuum_claimed{
+  "work_vacuum", "VACUUM (SKIP_LOCKED true, TRUNCATE false) work_claimed"};
+
+constexpr size_t removed_per_vacuum = 20'000;
+
 postgres_role work_role(const postgres_options& options) {
-  postgres_role result{
-    "work",
-    options.statement_time,
-    options.lock_time,
-    options.connect_time,
-    options.backoff,
-    {&postgres_work_accepts::plain, &postgres_work_accepts::full,
-     &postgres_work_reports::plain, &postgres_work_reports::full}};
+  postgres_role result{"work",
+                       options.statement_time,
+                       options.lock_time,
+                       options.connect_time,
+                       options.backoff,
+                       {&postgres_work_accepts::plain,
+                        &postgres_work_accepts::full,
+                        &postgres_work_reports::plain,
+                        &postgres_work_reports::full, &vacuum_claimed}};
   for (auto x : postgres_work_moves::statements())
     result.statements.push_back(x);
   for (auto x : sending_statements())
     result.statements.push_back(x);
   result.joins_by_index = true;
+  result.awaits_end = true;
   return result;
 }
 
@@ -76,7 +86,16 @@ void postgres_work_writer::work() {
     else
       write(batch);
     batch.clear(); // also what was called back
+    if (removed_ >= removed_per_vacuum)
+      vacuum();
   }
+}
+
+/// If it fails, the server's own comes.
+void postgres_work_writer::vacuum() {
+  removed_ = 0;
+  if (session_.is_open())
+    session_.run({{{{&vacuum_claimed, {}}}}});
 }
 
 // -- a batch -----------------------------------------------------------------
@@ -159,9 +178,10 @@ void postgres_work_writer::answer(group& x, postgres_outcome& outcome) {
   for (size_t i = 0; i < x.jobs.size(); ++i) {
     if (auto accept = std::get_if<accepting>(x.jobs[i]))
       accept->done(found.accepted(x.places[i]));
-    else if (auto report = std::get_if<reporting>(x.jobs[i]))
+    else if (auto report = std::get_if<reporting>(x.jobs[i])) {
+      ++removed_;
       report->done(found.reported(x.places[i]));
-    else
+    } else
       std::get<moving>(*x.jobs[i]).done(found.rows(x.places[i]));
   }
 }

@@ -80,6 +80,8 @@ private:
   void write_group(group& x);
   void write_one_by_one(const std::vector<job*>& failed);
 
+  void vacuum();
+
   void answer(group& x, postgres_outcome& outcome);
   void answer_failed(job& x, const postgres_outcome& outcome);
 
@@ -88,6 +90,10 @@ private:
 
   postgres_session session_;
   size_t bytes_max_;
+
+  /// Rows of what is under way, since the last vacuum.
+  size_t removed_ = 0;
+
   batch_queue<job> queue_;
   std::thread thread_;
 };
