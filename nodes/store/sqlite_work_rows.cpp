@@ -1,51 +1,29 @@
 #include "nodes/store/sqlite_work_rows.hpp"
 
 #include <algorithm>
-#include <charconv>
 
 namespace troupe {
 
 // -- packed texts ------------------------------------------------------------
 
-std::string pack(std::initializer_list<std::string_view> parts) {
-  std::string result;
-  size_t length = 0;
-  for (auto part : parts)
-    length += part.size() + 8;
-  result.reserve(length);
-  for (auto part : parts) {
-    char digits[20];
-    auto end = std::to_chars(digits, digits + sizeof digits, part.size()).ptr;
-    result.append(digits, end);
-    result += ':';
-    result += part;
-  }
-  return result;
+namespace {
+
+[[noreturn]] void throw_damaged() {
+  throw SQLite::Exception{"a row of work is damaged"};
 }
+
+} // namespace
 
 void unpack(std::string_view packed,
             std::initializer_list<std::string*> parts) {
-  auto is_whole = [&](std::string& part) {
-    size_t length = 0;
-    auto [at, code] = std::from_chars(packed.begin(), packed.end(), length);
-    if (code != std::errc{} || at == packed.end() || *at != ':')
-      return false;
-    packed.remove_prefix(static_cast<size_t>(at + 1 - packed.begin()));
-    if (packed.size() < length)
-      return false;
-    part = packed.substr(0, length);
-    packed.remove_prefix(length);
-    return true;
-  };
-  for (auto part : parts)
-    if (!is_whole(*part))
-      throw SQLite::Exception{"a row of work is damaged"};
+  if (!try_unpack(packed, parts))
+    throw_damaged();
 }
 
 work_target unpack_target(std::string_view packed) {
   work_target result;
-  unpack(packed,
-         {&result.name, &result.qualifier, &result.key, &result.method});
+  if (!try_unpack(packed, result))
+    throw_damaged();
   return result;
 }
 

@@ -1,7 +1,6 @@
 // How work is written in the rows of data.db (sqlite_schema.cpp has the tables,
 // sqlite_work.hpp says why there are several). What is never searched for is
-// packed into two columns: to take a row apart and put it together again costs
-// SQLite as much as it does to find it.
+// packed into two columns (work_packing.hpp).
 
 #pragma once
 
@@ -15,20 +14,14 @@
 #include "actors/core/work_queue.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_query.hpp"
+#include "nodes/store/work_packing.hpp"
 
 namespace troupe {
 
 // -- packed texts ------------------------------------------------------------
 
-/// Each with its length before it: `3:add4:live0:0:`.
-std::string pack(std::initializer_list<std::string_view> parts);
-
 /// @throws SQLite::Exception if `packed` has other parts
 void unpack(std::string_view packed, std::initializer_list<std::string*> parts);
-
-inline std::string pack(const work_target& x) {
-  return pack({x.name, x.qualifier, x.key, x.method});
-}
 
 work_target unpack_target(std::string_view packed);
 
