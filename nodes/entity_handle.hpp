@@ -52,8 +52,8 @@ public:
   /// `entity.async(&counter::increment, 2)`: queues a durable call, and waits
   /// until it is on disk. It has its effect once.
   template <class Pointer, class... Us>
-  requires std::is_member_function_pointer_v<Pointer>
-  expected<queued_call> async(Pointer method, Us&&... xs) {
+  requires std::is_member_function_pointer_v<Pointer> expected<queued_call>
+  async(Pointer method, Us&&... xs) {
     return async(async_options{}, method, std::forward<Us>(xs)...);
   }
 

@@ -84,8 +84,8 @@ public:
     auto& x = work.counts();
     count("troupe_queue_accepted_total", "Queued calls accepted by this node.",
           x.accepted);
-    count("troupe_queue_begun_at_once_total", "Of them those that did not wait.",
-          x.begun_at_once);
+    count("troupe_queue_begun_at_once_total",
+          "Of them those that did not wait.", x.begun_at_once);
     count("troupe_queue_claimed_total",
           "Queued calls that this node took out of the queue.", x.claimed);
     auto attempts =
@@ -191,12 +191,12 @@ private:
 
   /// Of the whole cluster: it has one queue.
   void add_depth(const std::vector<work_count>& lanes, work_time now) {
-    auto waiting = make("troupe_queue_waiting",
-                        "Queued calls that wait, of the whole cluster.",
-                        MetricType::Gauge);
-    auto running = make("troupe_queue_running",
-                        "Queued calls that run, of the whole cluster.",
-                        MetricType::Gauge);
+    auto waiting =
+      make("troupe_queue_waiting",
+           "Queued calls that wait, of the whole cluster.", MetricType::Gauge);
+    auto running =
+      make("troupe_queue_running",
+           "Queued calls that run, of the whole cluster.", MetricType::Gauge);
     auto dead = make("troupe_queue_dead_letters",
                      "Queued calls that failed for good and are kept.",
                      MetricType::Gauge);

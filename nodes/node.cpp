@@ -141,11 +141,10 @@ expected<void> node::open() {
     return valid.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
-  postgres.log = [log = log_,
-                  format = options_.log.format](postgres_notice kind,
-                                                const std::string& text) {
-    auto level = kind == postgres_notice::news ? spdlog::level::info
-                                               : spdlog::level::warn;
+  postgres.log = [log = log_, format = options_.log.format](
+                   postgres_notice kind, const std::string& text) {
+    auto level =
+      kind == postgres_notice::news ? spdlog::level::info : spdlog::level::warn;
     log->log(level, "{}", escaped(text, format));
   };
   postgres.on_new_timeline = [this](auto&, auto&) {

@@ -366,7 +366,8 @@ void append_queue_rows(std::vector<option_row>& rows) {
   constexpr auto queue = &node_options::queue;
   rows.push_back(
     {group, "queued", "NAME=SETTINGS",
-     "How queued calls of a function, or of a service with a slash, are treated: "
+     "How queued calls of a function, or of a service with a slash, are "
+     "treated: "
      "any of attempts, pause, max-pause, age, on-success and on-failure, as in "
      "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "

@@ -18,7 +18,8 @@ constexpr std::chrono::seconds patience{10};
 
 expected<void> check(const async_options& x) {
   auto wrong = [](const char* why) { return error{errc::bad_request, why}; };
-  if (!x.idempotency_key.empty() && !is_valid_idempotency_key(x.idempotency_key))
+  if (!x.idempotency_key.empty()
+      && !is_valid_idempotency_key(x.idempotency_key))
     return wrong("an idempotency key is 1 to 255 bytes of visible ASCII");
   if (x.delay.count() < 0 || x.delay > defaults::work::delay_max)
     return wrong("a delay is from 0 to 366 days");

@@ -28,8 +28,8 @@ void set_field(work_override& to, const std::string& field) {
     slot = parsed;
   };
   if (name == "attempts")
-    once(to.attempts, static_cast<uint32_t>(parse_number(
-                        value, 1, defaults::work::attempts_max)));
+    once(to.attempts, static_cast<uint32_t>(
+                        parse_number(value, 1, defaults::work::attempts_max)));
   else if (name == "pause")
     once(to.pause, parse_duration(value));
   else if (name == "max-pause")

@@ -55,8 +55,8 @@ expected<work_target> parse_function(std::string_view text) {
 } // namespace
 
 expected<work_destination> work_destination::parse(std::string_view text) {
-  auto target = text.find('/') != text.npos ? parse_entity(text)
-                                            : parse_function(text);
+  auto target =
+    text.find('/') != text.npos ? parse_entity(text) : parse_function(text);
   if (!target)
     return target.error();
   return work_destination{std::move(*target)};
@@ -73,9 +73,9 @@ work_target work_destination::of(const work_item& source) const {
       break;
     rest.remove_prefix(open);
     auto is_key = rest.starts_with("{key}");
-    result.key += !is_key                        ? troupe::to_string(source.id)
+    result.key += !is_key                     ? troupe::to_string(source.id)
                   : source.target.is_entity() ? source.target.key
-                                                 : source.routing_key;
+                                              : source.routing_key;
     rest.remove_prefix(rest.find('}') + 1);
   }
   return result;

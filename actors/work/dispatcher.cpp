@@ -154,8 +154,7 @@ work_report dispatcher::success(attempt& what, const work_policy& policy) {
   result.claimed_by = what.claimed_by();
   result.attempt = what.work().attempt;
   result.end = work_end::succeeded;
-  result.follow =
-    follow_up(what.work().item, policy.on_success, what.result());
+  result.follow = follow_up(what.work().item, policy.on_success, what.result());
   result.answer = std::move(what.result());
   return result;
 }
@@ -183,9 +182,9 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
                  && steps_before(item) <= defaults::work::steps_max;
   result.end = is_told ? work_end::failed : work_end::dead;
   if (is_told)
-    result.follow = follow_up(
-      item, policy.on_failure,
-      failure_notice(item, result.attempt, item.arguments, reason));
+    result.follow =
+      follow_up(item, policy.on_failure,
+                failure_notice(item, result.attempt, item.arguments, reason));
   return result;
 }
 

@@ -141,9 +141,9 @@ private:
   work_report success(attempt& what, const work_policy& policy);
   work_report failure(attempt& what, const work_policy& policy,
                       const error& reason);
-  std::vector<work_request>
-  follow_up(const work_item& source, const std::vector<work_destination>& to,
-            const payload& arguments);
+  std::vector<work_request> follow_up(const work_item& source,
+                                      const std::vector<work_destination>& to,
+                                      const payload& arguments);
   void report(work_report what, std::string lane, uint32_t tries);
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);

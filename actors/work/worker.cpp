@@ -55,10 +55,9 @@ error is_gone() {
 }
 
 error is_too_long() {
-  return {errc::bad_request,
-          "its pipeline has more than "
-            + std::to_string(defaults::work::steps_max)
-            + " steps: it may lead back into itself"};
+  return {errc::bad_request, "its pipeline has more than "
+                               + std::to_string(defaults::work::steps_max)
+                               + " steps: it may lead back into itself"};
 }
 
 error is_too_old() {
@@ -480,15 +479,14 @@ void dispatcher::worker::count() {
     --front_.count_again_;
   }
   count_ = {now + count_time, true};
-  front_.queue_->count(
-    come_home<std::vector<work_count>>([this](auto& found) {
-      count_.asked = false;
-      std::lock_guard guard{front_.mutex_};
-      if (found)
-        front_.depth_ = std::move(*found);
-      else
-        front_.depth_.reset();
-    }));
+  front_.queue_->count(come_home<std::vector<work_count>>([this](auto& found) {
+    count_.asked = false;
+    std::lock_guard guard{front_.mutex_};
+    if (found)
+      front_.depth_ = std::move(*found);
+    else
+      front_.depth_.reset();
+  }));
 }
 
 } // namespace troupe

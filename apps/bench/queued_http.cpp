@@ -50,9 +50,10 @@ public:
   bare_queue() {
     db_.exec("PRAGMA journal_mode=WAL");
     db_.exec("PRAGMA synchronous=FULL");
-    db_.exec("CREATE TABLE job (number INTEGER PRIMARY KEY, id BLOB NOT NULL "
-             "UNIQUE, name TEXT NOT NULL, state INTEGER NOT NULL, body BLOB NOT "
-             "NULL, result BLOB)");
+    db_.exec(
+      "CREATE TABLE job (number INTEGER PRIMARY KEY, id BLOB NOT NULL "
+      "UNIQUE, name TEXT NOT NULL, state INTEGER NOT NULL, body BLOB NOT "
+      "NULL, result BLOB)");
   }
 
   /// Jobs a second: accepted in one transaction, acknowledged in the next.
@@ -215,9 +216,9 @@ void against_sqlite(const settings& how, queue_node& node) {
   auto rounds = alternate(
     how, [&] { return bare.rate(time); },
     [&] { return (last = node.run(time)).jobs_per_second; });
-  auto result = from_rounds("queued calls, 64 clients, until done", "jobs/s",
-                            "SQLite, 64 a commit", at_least(0.45),
-                            std::move(rounds));
+  auto result =
+    from_rounds("queued calls, 64 clients, until done", "jobs/s",
+                "SQLite, 64 a commit", at_least(0.45), std::move(rounds));
   result.note = note_of(last);
   how.report(std::move(result));
 }
@@ -231,10 +232,9 @@ void with_backlog(const settings& how, queue_node& node) {
   auto rounds = alternate(
     how, [&] { return node.run(time).jobs_per_second; },
     [&] { return (last = full.run(time)).jobs_per_second; });
-  auto result = from_rounds("the same, " + std::to_string(count)
-                              + " other jobs in the queue",
-                            "jobs/s", "without them", at_least(0.9),
-                            std::move(rounds));
+  auto result = from_rounds(
+    "the same, " + std::to_string(count) + " other jobs in the queue", "jobs/s",
+    "without them", at_least(0.9), std::move(rounds));
   result.note = note_of(last);
   how.report(std::move(result));
 }
@@ -244,8 +244,7 @@ void with_backlog(const settings& how, queue_node& node) {
 double wait_percentile(const std::string& before, const std::string& after,
                        double part) {
   auto count_below = [](const std::string& text, const std::string& bound) {
-    auto row =
-      "\ntroupe_queue_wait_seconds_bucket{le=\"" + bound + "\"} ";
+    auto row = "\ntroupe_queue_wait_seconds_bucket{le=\"" + bound + "\"} ";
     auto at = text.find(row);
     return at == text.npos ? 0.0 : std::stod(text.substr(at + row.size()));
   };

@@ -48,8 +48,9 @@ end
 
 std::string script_for(const wrk_load& load) {
   return "target = \"" + load.target + "\"\nbody = [==[" + load.body
-         + "]==]\ncontent_type = \"" + load.content_type
-         + "\"\nprefer = \"" + load.prefer + "\"\nkeys = " + std::to_string(load.keys) + "\n" + script_text;
+         + "]==]\ncontent_type = \"" + load.content_type + "\"\nprefer = \""
+         + load.prefer + "\"\nkeys = " + std::to_string(load.keys) + "\n"
+         + script_text;
 }
 
 /// wrk takes whole seconds only, so a shorter run is one of a second.

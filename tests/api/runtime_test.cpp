@@ -456,14 +456,14 @@ TEST(runtime, answers_not_found_for_a_name_that_nobody_brought) {
 // -- durable calls -----------------------------------------------------------
 
 /// What became of it, once it is over.
-troupe::work_view outcome(troupe::runtime& rt,
-                          const troupe::queued_call& job) {
+troupe::work_view outcome(troupe::runtime& rt, const troupe::queued_call& job) {
   for (auto until = std::chrono::steady_clock::now() + 10s;;
        std::this_thread::sleep_for(1ms)) {
     auto x = rt.queued(job.id);
     if (!x)
       throw troupe::error_exception{x.error()};
-    if ((x->state != troupe::work_state::waiting && x->state != troupe::work_state::claimed)
+    if ((x->state != troupe::work_state::waiting
+         && x->state != troupe::work_state::claimed)
         || std::chrono::steady_clock::now() > until)
       return *x;
   }

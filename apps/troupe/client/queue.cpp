@@ -115,6 +115,17 @@ void show(const arguments& args) {
   write_stdout(found.dump(2) + "\n");
 }
 
+/// How many there are now of what is to be changed: a dead letter that dies again
+/// at once is not tried for ever.
+uint64_t count_now(const command_line& line, const std::string& state) {
+  auto lane = line.value("lane");
+  uint64_t result = 0;
+  for (auto& x : fetch(line, "/queue").at("lanes"))
+    if (!lane || x.at("lane") == *lane)
+      result += x.at(state).get<uint64_t>();
+  return result;
+}
+
 /// Changes what is selected, page by page, and prints how many there were.
 void change(const command_line& line, const std::string& what,
             const std::string& more) {
@@ -124,8 +135,10 @@ void change(const command_line& line, const std::string& what,
   if (given != 1)
     throw usage_error{"which? ID, --lane or --all"};
   auto node = line.node();
+  auto most =
+    id ? 1 : count_now(line, more.empty() ? "deadLettered" : "queued");
   uint64_t sum = 0;
-  for (auto again = true; again;) {
+  for (auto again = most > 0; again;) {
     http_request request;
     request.method = "POST";
     request.target = "/queue/" + what + "?limit=" + std::to_string(page) + more
@@ -137,7 +150,7 @@ void change(const command_line& line, const std::string& what,
       refuse_answer(node, "/queue/" + what);
     auto count = answer["count"].get<uint64_t>();
     sum += count;
-    again = count == page;
+    again = count == page && sum < most;
   }
   if (id && sum == 0)
     throw error_exception{

@@ -158,10 +158,10 @@ protected:
     test::cluster_settings settings;
     settings.store = store_.get();
     settings.logs = evidence_.path();
-    settings.options = {"--queued", "counter/=pause:20ms,max-pause:200ms",
-                        "--queued", "fail=attempts:2,pause:20ms",
-                        "--queued", "sleep=on-failure:" + told("{id}")
-                                      + "/set_data"};
+    settings.options = {
+      "--queued", "counter/=pause:20ms,max-pause:200ms",
+      "--queued", "fail=attempts:2,pause:20ms",
+      "--queued", "sleep=on-failure:" + told("{id}") + "/set_data"};
     nodes_ = std::make_unique<test::node_cluster>(settings);
     for (auto& id : ids_)
       nodes_->start(id);

@@ -44,14 +44,15 @@ json outcome(const node_process& node, const std::string& where) {
     result = look(node, where);
     auto state = result.value("state", "");
     return state != "queued" && state != "running";
-  })) << result;
+  }))
+    << result;
   return result;
 }
 
 /// Waits until it is in that state.
 ::testing::AssertionResult is_soon(const node_process& node,
-                                 const std::string& where,
-                                 const std::string& state) {
+                                   const std::string& where,
+                                   const std::string& state) {
   json last;
   if (eventually([&] {
         last = look(node, where);
@@ -116,9 +117,8 @@ TEST(queue, takes_a_repeat_for_the_same_call) {
   outcome(node, first);
   EXPECT_EQ(queue(node, "/services/counter/k/increment", "1", {key}), first);
   EXPECT_EQ(post(node, "/services/counter/k/get").body, "1");
-  expect_error(
-    post(node, "/services/counter/k/increment", "2", {async, key}), 422,
-    "idempotency_conflict");
+  expect_error(post(node, "/services/counter/k/increment", "2", {async, key}),
+               422, "idempotency_conflict");
   EXPECT_NE(queue(node, "/services/counter/l/increment", "1", {key}), first);
 }
 
@@ -180,8 +180,7 @@ TEST(queue, tries_again_and_then_keeps_a_dead_letter) {
 TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
   example_node node{
     {"--queued", "add=on-success:counter/{key}/increment,on-success:echo",
-     "--queued",
-     "fail=attempts:1,on-failure:data_service/{id}/set_data"}};
+     "--queued", "fail=attempts:1,on-failure:data_service/{id}/set_data"}};
   outcome(node, queue(node, "/invoke/add", "[2,3]", {"Troupe-Key: sums"}));
   outcome(node, queue(node, "/invoke/add", "[4,5]", {"Troupe-Key: sums"}));
   EXPECT_TRUE(eventually(
@@ -202,9 +201,9 @@ TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
 }
 
 TEST(queue, takes_higher_priorities_first) {
-  example_node node{{"--limit", "hold=concurrency:1,queue:1",
-                     "--queue.concurrency", "1"},
-                    {test_plugin("misbehaving")}};
+  example_node node{
+    {"--limit", "hold=concurrency:1,queue:1", "--queue.concurrency", "1"},
+    {test_plugin("misbehaving")}};
   auto first = queue(node, "/invoke/hold", "300");
   auto low = queue(node, "/invoke/hold", "1", {"Troupe-Priority: 1"});
   auto high = queue(node, "/invoke/hold", "2", {"Troupe-Priority: 8"});
@@ -240,8 +239,8 @@ TEST(queue, is_seen_and_changed_on_the_command_line) {
               HasSubstr(later + "  counter/k/increment  7         0"));
   EXPECT_THAT(cli(node, {"queue", "list", "--state", "dead_lettered"}).out,
               HasSubstr("std::runtime_error"));
-  EXPECT_EQ(
-    json::parse(cli(node, {"queue", "list", "--json"}).out).at(0)["id"], later);
+  EXPECT_EQ(json::parse(cli(node, {"queue", "list", "--json"}).out).at(0)["id"],
+            later);
   EXPECT_EQ(cli(node, {"queue", "redrive", dead}).out, "1\n");
   EXPECT_TRUE(is_soon(node, "/invocations/" + dead, "dead_lettered"));
   EXPECT_EQ(cli(node, {"queue", "purge", "--all"}).out, "1\n");
@@ -254,13 +253,13 @@ TEST(queue, is_seen_and_changed_on_the_command_line) {
   EXPECT_EQ(gone.out, "");
   EXPECT_THAT(gone.err, HasSubstr("not_found"));
   EXPECT_EQ(cli(node, {"queue", "redrive", dead}).status, 1);
-  for (auto& wrong : std::vector<words>{{"queue", "redrive"},
-                                        {"queue", "purge", dead, "--all"},
-                                        {"queue", "nothing"},
-                                        {"queue", "list", "--state", "x"},
-                                        {"invoke", "add", "--delay", "5"},
-                                        {"invoke", "add", "--async", "--delay",
-                                         "x"}})
+  for (auto& wrong :
+       std::vector<words>{{"queue", "redrive"},
+                          {"queue", "purge", dead, "--all"},
+                          {"queue", "nothing"},
+                          {"queue", "list", "--state", "x"},
+                          {"invoke", "add", "--delay", "5"},
+                          {"invoke", "add", "--async", "--delay", "x"}})
     EXPECT_EQ(cli(node, wrong).status, 2);
 }
 
@@ -273,13 +272,13 @@ TEST(queue, is_in_the_metrics) {
   EXPECT_TRUE(eventually([&] {
     text = get(node, "/metrics").body;
     return text.find("troupe_queue_waiting{lane=\"add\"} 1") != text.npos;
-  })) << text;
-  for (auto row :
-       {"troupe_queue_accepted_total 3",
-        "troupe_queue_attempts_total{outcome=\"succeeded\"} 1",
-        "troupe_queue_attempts_total{outcome=\"dead_lettered\"} 1",
-        "troupe_queue_dead_letters{lane=\"fail\"} 1",
-        "troupe_queue_oldest_seconds{lane=\"add\"} "})
+  }))
+    << text;
+  for (auto row : {"troupe_queue_accepted_total 3",
+                   "troupe_queue_attempts_total{outcome=\"succeeded\"} 1",
+                   "troupe_queue_attempts_total{outcome=\"dead_lettered\"} 1",
+                   "troupe_queue_dead_letters{lane=\"fail\"} 1",
+                   "troupe_queue_oldest_seconds{lane=\"add\"} "})
     EXPECT_THAT(text, HasSubstr(row));
 }
 
