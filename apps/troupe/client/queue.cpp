@@ -120,7 +120,8 @@ void show(const arguments& args) {
 uint64_t count_now(const command_line& line, const std::string& state) {
   auto lane = line.value("lane");
   uint64_t result = 0;
-  for (auto& x : fetch(line, "/queue").at("lanes"))
+  auto all = fetch(line, "/queue");
+  for (auto& x : all.at("lanes"))
     if (!lane || x.at("lane") == *lane)
       result += x.at(state).get<uint64_t>();
   return result;
