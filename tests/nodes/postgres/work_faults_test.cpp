@@ -13,6 +13,7 @@
 
 #include "nodes/store/postgres_server.hpp"
 #include "nodes/store/postgres_store.hpp"
+#include "nodes/store/postgres_work_group.hpp"
 #include "nodes/store/postgres_work_moves.hpp"
 #include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
@@ -316,22 +317,41 @@ TEST(postgres_work, a_key_that_two_nodes_use_at_once_is_one_piece_of_work) {
 
 // -- what a claim costs ------------------------------------------------------
 
-/// How the server goes about a claim, with what it came across.
+/// A session that plans as that of a store does.
+postgres_link planning_link(postgres_server& server) {
+  postgres_role role{"explain", 60s, 40s, 60s, {}, {}};
+  role.joins_by_index = true;
+  return server.connect(role, {});
+}
+
+/// How the server goes about a statement.
+std::vector<std::string> explain(postgres_connection& db,
+                                 const postgres_statement& x,
+                                 const std::string& arguments,
+                                 const char* how = "") {
+  db.execute(std::string{"PREPARE "} + x.name + " AS " + x.text);
+  std::vector<std::string> result;
+  for (auto& row : db.execute(std::string{"EXPLAIN "} + how + " EXECUTE "
+                              + x.name + '(' + arguments + ')'))
+    result.push_back(row.at(0));
+  return result;
+}
+
+/// How it goes about a claim, with what it came across.
 std::string explain_claim(const std::string& url, const std::string& lane,
                           int most) {
   postgres_server server{url, testing::patient()};
-  postgres_role role{"explain", 60s, 40s, 60s, {}, {}};
-  role.joins_by_index = true;
-  auto link = server.connect(role, {});
+  auto link = planning_link(server);
+  std::string result;
   for (auto x : postgres_work_moves::statements())
     if (x->name == std::string_view{"work_claim"})
-      link.connection->execute(std::string{"PREPARE c AS "} + x->text);
-  std::string result;
-  for (auto& row : link.connection->execute(
-         "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE c(ARRAY['" + lane
-         + "'::bytea], ARRAY[" + std::to_string(most) + "], 'node', "
-         + std::to_string(at(0).time_since_epoch().count()) + ")"))
-    result += row.at(0) + '\n';
+      for (auto& line :
+           explain(*link.connection, *x,
+                   "ARRAY['" + lane + "'::bytea], ARRAY[" + std::to_string(most)
+                     + "], 'node', "
+                     + std::to_string(at(0).time_since_epoch().count()),
+                   "(ANALYZE, TIMING OFF)"))
+        result += line + '\n';
   return result;
 }
 
@@ -367,6 +387,50 @@ TEST(postgres_work, what_is_under_way_stays_small) {
   auto bytes = std::stoull(ask(
     shared_postgres(), url, "SELECT pg_relation_size('troupe.work_claimed')"));
   EXPECT_LT(bytes, 10u << 20) << "100,000 rows are about 20 MB";
+}
+
+std::string nulls_for(const std::string& statement) {
+  auto count = 0;
+  while (statement.find('$' + std::to_string(count + 1)) != statement.npos)
+    ++count;
+  std::string result;
+  for (int i = 0; i < count; ++i)
+    result += i == 0 ? "NULL" : ", NULL";
+  return result;
+}
+
+/// Plans are made when the tables are empty, and kept when they are full. Only
+/// what is under way, which is little, is ever gone through.
+TEST(postgres_work, every_statement_looks_for_its_rows_by_index) {
+  auto url = shared_postgres().new_database();
+  postgres_store store{url, testing::patient()};
+  postgres_server server{url, testing::patient()};
+  auto link = planning_link(server);
+  auto statements = postgres_work_moves::statements();
+  for (auto x : {&postgres_work_accepts::plain, &postgres_work_accepts::full,
+                 &postgres_work_reports::plain, &postgres_work_reports::full})
+    statements.push_back(x);
+  for (auto x : statements) {
+    auto plan = explain(*link.connection, *x, nulls_for(x->text));
+    std::string all;
+    for (auto& line : plan)
+      all += line + '\n';
+    auto scans = 0;
+    for (size_t i = 0; i < plan.size(); ++i) {
+      auto is_scan = plan[i].find("Scan") != plan[i].npos
+                     && plan[i].find(" on work_") != plan[i].npos;
+      if (!is_scan)
+        continue;
+      ++scans;
+      auto is_small = x->name == std::string_view{"work_give_back"}
+                      && plan[i].find("on work_claimed") != plan[i].npos;
+      auto next = i + 1 < plan.size() ? plan[i + 1] : "";
+      EXPECT_TRUE(is_small || next.find("Cond:") != next.npos)
+        << x->name << " goes through a table:\n"
+        << all;
+    }
+    EXPECT_GT(scans, 0) << x->name;
+  }
 }
 
 /// Statistics are those of empty tables, as they are when plans are made.
