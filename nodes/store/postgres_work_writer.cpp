@@ -38,7 +38,6 @@ postgres_role work_role(const postgres_options& options) {
     result.statements.push_back(x);
   for (auto x : sending_statements())
     result.statements.push_back(x);
-  result.joins_by_index = true;
   result.awaits_end = true;
   return result;
 }
