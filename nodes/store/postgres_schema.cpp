@@ -110,6 +110,10 @@ CREATE TABLE lock (
 /// Work that is done later: a table for each state, as in SQLite. What is under
 /// way and what waits are queues, of which every row is removed: they are
 /// vacuumed by how many were, and not by which part of the table that is.
+///
+/// An id is found by one index only: in the others it is another expression. A
+/// planner that sees a table with few rows takes any index that has a column, be
+/// it the last one, and its plan is kept when the rows are many.
 #define TROUPE_WORK_COLUMNS                                                    \
   "accepted_ms  bigint NOT NULL,"                                              \
   "due_ms       bigint NOT NULL,"                                              \
@@ -139,10 +143,11 @@ constexpr const char* add_work =
   "CREATE TABLE work_dead (" TROUPE_WORK_COLUMNS ", "
   "finished_ms bigint NOT NULL);"
   R"(
-CREATE INDEX work_next ON work_waiting (lane, priority, due_ms, id);
+CREATE INDEX work_next ON work_waiting (lane, priority, due_ms, uuid_send(id));
 CREATE INDEX work_expiring ON work_waiting (expires_ms);
-CREATE INDEX work_waiting_lane ON work_waiting (lane, id) INCLUDE (accepted_ms);
-CREATE INDEX work_dead_lane ON work_dead (lane, id);
+CREATE INDEX work_waiting_lane ON work_waiting (lane, uuid_send(id))
+  INCLUDE (accepted_ms);
+CREATE INDEX work_dead_lane ON work_dead (lane, uuid_send(id));
 CREATE INDEX work_died ON work_dead (finished_ms);
 
 CREATE TABLE work_done (

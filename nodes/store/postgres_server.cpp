@@ -108,11 +108,7 @@ std::string setting(const char* name, std::chrono::milliseconds value) {
 /// arrays have any length. There is one good plan for each statement, by index.
 std::string settings(const postgres_role& role,
                      const postgres_options& options) {
-  std::string joins;
-  if (role.joins_by_index)
-    joins =
-      setting("enable_hashjoin", "off") + setting("enable_mergejoin", "off");
-  return joins + setting("search_path", postgres_schema_name)
+  return setting("search_path", postgres_schema_name)
          + setting("default_transaction_isolation", "read committed")
          + setting("lock_timeout", role.lock_time)
          + setting("statement_timeout", role.answer_time * 4 / 5)

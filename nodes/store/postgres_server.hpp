@@ -34,10 +34,6 @@ struct postgres_role {
   /// It stands for the node: see `postgres_options::is_shared`.
   bool has_store = false;
 
-  /// All joins are by index: tables that were empty when it was planned may be
-  /// full by now, and nobody plans anew.
-  bool joins_by_index = false;
-
   /// What the session before has begun is over before anything is asked of the
   /// next one: else the same row could be there twice, if somebody moves the
   /// first one on meanwhile.

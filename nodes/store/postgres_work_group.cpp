@@ -62,9 +62,8 @@ bool are_plain(const std::vector<Request>& xs) {
                      [](const Request& x) { return is_plain(x); });
 }
 
-/// Each row that is known is looked for by its id, whatever the planner thinks of
-/// tables that were empty when it planned: a join it could turn into a pass over
-/// all rows, and OFFSET keeps it from making one of this.
+/// Each row that is known is looked for by its id (see postgres_work_moves.hpp):
+/// OFFSET keeps the planner from making a join of this.
 #define TROUPE_IS_NEW                                                          \
   "NOT EXISTS (SELECT FROM work_claimed w WHERE w.id = v.id OFFSET 0) "        \
   "AND NOT EXISTS (SELECT FROM work_done w WHERE w.id = v.id OFFSET 0) "       \
@@ -245,7 +244,8 @@ WITH v AS MATERIALIZED (
     AS v(id, claimed_by, attempt, state, now_ms, answer_type, answer)
 ), taken AS (
   DELETE FROM work_claimed c USING v
-  WHERE c.id = v.id AND c.claimed_by = v.claimed_by AND c.attempts = v.attempt
+  WHERE c.id = ANY (ARRAY[v.id]) AND c.claimed_by = v.claimed_by
+    AND c.attempts = v.attempt
   RETURNING v.*, c.target, c.priority, c.accepted_ms, c.body IS NULL AS is_long
 ), finished AS (
   INSERT INTO work_done (id, target, priority, accepted_ms, attempts,
@@ -254,7 +254,8 @@ WITH v AS MATERIALIZED (
          answer_type, answer, now_ms
   FROM taken
 ), bodies AS (
-  DELETE FROM work_body WHERE id IN (SELECT id FROM taken WHERE is_long)
+  DELETE FROM work_body b USING taken t
+  WHERE t.is_long AND b.id = ANY (ARRAY[t.id])
 )
 SELECT id FROM taken
 UNION ALL
@@ -273,7 +274,8 @@ WITH v AS MATERIALIZED (
          left_attempts)
 ), taken AS (
   DELETE FROM work_claimed c USING v
-  WHERE c.id = v.id AND c.claimed_by = v.claimed_by AND c.attempts = v.attempt
+  WHERE c.id = ANY (ARRAY[v.id]) AND c.claimed_by = v.claimed_by
+    AND c.attempts = v.attempt
   RETURNING v.id, v.claimed_by, v.left_attempts AS attempts, v.state, v.now_ms,
     v.due_ms AS next_ms, c.lane, c.priority, c.due_ms, c.expires_ms,
     c.accepted_ms, c.attempts_max, c.target, c.key, c.rest, c.body,
@@ -288,8 +290,8 @@ WITH v AS MATERIALIZED (
          answer_type, answer, now_ms
   FROM taken WHERE state IN (2, 3)
 ), bodies AS (
-  DELETE FROM work_body
-  WHERE id IN (SELECT id FROM taken WHERE body IS NULL AND state IN (2, 3))
+  DELETE FROM work_body b USING taken t
+  WHERE t.body IS NULL AND t.state IN (2, 3) AND b.id = ANY (ARRAY[t.id])
 ), waits AS (
   INSERT INTO work_waiting ()" TROUPE_WORK_ROW R"()
   SELECT id, lane, priority, next_ms, expires_ms, accepted_ms, attempts,

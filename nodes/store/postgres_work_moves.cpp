@@ -29,12 +29,12 @@ WITH due AS MATERIALIZED (
                 FROM (SELECT w.id, w.expires_ms FROM work_waiting w
                       WHERE w.lane = q.lane AND w.priority = p.priority
                         AND w.due_ms <= $4::bigint
-                      ORDER BY w.due_ms, w.id LIMIT q.most + 1000
+                      ORDER BY w.due_ms, uuid_send(w.id) LIMIT q.most + 1000
                       FOR UPDATE SKIP LOCKED) n
                 WHERE n.expires_ms >= $4::bigint) e
          LIMIT q.most) d
 ), taken AS (
-  DELETE FROM work_waiting w USING due d WHERE w.id = d.id
+  DELETE FROM work_waiting w USING due d WHERE w.id = ANY (ARRAY[d.id])
   RETURNING d.place, w.id, w.lane, w.priority, w.due_ms, w.expires_ms,
     w.accepted_ms, w.attempts + 1 AS attempts, w.attempts_max,
     $3::bytea AS claimed_by, w.target, w.key, w.rest, w.answer_type, w.answer,
@@ -59,7 +59,7 @@ WITH gone AS MATERIALIZED (
   SELECT id FROM work_claimed WHERE claimed_by = $1::bytea
   ORDER BY id LIMIT $5::bigint FOR UPDATE
 ), taken AS (
-  DELETE FROM work_claimed c USING gone g WHERE c.id = g.id
+  DELETE FROM work_claimed c USING gone g WHERE c.id = ANY (ARRAY[g.id])
   RETURNING c.*
 ), waits AS (
   INSERT INTO work_waiting ()" TROUPE_WORK_ROW R"()
@@ -80,7 +80,7 @@ WITH expired AS MATERIALIZED (
   SELECT id FROM work_waiting WHERE expires_ms < $3::bigint
   ORDER BY expires_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED
 ), taken AS (
-  DELETE FROM work_waiting w USING expired e WHERE w.id = e.id
+  DELETE FROM work_waiting w USING expired e WHERE w.id = ANY (ARRAY[e.id])
   RETURNING w.*
 ), died AS (
   INSERT INTO work_dead ()" TROUPE_WORK_ROW R"(, finished_ms)
@@ -92,22 +92,27 @@ WITH expired AS MATERIALIZED (
 SELECT count(*) FROM taken)"};
 
 constexpr postgres_statement forget_rows{"work_forget", R"(
-WITH finished AS (
-  DELETE FROM work_done WHERE id IN (
-    SELECT id FROM work_done WHERE finished_ms < $1::bigint
-    ORDER BY finished_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED)
-  RETURNING id
+WITH old_done AS MATERIALIZED (
+  SELECT id FROM work_done WHERE finished_ms < $1::bigint
+  ORDER BY finished_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED
+), old_dead AS MATERIALIZED (
+  SELECT id FROM work_dead WHERE finished_ms < $2::bigint
+  ORDER BY finished_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED
+), old_keys AS MATERIALIZED (
+  SELECT target, key FROM work_key WHERE accepted_ms < $3::bigint
+  ORDER BY accepted_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED
+), finished AS (
+  DELETE FROM work_done d USING old_done o WHERE d.id = ANY (ARRAY[o.id])
+  RETURNING 1
 ), died AS (
-  DELETE FROM work_dead WHERE id IN (
-    SELECT id FROM work_dead WHERE finished_ms < $2::bigint
-    ORDER BY finished_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED)
-  RETURNING id, body
+  DELETE FROM work_dead d USING old_dead o WHERE d.id = ANY (ARRAY[o.id])
+  RETURNING d.id, d.body IS NULL AS is_long
 ), bodies AS (
-  DELETE FROM work_body WHERE id IN (SELECT id FROM died WHERE body IS NULL)
+  DELETE FROM work_body b USING died d
+  WHERE d.is_long AND b.id = ANY (ARRAY[d.id])
 ), keys AS (
-  DELETE FROM work_key WHERE (target, key) IN (
-    SELECT target, key FROM work_key WHERE accepted_ms < $3::bigint
-    ORDER BY accepted_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED)
+  DELETE FROM work_key k USING old_keys o
+  WHERE k.target = ANY (ARRAY[o.target]) AND k.key = ANY (ARRAY[o.key])
   RETURNING 1
 )
 SELECT (SELECT count(*) FROM finished) + (SELECT count(*) FROM died)
@@ -116,60 +121,61 @@ SELECT (SELECT count(*) FROM finished) + (SELECT count(*) FROM died)
 // -- operators ---------------------------------------------------------------
 
 /// Work of $1 to $2, $3 at most; of the lane $4.
-#define TROUPE_SELECTED(table, of_lane)                                        \
-  "SELECT id FROM " table " WHERE " of_lane "id >= $1::uuid "                  \
-  "AND id <= $2::uuid ORDER BY id LIMIT $3::bigint FOR UPDATE"
+#define TROUPE_SELECTED(table)                                                 \
+  "SELECT id FROM " table " WHERE id >= $1::uuid AND id <= $2::uuid "          \
+  "ORDER BY id LIMIT $3::bigint FOR UPDATE"
 
-#define TROUPE_OF_LANE "lane = $4::bytea AND "
+#define TROUPE_SELECTED_LANE(table)                                            \
+  "SELECT id FROM " table " WHERE lane = $4::bytea "                           \
+  "AND uuid_send(id) >= $1::bytea AND uuid_send(id) <= $2::bytea "             \
+  "ORDER BY uuid_send(id) LIMIT $3::bigint FOR UPDATE"
 
-#define TROUPE_REDRIVE(of_lane, now, expires)                                  \
-  "WITH selected AS MATERIALIZED (" TROUPE_SELECTED(                           \
-    "work_dead",                                                               \
-    of_lane) "), taken AS ("                                                   \
-             "DELETE FROM work_dead d USING selected s WHERE d.id = s.id "     \
-             "RETURNING d.*), waits AS ("                                      \
-             "INSERT INTO work_waiting (" TROUPE_WORK_ROW ") "                 \
-             "SELECT id, lane, priority, " now ", " expires                    \
-             ", accepted_ms, 0, attempts_max, '', target, key, rest, "         \
-             "answer_type, answer, body FROM taken) "                          \
-             "SELECT count(*) FROM taken"
+#define TROUPE_REDRIVE(selected, now, expires)                                 \
+  "WITH selected AS MATERIALIZED (" selected "), taken AS ("                   \
+  "DELETE FROM work_dead d USING selected s WHERE d.id = ANY (ARRAY[s.id]) "   \
+  "RETURNING d.*), waits AS ("                                                 \
+  "INSERT INTO work_waiting (" TROUPE_WORK_ROW ") "                            \
+  "SELECT id, lane, priority, " now ", " expires                               \
+  ", accepted_ms, 0, attempts_max, '', target, key, rest, answer_type, "       \
+  "answer, body FROM taken) SELECT count(*) FROM taken"
 
 constexpr postgres_statement redrive_all{
-  "work_redrive", TROUPE_REDRIVE("", "$4::bigint", "$5::bigint")};
+  "work_redrive",
+  TROUPE_REDRIVE(TROUPE_SELECTED("work_dead"), "$4::bigint", "$5::bigint")};
 
 constexpr postgres_statement redrive_lane{
-  "work_redrive_lane",
-  TROUPE_REDRIVE(TROUPE_OF_LANE, "$5::bigint", "$6::bigint")};
+  "work_redrive_lane", TROUPE_REDRIVE(TROUPE_SELECTED_LANE("work_dead"),
+                                      "$5::bigint", "$6::bigint")};
 
 /// A key may have been forgotten, and used again.
-#define TROUPE_PURGE(table, of_lane)                                           \
-  "WITH selected AS MATERIALIZED (" TROUPE_SELECTED(                           \
-    table,                                                                     \
-    of_lane) "), taken AS ("                                                   \
-             "DELETE FROM " table " d USING selected s WHERE d.id = s.id "     \
-             "RETURNING d.id, d.target, d.key, d.body IS NULL AS is_long), "   \
-             "bodies AS (DELETE FROM work_body WHERE id IN "                   \
-             "(SELECT id FROM taken WHERE is_long)), "                         \
-             "keys AS (DELETE FROM work_key k USING taken t WHERE k.target = " \
-             "t.target "                                                       \
-             "AND k.key = t.key AND k.id = t.id) "                             \
-             "SELECT count(*) FROM taken"
+#define TROUPE_PURGE(table, selected)                                          \
+  "WITH selected AS MATERIALIZED (" selected "), taken AS ("                   \
+  "DELETE FROM " table " d USING selected s WHERE d.id = ANY (ARRAY[s.id]) "   \
+  "RETURNING d.id, d.target, d.key, d.body IS NULL AS is_long), "              \
+  "bodies AS (DELETE FROM work_body b USING taken t "                          \
+  "WHERE t.is_long AND b.id = ANY (ARRAY[t.id])), "                            \
+  "keys AS (DELETE FROM work_key k USING taken t "                             \
+  "WHERE k.target = ANY (ARRAY[t.target]) AND k.key = ANY (ARRAY[t.key]) "     \
+  "AND k.id = t.id) "                                                          \
+  "SELECT count(*) FROM taken"
 
-/// What a node claims at this moment is not there any more.
-constexpr postgres_statement purge_waiting{"work_purge_waiting",
-                                           TROUPE_PURGE("work_waiting", "")};
+constexpr postgres_statement purge_waiting{
+  "work_purge_waiting",
+  TROUPE_PURGE("work_waiting", TROUPE_SELECTED("work_waiting"))};
 
 constexpr postgres_statement purge_waiting_lane{
-  "work_purge_waiting_lane", TROUPE_PURGE("work_waiting", TROUPE_OF_LANE)};
+  "work_purge_waiting_lane",
+  TROUPE_PURGE("work_waiting", TROUPE_SELECTED_LANE("work_waiting"))};
 
-constexpr postgres_statement purge_dead{"work_purge_dead",
-                                        TROUPE_PURGE("work_dead", "")};
+constexpr postgres_statement purge_dead{
+  "work_purge_dead", TROUPE_PURGE("work_dead", TROUPE_SELECTED("work_dead"))};
 
 constexpr postgres_statement purge_dead_lane{
-  "work_purge_dead_lane", TROUPE_PURGE("work_dead", TROUPE_OF_LANE)};
+  "work_purge_dead_lane",
+  TROUPE_PURGE("work_dead", TROUPE_SELECTED_LANE("work_dead"))};
 
 #undef TROUPE_SELECTED
-#undef TROUPE_OF_LANE
+#undef TROUPE_SELECTED_LANE
 #undef TROUPE_REDRIVE
 #undef TROUPE_PURGE
 

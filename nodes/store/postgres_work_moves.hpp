@@ -1,5 +1,9 @@
 // What takes many rows of work at once: claims of nodes, what is old, and what
 // operators ask for. Each is one statement.
+//
+// Rows are joined by `id = ANY (ARRAY[other.id])`, which a planner can only do in
+// one way: to look for each by the index of ids. By `id = other.id` it goes
+// through all of a table that had few rows when it planned.
 
 #pragma once
 

@@ -16,37 +16,37 @@ constexpr postgres_statement find_work{
   "UNION ALL "
   "SELECT " TROUPE_WORK_DEAD_VIEW " FROM work_dead WHERE id = $1::uuid"};
 
-#define TROUPE_LIST(view, table, of_lane)                                      \
-  "SELECT " view " FROM " table " WHERE " of_lane                              \
-  "id >= $1::uuid AND id <= $2::uuid ORDER BY id LIMIT $3::bigint"
+#define TROUPE_LIST(view, table)                                               \
+  "SELECT " view " FROM " table                                                \
+  " WHERE id >= $1::uuid AND id <= $2::uuid ORDER BY id LIMIT $3::bigint"
 
-#define TROUPE_OF_LANE "lane = $4::bytea AND "
+#define TROUPE_LIST_LANE(view, table)                                          \
+  "SELECT " view " FROM " table                                                \
+  " WHERE lane = $4::bytea AND uuid_send(id) >= $1::bytea "                    \
+  "AND uuid_send(id) <= $2::bytea ORDER BY uuid_send(id) LIMIT $3::bigint"
 
 constexpr postgres_statement list_waiting{
-  "work_list_waiting",
-  TROUPE_LIST(TROUPE_WORK_WAITING_VIEW, "work_waiting", "")};
+  "work_list_waiting", TROUPE_LIST(TROUPE_WORK_WAITING_VIEW, "work_waiting")};
 
 constexpr postgres_statement list_waiting_lane{
   "work_list_waiting_lane",
-  TROUPE_LIST(TROUPE_WORK_WAITING_VIEW, "work_waiting", TROUPE_OF_LANE)};
+  TROUPE_LIST_LANE(TROUPE_WORK_WAITING_VIEW, "work_waiting")};
 
 constexpr postgres_statement list_claimed{
-  "work_list_claimed",
-  TROUPE_LIST(TROUPE_WORK_CLAIMED_VIEW, "work_claimed", "")};
+  "work_list_claimed", TROUPE_LIST(TROUPE_WORK_CLAIMED_VIEW, "work_claimed")};
 
 constexpr postgres_statement list_claimed_lane{
   "work_list_claimed_lane",
-  TROUPE_LIST(TROUPE_WORK_CLAIMED_VIEW, "work_claimed", TROUPE_OF_LANE)};
+  TROUPE_LIST_LANE(TROUPE_WORK_CLAIMED_VIEW, "work_claimed")};
 
 constexpr postgres_statement list_dead{
-  "work_list_dead", TROUPE_LIST(TROUPE_WORK_DEAD_VIEW, "work_dead", "")};
+  "work_list_dead", TROUPE_LIST(TROUPE_WORK_DEAD_VIEW, "work_dead")};
 
 constexpr postgres_statement list_dead_lane{
-  "work_list_dead_lane",
-  TROUPE_LIST(TROUPE_WORK_DEAD_VIEW, "work_dead", TROUPE_OF_LANE)};
+  "work_list_dead_lane", TROUPE_LIST_LANE(TROUPE_WORK_DEAD_VIEW, "work_dead")};
 
 #undef TROUPE_LIST
-#undef TROUPE_OF_LANE
+#undef TROUPE_LIST_LANE
 
 constexpr postgres_statement count_rows{"work_count", R"(
 SELECT 0::bigint, lane, count(*), min(accepted_ms)

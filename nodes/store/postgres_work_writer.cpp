@@ -21,6 +21,9 @@ constexpr postgres_statement vacuum_claimed{
 
 constexpr size_t removed_per_vacuum = 20'000;
 
+/// Times what one took.
+constexpr int pause_per_vacuum = 20;
+
 postgres_role work_role(const postgres_options& options) {
   postgres_role result{"work",
                        options.statement_time,
@@ -35,7 +38,6 @@ postgres_role work_role(const postgres_options& options) {
     result.statements.push_back(x);
   for (auto x : sending_statements())
     result.statements.push_back(x);
-  result.joins_by_index = true;
   result.awaits_end = true;
   return result;
 }
@@ -91,11 +93,17 @@ void postgres_work_writer::work() {
   }
 }
 
-/// If it fails, the server's own comes.
+/// If it fails, the server's own comes. While somebody reads what was removed (a
+/// backup does), it takes longer each time and frees nothing: it gets no more
+/// than a small part of the time.
 void postgres_work_writer::vacuum() {
+  auto begin = std::chrono::steady_clock::now();
+  if (begin < next_vacuum_ || !session_.is_open())
+    return;
+  session_.run({{{{&vacuum_claimed, {}}}}});
+  auto end = std::chrono::steady_clock::now();
   removed_ = 0;
-  if (session_.is_open())
-    session_.run({{{{&vacuum_claimed, {}}}}});
+  next_vacuum_ = end + (end - begin) * pause_per_vacuum;
 }
 
 // -- a batch -----------------------------------------------------------------

@@ -14,6 +14,7 @@
 
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <thread>
 #include <variant>
@@ -93,6 +94,7 @@ private:
 
   /// Rows of what is under way, since the last vacuum.
   size_t removed_ = 0;
+  std::chrono::steady_clock::time_point next_vacuum_{};
 
   batch_queue<job> queue_;
   std::thread thread_;

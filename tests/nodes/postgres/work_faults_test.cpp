@@ -13,7 +13,9 @@
 
 #include "nodes/store/postgres_server.hpp"
 #include "nodes/store/postgres_store.hpp"
+#include "nodes/store/postgres_work_group.hpp"
 #include "nodes/store/postgres_work_moves.hpp"
+#include "nodes/store/postgres_work_queries.hpp"
 #include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/work_clients.hpp"
@@ -316,22 +318,39 @@ TEST(postgres_work, a_key_that_two_nodes_use_at_once_is_one_piece_of_work) {
 
 // -- what a claim costs ------------------------------------------------------
 
-/// How the server goes about a claim, with what it came across.
+/// A session that plans as that of a store does.
+postgres_link planning_link(postgres_server& server) {
+  return server.connect({"explain", 60s, 40s, 60s, {}, {}}, {});
+}
+
+/// How the server goes about a statement.
+std::vector<std::string> explain(postgres_connection& db,
+                                 const postgres_statement& x,
+                                 const std::string& arguments,
+                                 const char* how = "") {
+  db.execute(std::string{"PREPARE "} + x.name + " AS " + x.text);
+  std::vector<std::string> result;
+  for (auto& row : db.execute(std::string{"EXPLAIN "} + how + " EXECUTE "
+                              + x.name + arguments))
+    result.push_back(row.at(0));
+  return result;
+}
+
+/// How it goes about a claim, with what it came across.
 std::string explain_claim(const std::string& url, const std::string& lane,
                           int most) {
   postgres_server server{url, testing::patient()};
-  postgres_role role{"explain", 60s, 40s, 60s, {}, {}};
-  role.joins_by_index = true;
-  auto link = server.connect(role, {});
+  auto link = planning_link(server);
+  std::string result;
   for (auto x : postgres_work_moves::statements())
     if (x->name == std::string_view{"work_claim"})
-      link.connection->execute(std::string{"PREPARE c AS "} + x->text);
-  std::string result;
-  for (auto& row : link.connection->execute(
-         "EXPLAIN (ANALYZE, TIMING OFF) EXECUTE c(ARRAY['" + lane
-         + "'::bytea], ARRAY[" + std::to_string(most) + "], 'node', "
-         + std::to_string(at(0).time_since_epoch().count()) + ")"))
-    result += row.at(0) + '\n';
+      for (auto& line :
+           explain(*link.connection, *x,
+                   "(ARRAY['" + lane + "'::bytea], ARRAY["
+                     + std::to_string(most) + "], 'node', "
+                     + std::to_string(at(0).time_since_epoch().count()) + ")",
+                   "(ANALYZE, TIMING OFF)"))
+        result += line + '\n';
   return result;
 }
 
@@ -367,6 +386,83 @@ TEST(postgres_work, what_is_under_way_stays_small) {
   auto bytes = std::stoull(ask(
     shared_postgres(), url, "SELECT pg_relation_size('troupe.work_claimed')"));
   EXPECT_LT(bytes, 10u << 20) << "100,000 rows are about 20 MB";
+}
+
+std::string nulls_for(const std::string& statement) {
+  auto count = 0;
+  while (statement.find('$' + std::to_string(count + 1)) != statement.npos)
+    ++count;
+  std::string result;
+  for (int i = 0; i < count; ++i)
+    result += i == 0 ? "(NULL" : ", NULL";
+  return count == 0 ? result : result + ')';
+}
+
+/// Where a plan goes through a table, or looks for ids elsewhere than in the index
+/// of ids. What is under way is little, and may be gone through where `may_scan`
+/// says so.
+std::vector<std::string> detours(const std::vector<std::string>& plan,
+                                 bool may_scan) {
+  std::vector<std::string> result;
+  auto has = [](const std::string& line, const char* text) {
+    return line.find(text) != line.npos;
+  };
+  for (size_t i = 0; i < plan.size(); ++i) {
+    if (!has(plan[i], "Scan") || !has(plan[i], " on work_")
+        || (may_scan && has(plan[i], "on work_claimed")))
+      continue;
+    auto next = i + 1 < plan.size() ? plan[i + 1] : "";
+    if (!has(next, "Index Cond:")
+        || (has(next, "(id ") && !has(plan[i], "_pkey")))
+      result.push_back(plan[i]);
+  }
+  return result;
+}
+
+void expect_no_detours(const std::string& url) {
+  postgres_server server{url, testing::patient()};
+  auto link = planning_link(server);
+  auto statements = postgres_work_moves::statements();
+  for (auto x : postgres_work_queries::statements())
+    statements.push_back(x);
+  for (auto x : {&postgres_work_accepts::plain, &postgres_work_accepts::full,
+                 &postgres_work_reports::plain, &postgres_work_reports::full})
+    statements.push_back(x);
+  for (auto x : statements) {
+    std::string name = x->name;
+    if (name == "work_count" || name == "work_lanes")
+      continue; // it goes through all, or from lane to lane
+    auto may_scan = name == "work_give_back" || name == "work_claimants"
+                    || name.starts_with("work_list_claimed");
+    auto plan = explain(*link.connection, *x, nulls_for(x->text));
+    std::string all;
+    for (auto& line : plan)
+      all += line + '\n';
+    EXPECT_EQ(detours(plan, may_scan), std::vector<std::string>{}) << all;
+    EXPECT_THAT(all, HasSubstr(" on work_"));
+  }
+}
+
+/// Plans are made when there are few rows, and kept when there are many.
+TEST(postgres_work, every_statement_looks_for_its_rows_by_index) {
+  auto url = shared_postgres().new_database();
+  auto database = testing::database_of(url);
+  postgres_store store{url, testing::patient()};
+  expect_no_detours(url);
+  auto& queue = *store.work();
+  for (uint64_t n = 1; n <= 4; ++n)
+    accept(queue, {work(n), std::to_string(n), "", n == 1 ? "" : "node"})
+      .value();
+  report(queue, {work_id(3), "node", 1, work_end::succeeded}, at(1));
+  report(queue, {work_id(4), "node", 1, work_end::dead}, at(1));
+  shared_postgres().sql("VACUUM ANALYZE", database);
+  expect_no_detours(url);
+  shared_postgres().sql("TRUNCATE troupe.work_waiting, troupe.work_claimed, "
+                        "troupe.work_done, troupe.work_dead, "
+                        "troupe.work_body, troupe.work_key",
+                        database);
+  shared_postgres().sql("VACUUM ANALYZE", database);
+  expect_no_detours(url);
 }
 
 /// Statistics are those of empty tables, as they are when plans are made.
