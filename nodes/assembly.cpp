@@ -96,7 +96,8 @@ assembly::assembly(assembly_options options, store_set store,
     routes_(std::make_shared<route_source>()), system_(*config_),
     deadlines_(system_.clock().now()), env_{*routes_, deadlines_,
                                             !options_.virtual_time},
-    settle_(std::move(settle)) {
+    settle_(std::move(settle)),
+    work_(store_.states->work(), peers_at_work(), env_, options_.work) {
   if (!options_.service.budget)
     options_.service.budget = std::make_shared<activation_budget>();
   options_.service.locks_lost = locks_lost_;
@@ -410,6 +411,33 @@ child_spec assembly::group_spec(const std::string& name) {
   return result;
 }
 
+/// Views are not older than the lease is valid: it is renewed by reading them.
+work_peers assembly::peers_at_work() const {
+  if (!options_.cluster)
+    return {[own = options_.incarnation] { return own; },
+            [own = options_.incarnation] {
+              return std::optional{std::vector<std::string>{own}};
+            }};
+  auto self = [this]() -> std::string {
+    if (!cluster_ || !cluster_->state().lease.valid())
+      return {};
+    auto view = cluster_->state().views.load();
+    return view->own() ? view->self : std::string{};
+  };
+  auto alive = [this]() -> std::optional<std::vector<std::string>> {
+    if (!cluster_ || !cluster_->state().lease.valid())
+      return std::nullopt;
+    auto view = cluster_->state().views.load();
+    if (!view->own())
+      return std::nullopt;
+    std::vector<std::string> result;
+    for (auto& x : view->nodes)
+      result.push_back(x.incarnation);
+    return result;
+  };
+  return {self, alive};
+}
+
 void assembly::start_root() {
   child_spec router_spec;
   router_spec.id = "router";
@@ -431,12 +459,18 @@ void assembly::start_root() {
   lock_spec.start = [this](caf::local_actor* parent) {
     return caf::expected<caf::actor>{locks_.start(parent)};
   };
+  child_spec work_spec;
+  work_spec.id = "work";
+  work_spec.role = "dispatcher";
+  work_spec.start = [this](caf::local_actor* parent) {
+    return caf::expected<caf::actor>{work_.start(parent)};
+  };
   auto options = group_options("root");
   options.describe_timeout = defaults::control_timeout;
   auto root =
     supervisor(system_, options,
                {router_spec, ticker_spec, lock_spec, group_spec("functions"),
-                group_spec("exposed"), group_spec("services")});
+                group_spec("exposed"), group_spec("services"), work_spec});
   if (!root)
     throw std::runtime_error("the node's actors cannot start: "
                              + system_.render(root.error()));

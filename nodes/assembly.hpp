@@ -45,6 +45,7 @@
 #include "actors/routing/router.hpp"
 #include "actors/service/service_target.hpp"
 #include "actors/supervision/supervisor.hpp"
+#include "actors/work/dispatcher.hpp"
 #include "nodes/store/store_set.hpp"
 
 namespace troupe {
@@ -63,6 +64,10 @@ struct assembly_options {
   pool_options pool;
   exposed_options exposed;
   service_options service;
+  dispatcher_options work;
+
+  /// This node's incarnation where it has the store alone.
+  std::string incarnation;
 
   /// Set if it is one of several nodes; needs a store that is shared.
   std::optional<cluster_options> cluster;
@@ -95,6 +100,8 @@ public:
   cluster_member* cluster() noexcept { return cluster_.get(); }
 
   lock_keeper& locks() noexcept { return locks_; }
+
+  dispatcher& work() noexcept { return work_; }
 
   /// Commits of this node that were refused because a lock had moved on.
   uint64_t locks_lost() const noexcept { return locks_lost_->load(); }
@@ -186,6 +193,9 @@ private:
 
   child_spec group_spec(const std::string& name);
 
+  /// Who shares the queue of the store.
+  work_peers peers_at_work() const;
+
   void start_root();
 
   void stop_root();
@@ -207,6 +217,7 @@ private:
   std::set<std::pair<std::string, std::string>> leaving_;    // group, id
   std::vector<std::pair<std::string, std::string>> started_; // group and id
   uint64_t generation_ = 0; // numbers the hosts that a service gets in time
+  dispatcher work_;
   supervisor_actor root_;
 };
 

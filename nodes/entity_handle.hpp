@@ -8,10 +8,12 @@
 #include <utility>
 
 #include "actors/core/lender.hpp"
+#include "actors/core/module.hpp"
 #include "actors/core/service_definition.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/blocking_port.hpp"
 #include "nodes/call_options.hpp"
+#include "nodes/queued_calls.hpp"
 
 namespace troupe {
 
@@ -19,8 +21,9 @@ namespace troupe {
 template <class S>
 class typed_entity {
 public:
-  typed_entity(call_port port, std::string key)
-    : port_(port), key_(std::move(key)) {}
+  /// @param queue for durable calls; null: there are none. Outlives it
+  typed_entity(call_port port, std::string key, dispatcher* queue = nullptr)
+    : port_(port), key_(std::move(key)), queue_(queue) {}
 
   /// Ends calls after `longest`, or after the service's own time if that is
   /// shorter.
@@ -44,6 +47,35 @@ public:
     using type = typename detail::call_traits<Pointer>::type;
     return call_as(static_cast<type*>(nullptr), options, method,
                    std::forward<Us>(xs)...);
+  }
+
+  /// `entity.async(&counter::increment, 2)`: queues a durable call, and waits
+  /// until it is on disk. It has its effect once.
+  template <class Pointer, class... Us>
+  requires std::is_member_function_pointer_v<Pointer> expected<queued_call>
+  async(Pointer method, Us&&... xs) {
+    return async(async_options{}, method, std::forward<Us>(xs)...);
+  }
+
+  /// `entity.async({.delay = 5min}, &counter::increment, 2)`.
+  template <class Pointer, class... Us>
+  expected<queued_call> async(const async_options& options, Pointer method,
+                              Us&&... xs) {
+    detail::check_method_call<S, Pointer, Us...>();
+    using type = typename detail::call_traits<Pointer>::type;
+    auto service = find_service();
+    if (!service)
+      return service.error();
+    auto entry = (*service)->find_pointer(method);
+    if (!entry)
+      return error{errc::not_found, "the service has no such method"};
+    if (!is_valid_key(key_))
+      return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
+    return queue_call(
+      queue_, {(*service)->name, {}, key_, entry->name},
+      caf::make_counted<typed_invocation<type>>(std::forward<Us>(xs)...)
+        ->copy_arguments(),
+      options);
   }
 
   /// Makes `state` the entity's, whatever it was before.
@@ -124,6 +156,7 @@ private:
 
   call_port port_;
   std::string key_;
+  dispatcher* queue_;
   std::optional<std::chrono::milliseconds> timeout_;
   std::optional<uint64_t> revision_;
 };

@@ -17,6 +17,7 @@
 #include "actors/routing/call_port.hpp"
 #include "nodes/blocking_port.hpp"
 #include "nodes/future.hpp"
+#include "nodes/queued_calls.hpp"
 
 namespace troupe {
 
@@ -61,17 +62,6 @@ private:
 
 } // namespace detail
 
-/// How a durable call is queued.
-struct async_options {
-  /// A repeat with the same key is the same call; empty: none.
-  std::string idempotency_key = {};
-};
-
-/// A durable call: what `/invocations/{id}` shows.
-struct queued_call {
-  invocation_id id;
-};
-
 template <class Signature>
 class function_handle;
 
@@ -81,8 +71,9 @@ class function_handle<R(As...)> {
 public:
   using result_type = R;
 
-  function_handle(call_port port, std::string name)
-    : port_(port), name_(std::move(name)) {}
+  /// @param queue for durable calls; null: there are none. Outlives it
+  function_handle(call_port port, std::string name, dispatcher* queue = nullptr)
+    : port_(port), name_(std::move(name)), queue_(queue) {}
 
   /// Ends calls after `longest`, or after the function's own time if that is
   /// shorter.
@@ -121,11 +112,17 @@ public:
     return future<R>{std::move(call)};
   }
 
-  /// Queues a durable call. Not built yet: answers `not_implemented`, and
-  /// nothing is called.
-  expected<queued_call> async(As..., async_options = {}) {
-    return error{errc::not_implemented,
-                 "durable calls are not built yet: '" + name_ + "'"};
+  /// Queues a durable call, and waits until it is on disk:
+  /// `add.async(1, 2, {.delay = 5min})`. `runtime::queued` says what became of it.
+  expected<queued_call> async(As... xs, async_options options = {}) {
+    auto target = find();
+    if (!target)
+      return target.error();
+    return queue_call(
+      queue_, {name_},
+      caf::make_counted<typed_invocation<R(As...)>>(std::move(xs)...)
+        ->copy_arguments(),
+      options);
   }
 
   /// Calls from inside a CAF actor, whose `then` gets the answer:
@@ -175,6 +172,7 @@ private:
 
   call_port port_;
   std::string name_;
+  dispatcher* queue_;
   std::optional<std::chrono::milliseconds> timeout_;
   call_target_ptr target_;
   uint64_t version_ = 0;

@@ -1,5 +1,6 @@
 #include "nodes/metrics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <limits>
@@ -79,6 +80,42 @@ public:
     others_.push_back(std::move(waited));
   }
 
+  void add_work(const dispatcher& work) {
+    auto& x = work.counts();
+    count("troupe_queue_accepted_total", "Queued calls accepted by this node.",
+          x.accepted);
+    count("troupe_queue_begun_at_once_total",
+          "Of them those that did not wait.", x.begun_at_once);
+    count("troupe_queue_claimed_total",
+          "Queued calls that this node took out of the queue.", x.claimed);
+    auto attempts =
+      make("troupe_queue_attempts_total",
+           "Attempts at queued calls of this node, by what became of them.",
+           MetricType::Counter);
+    counter(attempts, {{"outcome", "succeeded"}}, x.succeeded);
+    counter(attempts, {{"outcome", "retried"}}, x.retried);
+    counter(attempts, {{"outcome", "failed"}}, x.failed);
+    counter(attempts, {{"outcome", "dead_lettered"}}, x.dead);
+    counter(attempts, {{"outcome", "claim_lost"}}, x.refused);
+    others_.push_back(std::move(attempts));
+    count("troupe_queue_given_back_total",
+          "Queued calls of nodes that died which this one gave back.",
+          x.given_back);
+    count("troupe_queue_expired_total",
+          "Queued calls that nobody could begin in time.", x.expired);
+    std::array<uint64_t, call_stats::buckets> waits{};
+    std::copy(x.waited.begin(), x.waited.end(), waits.begin());
+    auto waited = make("troupe_queue_wait_seconds",
+                       "From when a queued call was due to its first attempt.",
+                       MetricType::Histogram);
+    histogram(waited, {}, waits, x.waited_ms * 1'000'000);
+    others_.push_back(std::move(waited));
+    one("troupe_queue_running_here", "Queued calls that this node does now.",
+        MetricType::Gauge, work.running());
+    if (auto depth = work.depth())
+      add_depth(*depth, work.now());
+  }
+
   void add_cluster(cluster_member& member) {
     auto& counts = member.state().counts;
     auto view = member.state().views.load();
@@ -150,6 +187,32 @@ private:
 
   void count(const char* name, const char* help, uint64_t value) {
     one(name, help, MetricType::Counter, static_cast<double>(value));
+  }
+
+  /// Of the whole cluster: it has one queue.
+  void add_depth(const std::vector<work_count>& lanes, work_time now) {
+    auto waiting =
+      make("troupe_queue_waiting",
+           "Queued calls that wait, of the whole cluster.", MetricType::Gauge);
+    auto running =
+      make("troupe_queue_running",
+           "Queued calls that run, of the whole cluster.", MetricType::Gauge);
+    auto dead = make("troupe_queue_dead_letters",
+                     "Queued calls that failed for good and are kept.",
+                     MetricType::Gauge);
+    auto oldest = make("troupe_queue_oldest_seconds",
+                       "How long ago the oldest of what waits was accepted.",
+                       MetricType::Gauge);
+    for (auto& x : lanes) {
+      labels_type labels{{"lane", x.lane}};
+      gauge(waiting, labels, static_cast<double>(x.waiting));
+      gauge(running, labels, static_cast<double>(x.claimed));
+      gauge(dead, labels, static_cast<double>(x.dead));
+      auto age = x.oldest ? now - *x.oldest : now - now;
+      gauge(oldest, labels, static_cast<double>(age.count()) * 1e-3);
+    }
+    for (auto family : {&waiting, &running, &dead, &oldest})
+      others_.push_back(std::move(*family));
   }
 
   void add_links(const std::vector<peer_link_ptr>& links) {
@@ -263,7 +326,7 @@ private:
 
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
-                            const lock_metrics& locks,
+                            const lock_metrics& locks, const dispatcher& work,
                             cluster_member* cluster) {
   families all;
   for (auto& [name, route] : routes.functions)
@@ -273,6 +336,7 @@ std::string prometheus_text(const route_table& routes,
     all.add(name, {}, *route.host);
   all.add_http(http);
   all.add_locks(locks);
+  all.add_work(work);
   if (cluster)
     all.add_cluster(*cluster);
   return all.text();

@@ -7,6 +7,7 @@
 #include "actors/cluster/cluster_member.hpp"
 #include "actors/cluster/lock_counts.hpp"
 #include "actors/core/route_table.hpp"
+#include "actors/work/dispatcher.hpp"
 #include "nodes/http/server.hpp"
 
 namespace troupe {
@@ -19,11 +20,12 @@ struct lock_metrics {
 };
 
 /// The body of `/metrics`: every function, exposed actor and service of
-/// `routes`, the HTTP server, the locks that this node was asked for, and the
-/// node's part in the cluster if it has one.
+/// `routes`, the HTTP server, the locks that this node was asked for, the work
+/// that it did and that waits, and the node's part in the cluster if it has one.
 /// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
-                            const lock_metrics& locks, cluster_member* cluster);
+                            const lock_metrics& locks, const dispatcher& work,
+                            cluster_member* cluster);
 
 } // namespace troupe

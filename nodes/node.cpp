@@ -141,11 +141,10 @@ expected<void> node::open() {
     return valid.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
-  postgres.log = [log = log_,
-                  format = options_.log.format](postgres_notice kind,
-                                                const std::string& text) {
-    auto level = kind == postgres_notice::news ? spdlog::level::info
-                                               : spdlog::level::warn;
+  postgres.log = [log = log_, format = options_.log.format](
+                   postgres_notice kind, const std::string& text) {
+    auto level =
+      kind == postgres_notice::news ? spdlog::level::info : spdlog::level::warn;
     log->log(level, "{}", escaped(text, format));
   };
   postgres.on_new_timeline = [this](auto&, auto&) {
@@ -160,6 +159,7 @@ expected<void> node::open() {
     return store.error();
   assembly_options actors;
   actors.scheduler_threads = options_.scheduler_threads;
+  actors.incarnation = incarnation_;
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
@@ -167,6 +167,13 @@ expected<void> node::open() {
                                 function_limits limits) {
     auto i = options_.limits.find(name);
     return i != options_.limits.end() ? i->second.apply(limits) : limits;
+  };
+  actors.work.room.node_max = options_.queue.concurrency;
+  actors.work.keep_results = options_.queue.keep_results;
+  actors.work.keep_dead = options_.queue.keep_dead;
+  actors.work.policy = [this](const std::string& lane) {
+    auto i = options_.queued.find(lane);
+    return i != options_.queued.end() ? i->second.apply({}) : work_policy{};
   };
   if (is_member) {
     actors.prepare = link::prepare;
@@ -195,6 +202,7 @@ expected<void> node::open() {
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
+  host_.work = &assembly_->work();
   return {};
 }
 
@@ -210,6 +218,12 @@ expected<void> node::load_plugins() {
   for (auto& [name, limits] : options_.limits)
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
+  for (auto& [lane, settings] : options_.queued)
+    if (lane.ends_with('/')
+          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+          : !routes->functions.contains(lane))
+      log_->warn("--queued: this node has no {} '{}'",
+                 lane.ends_with('/') ? "service" : "function", lane);
   return {};
 }
 
@@ -361,7 +375,7 @@ std::string node::cluster_json() const {
 std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
-                         assembly_->cluster());
+                         assembly_->work(), assembly_->cluster());
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
@@ -425,6 +439,7 @@ bool node::drain() {
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
   assembly_->locks().stop_waiting();
+  assembly_->work().stop_claiming();
   auto clean = true;
   if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;

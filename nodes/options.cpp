@@ -128,6 +128,12 @@ void add_limit(node_options& x, const std::string& text) {
                                 + "' are given twice"};
 }
 
+void add_queued(node_options& x, const std::string& text) {
+  auto [i, added] = x.queued.insert(parse_work_override(text));
+  if (!added)
+    throw std::invalid_argument{"'" + i->first + "' is given twice"};
+}
+
 std::string required(const std::string& text) {
   if (text.empty())
     throw std::invalid_argument{"a value is missing"};
@@ -355,6 +361,33 @@ void append_cluster_rows(std::vector<option_row>& rows) {
     "Raise it for more than a hundred nodes."));
 }
 
+void append_queue_rows(std::vector<option_row>& rows) {
+  constexpr auto group = "Queued calls";
+  constexpr auto queue = &node_options::queue;
+  rows.push_back(
+    {group, "queued", "NAME=SETTINGS",
+     "How queued calls of a function, or of a service with a slash, are "
+     "treated: "
+     "any of attempts, pause, max-pause, age, on-success and on-failure, as in "
+     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add. "
+     "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
+     "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
+     "then it is a dead letter.",
+     add_queued, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.queued.clear(); }, ';'});
+  rows.push_back(number_row(
+    group, "queue.concurrency", queue, &queue_options::concurrency,
+    "Queued calls that this node does at once. Lower it to leave more of the "
+    "node to calls that somebody waits for."));
+  rows.push_back(time_row(
+    group, "queue.keep-results", queue, &queue_options::keep_results,
+    "How long the result of a queued call can be asked for. Raise it for "
+    "clients that come back late; the store grows with it."));
+  rows.push_back(time_row(
+    group, "queue.keep-dead-letters", queue, &queue_options::keep_dead,
+    "How long dead letters are kept to be looked at and tried again."));
+}
+
 void append_other_rows(std::vector<option_row>& rows) {
   rows.push_back(
     {"Running", "scheduler.threads", "N",
@@ -419,6 +452,7 @@ std::vector<option_row> make_rows() {
   append_node_rows(rows);
   append_http_rows(rows);
   append_cluster_rows(rows);
+  append_queue_rows(rows);
   append_other_rows(rows);
   return rows;
 }
@@ -789,6 +823,9 @@ expected<void> node_options::validate() const {
   check.time("shutdown.timeout", shutdown.timeout, 1ms, 24h);
   check.time("shutdown.grace", shutdown.grace.value_or(0ms), 0ms,
              shutdown.timeout);
+  check.range("queue.concurrency", queue.concurrency, 1, 1'000'000);
+  check.time("queue.keep-results", queue.keep_results, 1s, 24h * 366);
+  check.time("queue.keep-dead-letters", queue.keep_dead, 1s, 24h * 366);
   check_cluster(*this, check);
   return check.result();
 }

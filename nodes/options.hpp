@@ -19,6 +19,7 @@
 #include "actors/core/wire_version.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
+#include "nodes/work_options.hpp"
 
 namespace troupe {
 
@@ -208,6 +209,11 @@ struct node_options {
 
   /// Function name → limits in place of those of its module.
   std::map<std::string, limit_override> limits;
+
+  /// Function, or service with a slash → how its queued calls are treated.
+  std::map<std::string, work_override> queued;
+
+  queue_options queue;
 
   /// Listen where other machines can connect, for HTTP without TLS and
   /// credentials, for nodes without TLS. Default no. Only for networks in which

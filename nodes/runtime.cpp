@@ -88,6 +88,14 @@ expected<entity_page> runtime::keys(const std::string& service,
                    (*target)->timeout());
 }
 
+dispatcher* runtime::queue() noexcept {
+  return &node_->actors().work();
+}
+
+expected<work_view> runtime::queued(const invocation_id& id) {
+  return find_queued(*queue(), id);
+}
+
 expected<stored_state> runtime::state(const std::string& service,
                                       const std::string& key) {
   auto target = port().service(service);

@@ -56,13 +56,13 @@ public:
   template <class Signature>
   auto function(std::string name) {
     return function_handle<typename signature<Signature>::type>{
-      port(), std::move(name)};
+      port(), std::move(name), queue()};
   }
 
   /// A typed handle of one entity of the service whose class is `S`.
   template <class S>
   typed_entity<S> entity(std::string key) {
-    return {port(), std::move(key)};
+    return {port(), std::move(key), queue()};
   }
 
   // -- many calls at once ----------------------------------------------------
@@ -100,6 +100,12 @@ public:
     map_and_wait(from, work, options);
     return work.take();
   }
+
+  // -- durable calls ---------------------------------------------------------
+
+  /// What became of a call that `async` queued: `rt.queued(job->id)`.
+  /// `not_found` if its result is not kept any more.
+  expected<work_view> queued(const invocation_id& id);
 
   // -- stored entities -------------------------------------------------------
 
@@ -145,6 +151,8 @@ public:
 
 private:
   call_port port();
+
+  dispatcher* queue() noexcept;
 
   expected<void> change(entity_call to, std::string body,
                         const call_options& options);

@@ -18,6 +18,7 @@
 namespace troupe {
 
 class lock_table;
+class work_queue;
 
 /// Names one entity.
 struct entity_id {
@@ -253,6 +254,9 @@ public:
   /// The locks that commits can be bound to; as long as this lives. Null if the
   /// store has none: then no commit may name any.
   virtual lock_table* locks() noexcept { return nullptr; }
+
+  /// The work that waits; as long as this lives. Null if the store has none.
+  virtual work_queue* work() noexcept { return nullptr; }
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;

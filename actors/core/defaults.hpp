@@ -133,6 +133,50 @@ inline constexpr std::chrono::milliseconds poll_max = 250ms;
 
 } // namespace lock
 
+namespace work {
+
+/// As AWS Lambda's asynchronous invocations.
+inline constexpr uint32_t attempts = 3;
+inline constexpr uint32_t attempts_max = 1000;
+inline constexpr std::chrono::milliseconds age_max = 6h;
+
+/// Keys and outcomes by which repeats are known are kept for a day.
+inline constexpr std::chrono::milliseconds age_max_max = 24h;
+
+/// Whoever waits for a result hardly notices the first one; a fault that lasts
+/// is asked for now and then.
+inline constexpr std::chrono::milliseconds pause = 1s;
+inline constexpr std::chrono::milliseconds pause_max = 300s;
+
+/// Of one function or service on a node at once; as many as have instances.
+inline constexpr uint32_t lane_max = function::concurrency;
+
+/// Of a node at once.
+inline constexpr uint32_t node_max = 1024;
+
+/// What is known to nobody else waits so long at most: work that another node
+/// has accepted and has no room for.
+inline constexpr std::chrono::milliseconds look = 1s;
+
+/// Results are kept for so long, dead letters as SQS keeps them at most.
+inline constexpr std::chrono::milliseconds keep_results = 1h;
+inline constexpr std::chrono::milliseconds keep_dead = 14 * 24h;
+
+/// AWS Lambda's limit for asynchronous calls, so that ours is no surprise.
+inline constexpr size_t payload_max = size_t{1} << 20;
+
+/// A call is not put off for longer. (SQS: 15 minutes; ours are in a database.)
+inline constexpr std::chrono::milliseconds delay_max = 366 * 24h;
+
+/// Of one outcome.
+inline constexpr size_t destinations_max = 16;
+
+/// Follow-ups of follow-ups: a pipeline has so many steps at most, so that one
+/// that leads back into itself ends.
+inline constexpr uint32_t steps_max = 64;
+
+} // namespace work
+
 namespace scheduler {
 
 /// Messages that an actor handles before another one gets the thread. Without a

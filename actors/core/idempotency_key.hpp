@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
 #include <string_view>
+
+#include "actors/core/invocation.hpp"
 
 namespace troupe {
 
@@ -16,6 +19,18 @@ inline bool is_valid_idempotency_key(std::string_view key) noexcept {
   auto is_visible = [](char c) { return c > ' ' && c <= '~'; };
   return !key.empty() && key.size() <= idempotency_key_length_max
          && std::all_of(key.begin(), key.end(), is_visible);
+}
+
+/// The key under which queued work calls an entity. It has a space, as no key of
+/// a caller has, and names the work.
+inline std::string work_key(const invocation_id& work) {
+  return "work " + to_string(work);
+}
+
+/// Calls with such a key are tried again when they fail: only what they have
+/// done is recorded.
+inline bool is_work_key(std::string_view key) noexcept {
+  return key.starts_with("work ");
 }
 
 } // namespace troupe

@@ -12,6 +12,8 @@ struct payload {
 
   /// Empty: JSON that Troupe made or may read as such.
   std::string content_type;
+
+  friend bool operator==(const payload&, const payload&) = default;
 };
 
 } // namespace troupe

@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/idempotency_key.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/service/if_match.hpp"
 
@@ -397,9 +398,12 @@ void activation::record() {
   auto& x = *work_->current;
   auto& gate = work_->gate;
   auto reason = x.call().pending_failure();
-  // What had no effect may be tried again.
-  if (x.fingerprint.empty()
-      || (reason && reason->what_happened() == effect::none && !x.has_called))
+  if (x.fingerprint.empty())
+    return;
+  // What had no effect may be tried again; and queued work, when it failed.
+  if (reason
+      && (is_work_key(x.call().entity->idempotency_key)
+          || (reason->what_happened() == effect::none && !x.has_called)))
     return;
   x.call().revision = state_.revision();
   gate.changed();

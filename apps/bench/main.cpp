@@ -39,6 +39,8 @@ constexpr benchmark all_benchmarks[] = {
    durable_postgres},
   {"durability", "p99 at half load, and the first call of a new entity",
    durable_latency},
+  {"queue", "queued calls over HTTP, against SQLite alone, and with a backlog",
+   queued_http},
   {"entities", "a million idle entities, against as many CAF actors",
    idle_entities},
   {"nodes", "a cluster of 1 to 4 nodes on this machine, and what bounds it",

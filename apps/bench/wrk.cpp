@@ -18,6 +18,9 @@ namespace {
 constexpr auto script_text = R"lua(
 wrk.method = "POST"
 wrk.headers["Content-Type"] = content_type
+if prefer ~= "" then
+  wrk.headers["Prefer"] = prefer
+end
 wrk.body = body
 
 local requests = {}
@@ -44,9 +47,10 @@ end
 )lua";
 
 std::string script_for(const wrk_load& load) {
-  return "target = \"" + load.target + "\"\nbody = [[" + load.body
-         + "]]\ncontent_type = \"" + load.content_type
-         + "\"\nkeys = " + std::to_string(load.keys) + "\n" + script_text;
+  return "target = \"" + load.target + "\"\nbody = [==[" + load.body
+         + "]==]\ncontent_type = \"" + load.content_type + "\"\nprefer = \""
+         + load.prefer + "\"\nkeys = " + std::to_string(load.keys) + "\n"
+         + script_text;
 }
 
 /// wrk takes whole seconds only, so a shorter run is one of a second.

@@ -21,6 +21,9 @@ struct wrk_load {
   std::string body = std::string(128, 'x');
   std::string content_type = "application/octet-stream";
   unsigned keys = 1;
+
+  /// Of the header `Prefer`; empty: none.
+  std::string prefer{};
 };
 
 struct wrk_result {
@@ -31,7 +34,7 @@ struct wrk_result {
 };
 
 /// Calls as fast as it is answered.
-/// @throws cannot_measure if wrk is missing, or if any answer was no 200
+/// @throws cannot_measure if wrk is missing, or if any answer was an error
 wrk_result run_wrk(const wrk_load& load);
 
 } // namespace troupe::bench

@@ -42,6 +42,9 @@ Functions and services as actors.
 
   troupe lock acquire|renew|release|show|run NAME    hold a lock
 
+  troupe queue                         show what was queued (invoke --async)
+  troupe queue list|show|redrive|purge
+
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
   troupe nodes                         list the nodes of the cluster
@@ -53,7 +56,7 @@ Functions and services as actors.
   troupe COMMAND --help                what a command takes
   troupe --version                     print the version
 
-Not built yet: deploy, versions, alias, rollback, logs, top, cost, queue,
+Not built yet: deploy, versions, alias, rollback, logs, top, cost,
 schedule.
 
 Try:

@@ -105,10 +105,10 @@ void gateway::route(http::exchange& x) {
     answer.body = host_.metrics();
     return x.respond(std::move(answer));
   }
-  if (first == "invocations" && path.count == 2) {
-    check_get(request);
-    refuse(errc::not_found, "no asynchronous invocation has this id");
-  }
+  if (first == "invocations")
+    return invocations(x, path);
+  if (first == "queue")
+    return queue(x, path);
   if (request.path() == "/")
     not_built("the dashboard");
   if (first == "url")
@@ -119,8 +119,8 @@ void gateway::route(http::exchange& x) {
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /locks/{name}, /cluster, /metrics, /healthz "
-         "and /readyz");
+         "/services/{service}, /invocations/{id}, /queue, /locks/{name}, /cluster, "
+         "/metrics, /healthz and /readyz");
 }
 
 void gateway::invoke(http::exchange& x, const path_view& path) {
@@ -129,6 +129,8 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
     refuse(errc::not_found, "the path is /invoke/{name}[:qualifier]");
   check_post(request);
   function_name name{decode(path[1])};
+  if (wants_queue(request))
+    return queue_function_call(x, name);
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
   if (request.field("If-Match"))
@@ -138,13 +140,7 @@ void gateway::invoke(http::exchange& x, const path_view& path) {
   if (request.field("Idempotency-Key"))
     refuse(errc::bad_request,
            "Idempotency-Key needs a call that is queued or of a service");
-  if (auto text = single(request, "Troupe-Key")) {
-    auto key = http::percent_decode(*text);
-    if (!key || !is_valid_key(*key))
-      refuse(errc::bad_request,
-             "Troupe-Key is 1 to 512 bytes of UTF-8, percent-encoded");
-    call->routing_key = *std::move(key);
-  }
+  call->routing_key = read_routing_key(request);
   auto target = port_.function(name.name(), name.qualifier());
   if (!target)
     throw error_exception{target.error()};
@@ -229,9 +225,8 @@ void gateway::tree(http::exchange& x) {
 
 std::optional<std::chrono::milliseconds>
 gateway::read_call_headers(const http::request& from, http_call& to) {
-  if (auto prefer = joined(from, "Prefer"))
-    if (http::has_preference(*prefer, "respond-async"))
-      not_built("Prefer: respond-async");
+  if (wants_queue(from))
+    not_built("Prefer: respond-async on this path");
   if (from.field("If-None-Match") && !is_reading(from))
     not_built("If-None-Match where something may change");
   if (auto trace = from.field("traceparent"))

@@ -14,6 +14,8 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/core/lender.hpp"
+#include "actors/core/work_id.hpp"
+#include "actors/core/work_queue.hpp"
 #include "actors/model/deadline_wheel.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/http/handler.hpp"
@@ -21,6 +23,7 @@
 namespace troupe {
 
 class lock_keeper;
+class dispatcher;
 class function_name;
 class page_reader;
 
@@ -56,6 +59,9 @@ struct gateway_host {
 
   /// Who holds and waits for locks; outlives the server.
   lock_keeper* locks = nullptr;
+
+  /// Takes calls that are done later; outlives the server.
+  dispatcher* work = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -139,6 +145,25 @@ private:
   caf::intrusive_ptr<http_call> begin_lock_call(http::exchange& x,
                                                 std::chrono::milliseconds wait);
 
+  // -- calls that are queued, and /invocations (gateway_work.cpp) ------------
+
+  void queue_function_call(http::exchange& x, const function_name& name);
+  void queue_entity_call(http::exchange& x, call_target& service,
+                         const entity_call& to);
+  void queue_call(http::exchange& x, work_request request);
+  void invocations(http::exchange& x, const path_view& path);
+
+  // -- /queue (gateway_queue.cpp) --------------------------------------------
+
+  void queue(http::exchange& x, const path_view& path);
+  void count_queue(http::exchange& x);
+  void list_queue(http::exchange& x);
+  void redrive_queue(http::exchange& x);
+  void purge_queue(http::exchange& x);
+  caf::intrusive_ptr<http_call> begin_queue_call(http::exchange& x);
+  static void conclude_count(gateway& me, http_call& call,
+                             expected<size_t> count);
+
   // -- /map (gateway_map.cpp) ------------------------------------------------
 
   void map(http::exchange& x, const path_view& path);
@@ -181,6 +206,7 @@ private:
   deadline_wheel wheel_;
   bool ticking_ = false;
   invocation* submitting_ = nullptr;
+  work_ids work_ids_;
   size_t maps_ = 0;
   size_t mapped_bytes_ = 0;
 

@@ -3,8 +3,6 @@
 
 #include "nodes/http/gateway.hpp"
 
-#include <cstdio>
-#include <ctime>
 #include <optional>
 #include <utility>
 
@@ -21,18 +19,6 @@ using std::chrono::milliseconds;
 
 /// What the store gets for its answer.
 constexpr milliseconds patience{10'000};
-
-std::string to_rfc3339(std::chrono::system_clock::time_point time) {
-  auto ms = std::chrono::floor<milliseconds>(time).time_since_epoch().count();
-  auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[40];
-  auto length = std::strftime(text, sizeof(text), "%FT%T", &utc);
-  std::snprintf(text + length, sizeof(text) - length, ".%03dZ",
-                static_cast<int>(ms % 1000));
-  return text;
-}
 
 payload to_payload(const json& x) {
   return {dump_json(x), json_type};

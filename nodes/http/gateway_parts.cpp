@@ -1,7 +1,10 @@
 #include "nodes/http/gateway_parts.hpp"
 
 #include <charconv>
+#include <cstdio>
+#include <ctime>
 
+#include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "nodes/http/uri.hpp"
 
@@ -116,6 +119,32 @@ std::optional<std::string> joined(const http::request& x,
   return result;
 }
 
+std::string read_idempotency_key(const http::request& x) {
+  auto key = single(x, "Idempotency-Key");
+  if (!key)
+    return {};
+  if (!is_valid_idempotency_key(*key))
+    refuse(errc::bad_request,
+           "Idempotency-Key is 1 to 255 bytes of visible ASCII");
+  return std::string{*key};
+}
+
+std::string read_routing_key(const http::request& x) {
+  auto text = single(x, "Troupe-Key");
+  if (!text)
+    return {};
+  auto key = http::percent_decode(*text);
+  if (!key || !is_valid_key(*key))
+    refuse(errc::bad_request,
+           "Troupe-Key is 1 to 512 bytes of UTF-8, percent-encoded");
+  return *std::move(key);
+}
+
+bool wants_queue(const http::request& x) {
+  auto prefer = joined(x, "Prefer");
+  return prefer && http::has_preference(*prefer, "respond-async");
+}
+
 // -- answers -----------------------------------------------------------------
 
 http::response error_answer(const error& reason) {
@@ -131,6 +160,20 @@ http::response json_answer(std::string body) {
   result.add("Content-Type", json_type);
   result.body = std::move(body);
   return result;
+}
+
+std::string to_rfc3339(std::chrono::system_clock::time_point time) {
+  auto ms = std::chrono::floor<std::chrono::milliseconds>(time)
+              .time_since_epoch()
+              .count();
+  auto seconds = static_cast<std::time_t>(ms / 1000);
+  std::tm utc{};
+  ::gmtime_r(&seconds, &utc);
+  char text[40];
+  auto length = std::strftime(text, sizeof(text), "%FT%T", &utc);
+  std::snprintf(text + length, sizeof(text) - length, ".%03dZ",
+                static_cast<int>(ms % 1000));
+  return text;
 }
 
 } // namespace troupe

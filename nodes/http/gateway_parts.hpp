@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -85,6 +86,15 @@ std::optional<std::string_view> single(const http::request& x,
 std::optional<std::string> joined(const http::request& x,
                                   std::string_view name);
 
+/// Empty if there is none.
+std::string read_idempotency_key(const http::request& x);
+
+/// `Troupe-Key`; empty if there is none.
+std::string read_routing_key(const http::request& x);
+
+/// `Prefer: respond-async`: the call is to be queued.
+bool wants_queue(const http::request& x);
+
 /// The locks that the request shows; see `checked_lock_proofs`.
 std::vector<lock_proof> read_locks(const http::request& x);
 
@@ -93,6 +103,9 @@ std::vector<lock_proof> read_locks(const http::request& x);
 http::response error_answer(const error& reason);
 
 http::response json_answer(std::string body);
+
+/// In UTC, with milliseconds.
+std::string to_rfc3339(std::chrono::system_clock::time_point time);
 
 // -- a call that came over HTTP ----------------------------------------------
 

@@ -17,17 +17,6 @@ namespace troupe {
 
 namespace {
 
-/// Empty if there is none.
-std::string read_idempotency_key(const http::request& x) {
-  auto key = single(x, "Idempotency-Key");
-  if (!key)
-    return {};
-  if (!is_valid_idempotency_key(*key))
-    refuse(errc::bad_request,
-           "Idempotency-Key is 1 to 255 bytes of visible ASCII");
-  return std::string{*key};
-}
-
 std::string read_condition(const http::request& x) {
   auto condition = joined(x, "If-Match");
   if (condition && condition->empty())
@@ -132,6 +121,8 @@ void gateway::services(http::exchange& x, const path_view& path) {
 void gateway::call_entity(http::exchange& x, call_target& service,
                           std::unique_ptr<entity_call> to) {
   auto& request = x.request();
+  if (wants_queue(request))
+    return queue_entity_call(x, service, *to);
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);

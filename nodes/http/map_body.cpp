@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
-#include <openssl/evp.h>
-
 #include "actors/core/codec.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/payload_json.hpp"
 
 namespace troupe {
 
@@ -112,45 +111,13 @@ map_input read_entity(std::string_view text) {
 
 // -- writing -----------------------------------------------------------------
 
-bool may_be_json(const payload& x) {
-  std::string_view type = x.content_type;
-  auto media = type.substr(0, type.find(';'));
-  return type.empty() || media == "application/json"
-         || media.ends_with("+json");
-}
-
-/// It can be a part of other JSON, as it is.
-bool is_json(const payload& x) {
-  // A mark of UTF-8 may only be at the beginning of all.
-  if (!may_be_json(x) || x.bytes.starts_with("\xEF\xBB\xBF"))
-    return false;
-  try {
-    check_json(x.bytes);
-    return true;
-  } catch (const error_exception&) {
-    return false;
-  }
-}
-
-void append_base64(std::string& to, std::string_view bytes) {
-  auto begin = to.size();
-  to.resize(begin + (bytes.size() + 2) / 3 * 4 + 1); // and a zero
-  auto size =
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(to.data() + begin),
-                    reinterpret_cast<const unsigned char*>(bytes.data()),
-                    static_cast<int>(bytes.size()));
-  to.resize(begin + static_cast<size_t>(size));
-}
-
 void append(std::string& to, const expected<payload>& outcome) {
   if (!outcome) {
     to.append("{\"error\":").append(outcome.error().to_json()).append("}");
-  } else if (is_json(*outcome)) {
-    to.append("{\"result\":").append(outcome->bytes).append("}");
   } else {
-    to.append("{\"resultBase64\":\"");
-    append_base64(to, outcome->bytes);
-    to.append("\"}");
+    to.push_back('{');
+    append_payload(to, "result", *outcome);
+    to.push_back('}');
   }
 }
 

@@ -1,6 +1,6 @@
 // What waits for a thread of the store. The thread takes all that is there up
 // to a batch, so that the work costs one turn for many who wait, and nobody
-// waits for a timer.
+// waits for a timer; but for what says that it can wait for company.
 
 #pragma once
 
@@ -24,16 +24,34 @@ public:
   explicit batch_queue(size_t limit) : limit_(limit) {}
 
   /// Takes `x`. False if it is full or closed; then `x` is as it was.
-  [[nodiscard]] bool push(T& x) { return put(x, false); }
+  [[nodiscard]] bool push(T& x) { return put(x, place::last); }
 
   /// The same, ahead of all that waits, also if it is full.
-  [[nodiscard]] bool push_first(T& x) { return put(x, true); }
+  [[nodiscard]] bool push_first(T& x) { return put(x, place::first); }
+
+  /// The same for one that can wait for company.
+  [[nodiscard]] bool push_patient(T& x) { return put(x, place::later); }
 
   /// Waits for something; false if it is closed and nothing is left.
   bool wait() {
     std::unique_lock guard{mutex_};
     wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
     return !waiting_.empty();
+  }
+
+  /// Whether all that was taken last can wait for company.
+  bool is_patient() {
+    std::lock_guard guard{mutex_};
+    return !took_urgent_ && !closed_;
+  }
+
+  /// Adds to `batch` what comes within `time`, or until there is something that
+  /// cannot wait; up to `most` in all.
+  void pop_more(std::vector<T>& batch, size_t most,
+                std::chrono::microseconds time) {
+    std::unique_lock guard{mutex_};
+    wake_.wait_for(guard, time, [this] { return closed_ || is_urgent_; });
+    take(batch, most - std::min(most, batch.size()));
   }
 
   /// Waits for something and fills `batch` with what is there, `most` at most.
@@ -71,25 +89,33 @@ public:
   }
 
 private:
+  enum class place { first, last, later };
+
   /// @pre the mutex is held
   size_t take(std::vector<T>& batch, size_t most) {
     auto count = static_cast<std::ptrdiff_t>(std::min(most, waiting_.size()));
     auto first = waiting_.begin();
     std::move(first, first + count, std::back_inserter(batch));
     waiting_.erase(first, first + count);
+    took_urgent_ = std::exchange(is_urgent_, is_urgent_ && !waiting_.empty());
     return static_cast<size_t>(count);
   }
 
-  bool put(T& x, bool first) {
-    bool was_empty;
+  bool put(T& x, place where) {
+    bool wakes;
     {
       std::lock_guard guard{mutex_};
-      if (closed_ || (waiting_.size() >= limit_ && !first))
+      if (closed_ || (waiting_.size() >= limit_ && where != place::first))
         return false;
-      was_empty = waiting_.empty();
-      waiting_.insert(first ? waiting_.begin() : waiting_.end(), std::move(x));
+      auto was_empty = waiting_.empty();
+      auto hurries = where != place::later && !is_urgent_;
+      is_urgent_ |= hurries;
+      // Else it is awake, or about to be.
+      wakes = was_empty || hurries;
+      waiting_.insert(where == place::first ? waiting_.begin() : waiting_.end(),
+                      std::move(x));
     }
-    if (was_empty) // else it is awake, or about to be
+    if (wakes)
       wake_.notify_one();
     return true;
   }
@@ -99,6 +125,11 @@ private:
   std::deque<T> waiting_;
   size_t limit_;
   bool closed_ = false;
+
+  /// There is something that cannot wait for company; there was, when it was
+  /// taken last.
+  bool is_urgent_ = false;
+  bool took_urgent_ = false;
 };
 
 } // namespace troupe

@@ -50,6 +50,8 @@ public:
 
   lock_table* locks() noexcept override { return inner_->locks(); }
 
+  work_queue* work() noexcept override { return inner_->work(); }
+
   std::string describe() const override { return inner_->describe(); }
 
 protected:

@@ -11,6 +11,7 @@
 #include "actors/core/backends.hpp"
 #include "nodes/store/memory_cluster.hpp"
 #include "nodes/store/memory_locks.hpp"
+#include "nodes/store/memory_work.hpp"
 
 namespace troupe {
 
@@ -48,6 +49,8 @@ public:
 
   lock_table* locks() noexcept override { return locks_.get(); }
 
+  work_queue* work() noexcept override { return &work_; }
+
   std::string describe() const override { return "memory:"; }
 
   memory_shard_table& shards() noexcept { return *shards_; }
@@ -78,6 +81,7 @@ private:
 
   std::shared_ptr<memory_shard_table> shards_;
   std::shared_ptr<memory_lock_table> locks_;
+  memory_work_queue work_;
   std::mutex mutex_;
   std::map<entity_id, row> entities_;
   std::map<outcome_id, timed_outcome> outcomes_;

@@ -4,6 +4,7 @@
 
 #include "nodes/store/key_prefix.hpp"
 #include "nodes/store/postgres_locks.hpp"
+#include "nodes/store/postgres_work_queries.hpp"
 
 namespace troupe {
 
@@ -49,6 +50,8 @@ postgres_role reader_role(const postgres_options& options) {
                        {&load_entity, &find_recorded, &list_to_the_end,
                         &list_range, &read_messages}};
   for (auto x : postgres_lock_table::statements())
+    result.statements.push_back(x);
+  for (auto x : postgres_work_queries::statements())
     result.statements.push_back(x);
   return result;
 }

@@ -107,11 +107,85 @@ CREATE TABLE lock (
 ) WITH (fillfactor = 50);
 )";
 
+/// Work that is done later: a table for each state, as in SQLite. What is under
+/// way and what waits are queues, of which every row is removed: they are
+/// vacuumed by how many were, and not by which part of the table that is.
+///
+/// An id is found by one index only: in the others it is another expression. A
+/// planner that sees a table with few rows takes any index that has a column, be
+/// it the last one, and its plan is kept when the rows are many.
+#define TROUPE_WORK_COLUMNS                                                    \
+  "accepted_ms  bigint NOT NULL,"                                              \
+  "due_ms       bigint NOT NULL,"                                              \
+  "expires_ms   bigint NOT NULL,"                                              \
+  "attempts     bigint NOT NULL,"                                              \
+  "attempts_max bigint NOT NULL,"                                              \
+  "priority     smallint NOT NULL,"                                            \
+  "id           uuid PRIMARY KEY,"                                             \
+  "lane         bytea NOT NULL,"                                               \
+  "claimed_by   bytea NOT NULL,"                                               \
+  "target       bytea NOT NULL,"                                               \
+  "key          bytea,"                                                        \
+  "rest         bytea NOT NULL,"                                               \
+  "answer_type  bytea NOT NULL,"                                               \
+  "answer       bytea NOT NULL,"                                               \
+  "body         bytea"
+
+#define TROUPE_WORK_VACUUM                                                     \
+  "autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_cost_delay = 0,"      \
+  "autovacuum_vacuum_threshold = 20000"
+
+constexpr const char* add_work =
+  "CREATE TABLE work_waiting (" TROUPE_WORK_COLUMNS ") "
+  "WITH (" TROUPE_WORK_VACUUM ");"
+  "CREATE TABLE work_claimed (" TROUPE_WORK_COLUMNS ") "
+  "WITH (" TROUPE_WORK_VACUUM ");"
+  "CREATE TABLE work_dead (" TROUPE_WORK_COLUMNS ", "
+  "finished_ms bigint NOT NULL);"
+  R"(
+CREATE INDEX work_next ON work_waiting (lane, priority, due_ms, uuid_send(id));
+CREATE INDEX work_expiring ON work_waiting (expires_ms);
+CREATE INDEX work_waiting_lane ON work_waiting (lane, uuid_send(id))
+  INCLUDE (accepted_ms);
+CREATE INDEX work_dead_lane ON work_dead (lane, uuid_send(id));
+CREATE INDEX work_died ON work_dead (finished_ms);
+
+CREATE TABLE work_done (
+  accepted_ms bigint NOT NULL,
+  finished_ms bigint NOT NULL,
+  attempts    bigint NOT NULL,
+  priority    smallint NOT NULL,
+  state       smallint NOT NULL,
+  id          uuid PRIMARY KEY,
+  claimed_by  bytea NOT NULL,
+  target      bytea NOT NULL,
+  answer_type bytea NOT NULL,
+  answer      bytea NOT NULL
+);
+CREATE INDEX work_finished ON work_done (finished_ms);
+
+CREATE TABLE work_body (
+  id   uuid PRIMARY KEY,
+  body bytea NOT NULL
+);
+
+CREATE TABLE work_key (
+  accepted_ms bigint NOT NULL,
+  repeats     bigint NOT NULL,
+  id          uuid NOT NULL,
+  target      bytea NOT NULL,
+  key         bytea NOT NULL,
+  fingerprint bytea NOT NULL,
+  PRIMARY KEY (target, key)
+) WITH (fillfactor = 90);
+CREATE INDEX work_key_age ON work_key (accepted_ms);
+)";
+
+#undef TROUPE_WORK_COLUMNS
+#undef TROUPE_WORK_VACUUM
+
 constexpr const char* steps[]{
-  make_entities,
-  make_outbox_count,
-  make_cluster,
-  add_locks,
+  make_entities, make_outbox_count, make_cluster, add_locks, add_work,
 };
 
 constexpr int64_t newest = std::size(steps);

@@ -62,6 +62,23 @@ void end_session(postgres_connection& db, const postgres_backend& x) {
                {x.pid, x.started});
 }
 
+constexpr const char* end_time_ms = "1000";
+
+void await_end(postgres_connection& db, const postgres_backend& x) {
+  if (x.pid.empty())
+    return;
+  db.execute("SELECT pg_terminate_backend(pid, $3::bigint) "
+             "FROM pg_stat_activity WHERE pid = $1::integer "
+             "AND backend_start = $2::timestamptz "
+             "AND wait_event IS DISTINCT FROM 'SyncRep'",
+             {x.pid, x.started, end_time_ms});
+  if (!db.execute("SELECT FROM pg_stat_activity WHERE pid = $1::integer "
+                  "AND backend_start = $2::timestamptz",
+                  {x.pid, x.started})
+         .empty())
+    throw postgres_error{"", "the session before has not ended yet"};
+}
+
 /// The lock ends with the session. One's own session of before may have it for a
 /// moment still. The number is "troupe" in ASCII.
 void take_store(postgres_connection& db, bool is_shared) {
@@ -114,8 +131,7 @@ postgres_server::postgres_server(std::string url, postgres_options options)
   description_ = describe_postgres_url(url_);
 }
 
-void postgres_server::log(const std::string& text,
-                          postgres_notice kind) const {
+void postgres_server::log(const std::string& text, postgres_notice kind) const {
   if (options_.log)
     options_.log(kind, text);
 }
@@ -174,7 +190,10 @@ postgres_link postgres_server::connect(const postgres_role& role,
   result.backend = facts.backend;
   note(result.timeline); // also of one that is then refused
   check_replication(facts.standbys, facts.commit);
-  end_session(db, before);
+  if (role.awaits_end)
+    await_end(db, before);
+  else
+    end_session(db, before);
   migrate_schema(db);
   db.execute(settings(role, options_));
   if (facts.commit == "off") { // an acknowledged commit is on a disk

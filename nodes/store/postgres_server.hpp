@@ -33,6 +33,11 @@ struct postgres_role {
 
   /// It stands for the node: see `postgres_options::is_shared`.
   bool has_store = false;
+
+  /// What the session before has begun is over before anything is asked of the
+  /// next one: else the same row could be there twice, if somebody moves the
+  /// first one on meanwhile.
+  bool awaits_end = false;
 };
 
 /// A session of the server, which it can be asked to end.

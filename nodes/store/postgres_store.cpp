@@ -6,6 +6,7 @@
 #include "nodes/store/postgres_cluster.hpp"
 #include "nodes/store/postgres_locks.hpp"
 #include "nodes/store/postgres_reader.hpp"
+#include "nodes/store/postgres_work_queue.hpp"
 #include "nodes/store/postgres_writer.hpp"
 
 namespace troupe {
@@ -46,10 +47,12 @@ postgres_store::postgres_store(std::string url, postgres_options options)
     locks_(std::make_unique<postgres_lock_table>(
       reader_->asker(), server_->options().lock_clock)),
     cluster_(std::make_unique<cluster_part>(*server_)),
-    writer_(std::make_unique<postgres_writer>(*server_)) {}
+    writer_(std::make_unique<postgres_writer>(*server_)),
+    work_(std::make_unique<postgres_work_queue>(*server_, reader_->asker())) {}
 
 postgres_store::~postgres_store() {
-  writer_.reset(); // what it answers may lead to questions
+  work_.reset(); // what it answers may lead to questions
+  writer_.reset();
   cluster_.reset();
   reader_.reset();
 }
@@ -103,6 +106,10 @@ void postgres_store::read_outbox(uint64_t after, size_t limit,
 
 lock_table* postgres_store::locks() noexcept {
   return locks_.get();
+}
+
+work_queue* postgres_store::work() noexcept {
+  return work_.get();
 }
 
 std::string postgres_store::describe() const {

@@ -1,8 +1,8 @@
 // Durable state in a PostgreSQL server that many machines share: the same tables
-// as SQLite's, in the schema `troupe` of a database. A store has three
+// as SQLite's, in the schema `troupe` of a database. A store has four
 // connections, each with a thread: one claims and commits (postgres_writer.hpp),
-// one reads (postgres_reader.hpp), one keeps leases and shards
-// (postgres_cluster.hpp).
+// one changes the work (postgres_work_writer.hpp), one reads
+// (postgres_reader.hpp), one keeps leases and shards (postgres_cluster.hpp).
 //
 // Nothing waits for the server without an end. Its connections have time limits
 // on both sides, so that a server that hangs costs its callers seconds, and a
@@ -28,6 +28,7 @@ namespace troupe {
 class postgres_lock_table;
 class postgres_reader;
 class postgres_server;
+class postgres_work_queue;
 class postgres_writer;
 
 /// Callbacks come from its threads.
@@ -64,6 +65,8 @@ public:
 
   lock_table* locks() noexcept override;
 
+  work_queue* work() noexcept override;
+
   /// Without the password.
   std::string describe() const override;
 
@@ -79,6 +82,7 @@ private:
   std::unique_ptr<postgres_lock_table> locks_;
   std::unique_ptr<cluster_part> cluster_;
   std::unique_ptr<postgres_writer> writer_;
+  std::unique_ptr<postgres_work_queue> work_;
 };
 
 } // namespace troupe

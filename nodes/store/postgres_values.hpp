@@ -37,7 +37,12 @@ inline postgres_value as_bytes(std::string x) {
 /// An array of one dimension, written as its elements come.
 class postgres_array {
 public:
-  enum class element : uint32_t { bytea = 17, int8 = 20, text = 25 };
+  enum class element : uint32_t {
+    bytea = 17,
+    int8 = 20,
+    text = 25,
+    uuid = 2950,
+  };
 
   explicit postgres_array(element type);
 
@@ -46,6 +51,11 @@ public:
   void add(uint64_t number);
 
   void add_null();
+
+  /// NULL if it is empty.
+  void add_unless_empty(std::string_view bytes) {
+    bytes.empty() ? add_null() : add(bytes);
+  }
 
   size_t size() const noexcept { return count_; }
 

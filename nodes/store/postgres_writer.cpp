@@ -4,6 +4,7 @@
 
 #include "nodes/store/claim_error.hpp"
 #include "nodes/store/postgres_asker.hpp"
+#include "nodes/store/postgres_sending.hpp"
 
 namespace troupe {
 
@@ -26,32 +27,19 @@ static_assert(state_store::outcome_retention == std::chrono::hours{24});
 
 constexpr std::chrono::minutes removal_interval{1};
 
-/// When requests are tried one by one, those before them have waited already.
-constexpr postgres_statement set_lock_time{
-  "set_lock_time", "SELECT set_config('lock_timeout', $1::text, false)"};
-
-constexpr std::chrono::milliseconds impatient_lock_time{20};
-
-/// Settings may change while a session lasts.
-constexpr postgres_statement check_standbys{
-  "check_standbys",
-  "SELECT current_setting('synchronous_standby_names') <> '' AND "
-  "current_setting('synchronous_commit') IN ('on', 'remote_apply')"};
-
 postgres_role writer_role(const postgres_options& options) {
-  return {"writer",
-          options.statement_time,
-          options.lock_time,
-          options.connect_time,
-          options.backoff,
-          {&postgres_claims::statement, &postgres_commits::plain,
-           &postgres_commits::full, &postgres_releases::statement,
-           &remove_outcomes, &set_lock_time, &check_standbys},
-          true};
-}
-
-postgres_transaction lock_time(std::chrono::milliseconds x) {
-  return {{{&set_lock_time, {as_bytes(std::to_string(x.count()))}}}};
+  postgres_role result{"writer",
+                       options.statement_time,
+                       options.lock_time,
+                       options.connect_time,
+                       options.backoff,
+                       {&postgres_claims::statement, &postgres_commits::plain,
+                        &postgres_commits::full, &postgres_releases::statement,
+                        &remove_outcomes},
+                       true};
+  for (auto x : sending_statements())
+    result.statements.push_back(x);
+  return result;
 }
 
 const entity_id& entity_of(const postgres_writer::job& x) {
@@ -108,23 +96,7 @@ postgres_call call_of(const std::vector<postgres_writer::job*>& xs) {
   return postgres_releases::call(releases);
 }
 
-/// The server as a whole cannot do it, whatever the request is: it is about to
-/// go, takes no writes, is out of something, or has a broken disk.
-bool is_of_the_server(const std::string& sqlstate) {
-  for (auto beginning : {"08", "25006", "53", "57P", "58", "XX"})
-    if (sqlstate.starts_with(beginning))
-      return true;
-  return sqlstate.empty();
-}
-
 constexpr const char* unique_violation = "23505";
-
-constexpr const char* read_only = "25006";
-
-/// What `check_standbys` answered.
-bool is_confirmed(const postgres_outcome& x) {
-  return x.what == fate::done && x.rows.front().flag(0, 0);
-}
 
 } // namespace
 
@@ -230,36 +202,10 @@ void postgres_writer::write_one_by_one(const part& failed) {
 
 std::vector<postgres_outcome>
 postgres_writer::send(const std::vector<part>& parts, bool is_patient) {
-  auto& options = session_.server().options();
-  auto is_checked = options.replication == replication_mode::sync;
   std::vector<postgres_transaction> transactions;
-  if (!is_patient)
-    transactions.push_back(lock_time(impatient_lock_time));
   for (auto& x : parts)
     transactions.push_back({{call_of(x)}});
-  if (!is_patient)
-    transactions.push_back(lock_time(options.lock_time));
-  if (is_checked)
-    transactions.push_back({{{&check_standbys, {}}}});
-  auto outcomes = session_.run(transactions);
-  auto is_safe = !is_checked || is_confirmed(outcomes.back());
-  if (!is_patient)
-    outcomes.erase(outcomes.begin());
-  outcomes.resize(parts.size());
-  if (!is_safe)
-    doubt(outcomes);
-  return outcomes;
-}
-
-/// What was done may be on one disk only. Who claims it later waits until it is
-/// on two.
-void postgres_writer::doubt(std::vector<postgres_outcome>& outcomes) {
-  constexpr auto why = "the server does not wait for a standby any more";
-  for (auto& x : outcomes)
-    if (x.what == fate::done)
-      x = {fate::unknown, {}, "", why};
-  if (session_.is_open())
-    session_.drop(why);
+  return troupe::send(session_, std::move(transactions), is_patient);
 }
 
 // -- what is answered --------------------------------------------------------
@@ -269,9 +215,7 @@ void postgres_writer::answer(const part& xs, postgres_outcome& outcome) {
     return answer_done(xs, outcome.rows.front());
   for (auto x : xs)
     answer_failed(*x, outcome);
-  // Whoever takes no writes is not the server that it was.
-  if (outcome.sqlstate == read_only && session_.is_open())
-    session_.drop(outcome.message);
+  drop_if_read_only(session_, outcome);
 }
 
 void postgres_writer::answer_done(const part& xs, const postgres_rows& rows) {

@@ -76,8 +76,6 @@ private:
   std::vector<postgres_outcome> send(const std::vector<part>& parts,
                                      bool is_patient);
 
-  void doubt(std::vector<postgres_outcome>& outcomes);
-
   void answer(const part& xs, postgres_outcome& outcome);
   void answer_done(const part& xs, const postgres_rows& rows);
   void answer_failed(job& x, const postgres_outcome& outcome);

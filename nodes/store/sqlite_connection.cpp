@@ -41,6 +41,12 @@ int run(SQLite::Database& db, SQLite::Statement& statement) noexcept {
   return code;
 }
 
+bool change(SQLite::Database& db, SQLite::Statement& statement) {
+  if (auto code = run(db, statement); code != SQLITE_DONE)
+    throw SQLite::Exception{db.getHandle(), code};
+  return db.getChanges() > 0;
+}
+
 token_bytes to_bytes(fencing_token token) noexcept {
   token_bytes result;
   for (int i = 0; i < 8; ++i) {

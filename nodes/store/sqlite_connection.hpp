@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <optional>
@@ -33,6 +34,9 @@ int64_t read_pragma(SQLite::Database& db, const char* name);
 /// it went well.
 int run(SQLite::Database& db, SQLite::Statement& statement) noexcept;
 
+/// The same; true if it changed a row. @throws SQLite::Exception
+bool change(SQLite::Database& db, SQLite::Statement& statement);
+
 /// A token as it is stored: 16 bytes, the highest first.
 using token_bytes = std::array<unsigned char, 16>;
 
@@ -51,6 +55,11 @@ void bind_bytes(SQLite::Statement& statement, int index, const Bytes& bytes) {
 inline void bind_entity(SQLite::Statement& statement, const entity_id& x) {
   statement.bindNoCopy(1, x.service);
   statement.bindNoCopy(2, x.key);
+}
+
+/// As SQLite counts.
+inline int64_t as_limit(size_t limit) noexcept {
+  return static_cast<int64_t>(std::min<size_t>(limit, INT64_MAX));
 }
 
 inline void bind_number(SQLite::Statement& statement, int index, uint64_t x) {

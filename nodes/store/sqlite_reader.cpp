@@ -16,11 +16,6 @@ namespace {
 /// Questions that the thread takes at once.
 constexpr size_t questions_per_turn = 64;
 
-/// As SQLite counts.
-int64_t as_limit(size_t limit) {
-  return static_cast<int64_t>(std::min<size_t>(limit, INT64_MAX));
-}
-
 std::string list_statement(const char* comparison) {
   return std::string{"SELECT key, revision, schema, "
                      "CASE WHEN ?4 THEN state END FROM entity "
@@ -49,7 +44,7 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
                  "LEFT JOIN shard ON changed > ?1"),
     lock_(db_, std::string{"SELECT "} + sqlite_locks::columns
                  + " FROM lock WHERE name = ?1"),
-    lock_clock_(options.lock_clock) {}
+    work_(db_), lock_clock_(options.lock_clock) {}
 
 stored_state sqlite_queries::load(const entity_id& entity) {
   bind_entity(load_, entity);

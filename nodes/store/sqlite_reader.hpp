@@ -13,7 +13,9 @@
 #include "actors/core/cluster_backends.hpp"
 #include "actors/core/lock_backend.hpp"
 #include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_options.hpp"
+#include "nodes/store/sqlite_work_queries.hpp"
 
 namespace troupe {
 
@@ -37,6 +39,8 @@ public:
 
   lock_row find_lock(const std::string& name);
 
+  sqlite_work_queries& work() noexcept { return work_; }
+
 private:
   SQLite::Database db_;
   SQLite::Statement load_;
@@ -46,6 +50,7 @@ private:
   SQLite::Statement outbox_;
   SQLite::Statement shards_;
   SQLite::Statement lock_;
+  sqlite_work_queries work_;
   std::function<lock_time()> lock_clock_;
 };
 
@@ -68,6 +73,21 @@ public:
 
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
+
+  /// Answers `done` with what `query` says, or with why it could not be asked.
+  template <class T, class Query>
+  void ask(std::function<void(expected<T>)> done, Query query) {
+    job x = [done, query = std::move(query)](sqlite_queries& queries) {
+      try {
+        done(query(queries));
+      } catch (const SQLite::Exception& e) {
+        done(store_unavailable(std::string{"the store cannot be read: "}
+                               + e.what()));
+      }
+    };
+    if (!push(x))
+      done(store_unavailable("too many reads wait for the store"));
+  }
 
 private:
   void work();

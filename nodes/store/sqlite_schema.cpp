@@ -106,11 +106,67 @@ CREATE TABLE lock (
 )");
 }
 
+/// Work that is done later; see sqlite_work.hpp. What is read last comes at the
+/// end of a row. What waits, which may be much, has row ids: its tree would be
+/// deep with rows as keys.
+void add_work(SQLite::Database& db) {
+  std::string columns = R"(
+  id           BLOB PRIMARY KEY,
+  lane         TEXT NOT NULL,
+  priority     INTEGER NOT NULL,
+  due_ms       INTEGER NOT NULL,
+  expires_ms   INTEGER NOT NULL,
+  accepted_ms  INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  attempts_max INTEGER NOT NULL,
+  claimed_by   TEXT NOT NULL,
+  target       BLOB NOT NULL,
+  rest         BLOB NOT NULL,
+  answer_type  TEXT NOT NULL,
+  answer       BLOB NOT NULL,
+  body         BLOB
+)";
+  db.exec("CREATE TABLE work_waiting (" + columns + ")");
+  db.exec("CREATE TABLE work_claimed (" + columns + ") WITHOUT ROWID");
+  db.exec("CREATE TABLE work_dead (finished_ms INTEGER NOT NULL," + columns
+          + ") WITHOUT ROWID");
+  db.exec(R"(
+CREATE INDEX work_next ON work_waiting (lane, priority DESC, due_ms, id);
+CREATE INDEX work_expiring ON work_waiting (expires_ms);
+CREATE INDEX work_waiting_lane ON work_waiting (lane, id, accepted_ms);
+CREATE INDEX work_dead_lane ON work_dead (lane, id);
+CREATE INDEX work_died ON work_dead (finished_ms);
+CREATE TABLE work_done (
+  number      INTEGER PRIMARY KEY,
+  id          BLOB NOT NULL UNIQUE,
+  target      BLOB NOT NULL,
+  priority    INTEGER NOT NULL,
+  accepted_ms INTEGER NOT NULL,
+  attempts    INTEGER NOT NULL,
+  claimed_by  TEXT NOT NULL,
+  state       INTEGER NOT NULL,
+  answer_type TEXT NOT NULL,
+  answer      BLOB NOT NULL
+);
+CREATE TABLE work_body (
+  id   BLOB PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE work_key (
+  target      BLOB NOT NULL,
+  key         BLOB NOT NULL,
+  id          BLOB NOT NULL,
+  fingerprint BLOB NOT NULL,
+  accepted_ms INTEGER NOT NULL,
+  PRIMARY KEY (target, key)
+) WITHOUT ROWID;
+CREATE INDEX work_key_age ON work_key (accepted_ms);
+)");
+}
+
 constexpr sqlite_schema::step data_steps[]{
-  make_entities,
-  add_claims_outcomes_and_outbox,
-  add_shards,
-  add_locks,
+  make_entities, add_claims_outcomes_and_outbox, add_shards, add_locks,
+  add_work,
 };
 
 void make_nodes(SQLite::Database& db) {

@@ -7,6 +7,7 @@
 #include "nodes/store/sqlite_checkpointer.hpp"
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_reader.hpp"
+#include "nodes/store/sqlite_work_queue.hpp"
 #include "nodes/store/sqlite_writer.hpp"
 
 namespace troupe {
@@ -122,6 +123,7 @@ sqlite_store::sqlite_store(const std::filesystem::path& folder,
   }
   if (options.use == folder_use::alone)
     presence_ = std::make_unique<node_presence>(folder_.path());
+  work_ = std::make_unique<sqlite_work_queue>(*writer_, *reader_);
   folder_.sync();
   checkpointer_->start();
   writer_->start(*checkpointer_);
@@ -164,16 +166,7 @@ void sqlite_store::release(entity_id entity, fencing_token token) {
 
 template <class T, class Query>
 void sqlite_store::ask(callback<T> done, Query query) {
-  sqlite_reader::job x = [done, query](sqlite_queries& queries) {
-    try {
-      done(query(queries));
-    } catch (const SQLite::Exception& e) {
-      done(store_unavailable(std::string{"the store cannot be read: "}
-                             + e.what()));
-    }
-  };
-  if (!reader_->push(x))
-    done(store_unavailable("too many reads wait for the store"));
+  reader_->ask(std::move(done), std::move(query));
 }
 
 void sqlite_store::find_outcome(
@@ -211,6 +204,10 @@ shard_table& sqlite_store::shards() noexcept {
 
 lock_table* sqlite_store::locks() noexcept {
   return locks_.get();
+}
+
+work_queue* sqlite_store::work() noexcept {
+  return work_.get();
 }
 
 std::string sqlite_store::describe() const {

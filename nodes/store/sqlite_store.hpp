@@ -4,7 +4,8 @@
 //
 // A folder holds:
 //   lock        held by the node that has the folder
-//   data.db     entities, outcomes, outbox, shards, locks (sqlite_schema.cpp);
+//   data.db     entities, outcomes, outbox, shards, locks, work
+//               (sqlite_schema.cpp);
 //               WAL, synchronous=FULL
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
@@ -35,6 +36,7 @@ namespace troupe {
 class node_presence;
 class sqlite_checkpointer;
 class sqlite_reader;
+class sqlite_work_queue;
 class sqlite_writer;
 
 /// Callbacks come from its threads.
@@ -70,6 +72,8 @@ public:
 
   lock_table* locks() noexcept override;
 
+  work_queue* work() noexcept override;
+
   std::string describe() const override;
 
   /// Who owns which shard: in the same file, so that claims can be checked
@@ -90,6 +94,7 @@ private:
   std::unique_ptr<sqlite_reader> reader_;
   std::unique_ptr<shard_part> shards_;
   std::unique_ptr<lock_part> locks_;
+  std::unique_ptr<sqlite_work_queue> work_;
 };
 
 } // namespace troupe

@@ -1,12 +1,14 @@
 // The one thread of a SQLite store that writes. An fsync costs as much as
 // hundreds of rows, so it commits whatever waits in one transaction: the longer
 // the disk takes, the more requests share the next fsync, and a lone one never
-// waits for company.
+// waits for company, unless nobody waits for it either.
 
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <variant>
@@ -17,8 +19,11 @@
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
 #include "nodes/store/batch_queue.hpp"
+#include "nodes/store/sqlite_entities.hpp"
 #include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_options.hpp"
+#include "nodes/store/sqlite_shards.hpp"
+#include "nodes/store/sqlite_work.hpp"
 #include "nodes/store/write_turn.hpp"
 
 struct sqlite3;
@@ -63,8 +68,25 @@ public:
     lock_table::callback<lock_answer> done;
   };
 
-  using job =
-    std::variant<claiming, committing, releasing, moving, counting, locking>;
+  /// A change of the work. It may be applied several times, of which the last
+  /// one counts.
+  class work_job {
+  public:
+    virtual ~work_job() = default;
+
+    /// May throw SQLite::Exception.
+    virtual void apply(sqlite_work& to) = 0;
+
+    /// @param outcome `done`, `failed` or `unknown`
+    virtual void tell(commit_outcome outcome) = 0;
+  };
+
+  struct working {
+    std::unique_ptr<work_job> job;
+  };
+
+  using job = std::variant<claiming, committing, releasing, moving, counting,
+                           locking, working>;
 
   /// Makes the file, or brings it up to date.
   /// @throws error_exception `store_unavailable`, or SQLite::Exception
@@ -87,6 +109,10 @@ public:
   /// False if too many wait; then `x` is as it was. Thread-safe.
   bool push(job& x) { return queue_.push(x); }
 
+  /// The same for what nobody waits for: it comes into a transaction with others
+  /// if there are any soon.
+  bool push_patient(job& x) { return queue_.push_patient(x); }
+
   /// The same, ahead of all that waits: a shard without an owner stops many.
   bool push_first(job& x) { return queue_.push_first(x); }
 
@@ -107,6 +133,7 @@ private:
   void tell(moving& x, answer& what);
   void tell(counting& x, answer& what);
   void tell(locking& x, answer& what);
+  void tell(working& x, answer& what) { x.job->tell(what.outcome); }
 
   void work();
 
@@ -120,6 +147,12 @@ private:
   /// on, and the transaction is undone.
   bool try_write();
 
+  /// `group_[i]` cannot be written. True if nothing can.
+  bool leave_out(size_t i);
+
+  /// True if what is written so far can wait, and maybe there is more to write.
+  bool wait_for_company(std::chrono::steady_clock::time_point until);
+
   /// False if it cannot be written.
   bool apply(job& x, answer& to);
 
@@ -130,21 +163,7 @@ private:
   void put(moving& x, answer& to);
   void put(counting& x, answer& to);
   void put(locking& x, answer& to);
-
-  bool is_owned(const shard_ownership& x);
-  shard_row find_shard(uint32_t shard);
-  claimed_state find(const entity_id& entity, bool& is_known);
-  bool has_recorded(const commit_request& x);
-  bool is_at_base(const commit_request& x);
-  bool change_entity(const commit_request& x);
-  void add_outcomes(const commit_request& x);
-  void add_outbox(const commit_request& x);
-
-  /// One step of removing what is old; more comes with the next group.
-  void remove_old_outcomes();
-  size_t remove_oldest_outcomes(int64_t before_ms);
-
-  int64_t now_ms() const;
+  void put(working& x, answer& to);
 
   /// Called by SQLite after each commit.
   static int log_has_grown(void* self, sqlite3*, const char*, int pages);
@@ -167,26 +186,11 @@ private:
   SQLite::Statement commit_;
   SQLite::Statement rollback_;
   SQLite::Statement fence_;
-  SQLite::Statement find_;
-  SQLite::Statement insert_;
-  SQLite::Statement set_token_;
-  SQLite::Statement update_;
-  SQLite::Statement at_base_;
-  SQLite::Statement remove_uncommitted_;
-  SQLite::Statement find_outcome_;
-  SQLite::Statement add_outcome_;
-  SQLite::Statement oldest_outcomes_;
-  SQLite::Statement remove_outcomes_;
-  SQLite::Statement add_outbox_;
-  SQLite::Statement find_shard_;
-  SQLite::Statement move_shard_;
-  SQLite::Statement next_version_;
-  SQLite::Statement agree_on_count_;
-  SQLite::Statement count_;
+  sqlite_entities entities_;
+  sqlite_shards shards_;
   sqlite_locks locks_;
+  sqlite_work work_;
   std::function<lock_time()> lock_clock_;
-  std::function<std::chrono::system_clock::time_point()> now_;
-  int64_t next_removal_ms_ = 0;
   uint32_t log_pages_ = 0;
   uint32_t log_pages_max_;
   uint32_t next_bound_pages_;

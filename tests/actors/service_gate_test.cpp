@@ -1,6 +1,7 @@
 // Nothing leaves an entity before the state that it saw is durable, and an
 // entity does not wait for that to go on.
 
+#include "actors/core/idempotency_key.hpp"
 #include "tests/support/service_fixture.hpp"
 
 namespace troupe {
@@ -391,6 +392,17 @@ TEST_F(gate_test, tries_again_what_had_no_effect) {
   EXPECT_EQ(repeated("x", "a", "add", "5"), "store_unavailable none");
   EXPECT_EQ(repeated("x", "a", "add", "5"), "5");
   EXPECT_EQ(get("a", "get"), "5");
+}
+
+TEST_F(gate_test, lets_queued_work_that_failed_be_tried_again_but_done_once) {
+  auto key = work_key({1, 2});
+  EXPECT_EQ(repeated(key, "a", "spend", "9"), "std::runtime_error ran");
+  get("a", "add", "10");
+  EXPECT_EQ(repeated(key, "a", "spend", "9"), "1");
+  EXPECT_EQ(repeated(key, "a", "spend", "9"), "1") << "it was done before";
+  passivate();
+  EXPECT_EQ(repeated(key, "a", "spend", "9"), "1");
+  EXPECT_EQ(get("a", "get"), "1");
 }
 
 TEST_F(gate_test, keeps_no_outcome_of_a_const_method) {

@@ -453,12 +453,58 @@ TEST(runtime, answers_not_found_for_a_name_that_nobody_brought) {
   EXPECT_EQ(rt.function<int()>("nobody").call().get().error(), errc::not_found);
 }
 
-TEST(runtime, answers_that_durable_calls_are_not_built_yet) {
+// -- durable calls -----------------------------------------------------------
+
+/// What became of it, once it is over.
+troupe::work_view outcome(troupe::runtime& rt, const troupe::queued_call& job) {
+  for (auto until = std::chrono::steady_clock::now() + 10s;;
+       std::this_thread::sleep_for(1ms)) {
+    auto x = rt.queued(job.id);
+    if (!x)
+      throw troupe::error_exception{x.error()};
+    if ((x->state != troupe::work_state::waiting
+         && x->state != troupe::work_state::claimed)
+        || std::chrono::steady_clock::now() > until)
+      return *x;
+  }
+}
+
+TEST(runtime, queues_calls_and_says_what_became_of_them) {
   troupe::runtime rt{shop()};
   auto add = rt.function<int(int, int)>("add");
   auto job = add.async(1, 2, {.idempotency_key = "k1"});
-  ASSERT_FALSE(job);
-  EXPECT_EQ(job.error(), errc::not_implemented);
+  ASSERT_TRUE(job) << job.error().to_json();
+  auto x = outcome(rt, *job);
+  EXPECT_EQ(x.state, troupe::work_state::succeeded);
+  EXPECT_EQ(x.answer.bytes, "3");
+  EXPECT_EQ(add.async(1, 2, {.idempotency_key = "k1"})->id, job->id);
+  EXPECT_EQ(add.async(1, 3, {.idempotency_key = "k1"}).error(),
+            errc::idempotency_conflict);
+}
+
+TEST(runtime, queues_calls_of_entities) {
+  troupe::runtime rt{shop()};
+  auto hits = rt.entity<counter>("hits");
+  auto job = hits.async(&counter::increment, 2);
+  ASSERT_TRUE(job) << job.error().to_json();
+  EXPECT_EQ(outcome(rt, *job).answer.bytes, "2");
+  auto later = hits.async({.delay = 1h}, &counter::increment, 5);
+  ASSERT_TRUE(later);
+  EXPECT_EQ(rt.queued(later->id)->state, troupe::work_state::waiting);
+  EXPECT_EQ(rt.state("counter", "hits")->state, R"({"value":2})");
+}
+
+TEST(runtime, queues_nothing_that_makes_no_sense) {
+  troupe::runtime rt{shop()};
+  auto add = rt.function<int(int, int)>("add");
+  EXPECT_EQ(add.async(1, 2, {.idempotency_key = "\n"}).error(),
+            errc::bad_request);
+  EXPECT_EQ(add.async(1, 2, {.delay = -1ms}).error(), errc::bad_request);
+  EXPECT_EQ(add.async(1, 2, {.priority = 10}).error(), errc::bad_request);
+  EXPECT_EQ(rt.function<int()>("nobody").async().error(), errc::not_found);
+  EXPECT_EQ(rt.entity<counter>("").async(&counter::increment, 1).error(),
+            errc::bad_request);
+  EXPECT_EQ(rt.queued({1, 2}).error(), errc::not_found);
 }
 
 // -- map ---------------------------------------------------------------------

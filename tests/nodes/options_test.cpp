@@ -163,6 +163,41 @@ TEST(options, refuse_limits_that_make_no_sense) {
               HasSubstr("given twice"));
 }
 
+TEST(options, take_what_becomes_of_queued_calls) {
+  auto x =
+    parse({"--queued",
+           "add=attempts:5,pause:2s,max-pause:10s,age:1h,on-success:echo:live",
+           "--queued", "counter/=on-failure:a/{key}/b,on-failure:echo",
+           "--queue.concurrency", "7", "--queue.keep-results", "5m"});
+  auto policy = x.queued.at("add").apply({});
+  EXPECT_EQ(policy.attempts_max, 5u);
+  EXPECT_EQ(policy.pause, 2s);
+  EXPECT_EQ(policy.pause_max, 10s);
+  EXPECT_EQ(policy.age_max, 1h);
+  ASSERT_EQ(policy.on_success.size(), 1u);
+  EXPECT_EQ(policy.on_success[0].to_string(), "echo:live");
+  policy = x.queued.at("counter/").apply({});
+  EXPECT_EQ(policy.attempts_max, work_policy{}.attempts_max);
+  ASSERT_EQ(policy.on_failure.size(), 2u);
+  EXPECT_EQ(policy.on_failure[0].to_string(), "a/{key}/b");
+  EXPECT_EQ(x.queue.concurrency, 7u);
+  EXPECT_EQ(x.queue.keep_results, 5min);
+  EXPECT_EQ(parse({}, {{"TROUPE_QUEUED", "a=age:1s;b=age:2s"}}).queued.size(),
+            2u);
+}
+
+TEST(options, refuse_what_makes_no_sense_for_queued_calls) {
+  for (auto text :
+       {"add", "add=", "=age:1s", "a b=age:1s", "add=size:4", "add=attempts:0",
+        "add=attempts:1001", "add=age:0", "add=age:25h", "add=age:1h,age:2h",
+        "add=pause:10s,max-pause:1s", "add=on-success:", "add=on-success:a b",
+        "add=on-failure:a/{name}/b", "a/b=age:1s"})
+    EXPECT_THAT(refusal({"--queued", text}), HasSubstr("queued")) << text;
+  EXPECT_THAT(refusal({"--queued", "a=age:1s", "--queued", "a=age:1s"}),
+              HasSubstr("given twice"));
+  EXPECT_THAT(refusal({"--queue.concurrency", "0"}), HasSubstr("queue"));
+}
+
 TEST(options, take_addresses_of_both_kinds) {
   EXPECT_EQ(parse({"--http.listen", "[::1]:0"}).http.listen,
             (listen_address{"::1", 0}));

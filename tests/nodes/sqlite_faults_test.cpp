@@ -8,83 +8,23 @@
 // The same small load runs for n = 1, 2, 3, ... until it ends without meeting
 // the fault.
 
-#include <atomic>
 #include <filesystem>
 #include <map>
 #include <optional>
 
 #include <gtest/gtest.h>
-#include <sqlite3.h>
 
 #include "nodes/store/sqlite_store.hpp"
+#include "tests/support/faulty_disk.hpp"
 #include "tests/support/store_calls.hpp"
 #include "tests/support/temporary_folder.hpp"
-#include "tests/support/watched_vfs.hpp"
 
 namespace troupe {
 namespace {
 
-using testing::file_operation;
+using testing::fault;
+using testing::faulty_disk;
 using testing::our_token;
-using kind = file_operation::kind;
-
-/// What fails.
-struct fault {
-  const char* name;
-  kind what;
-  int code;
-
-  /// Until it is taken away; else once.
-  bool stays;
-
-  /// The disk did it, and only said that it did not.
-  bool is_done_all_the_same;
-};
-
-constexpr fault faults[] = {
-  {"full_disk", kind::write, SQLITE_FULL, true, false},
-  {"full_once", kind::write, SQLITE_FULL, false, false},
-  {"write_error", kind::write, SQLITE_IOERR_WRITE, true, false},
-  {"write_error_once", kind::write, SQLITE_IOERR_WRITE, false, false},
-  {"write_lies", kind::write, SQLITE_IOERR_WRITE, true, true},
-  {"write_lies_once", kind::write, SQLITE_IOERR_WRITE, false, true},
-  {"sync_error", kind::sync, SQLITE_IOERR_FSYNC, true, false},
-  {"sync_error_once", kind::sync, SQLITE_IOERR_FSYNC, false, false},
-  {"sync_lies_once", kind::sync, SQLITE_IOERR_FSYNC, false, true},
-  {"truncate_error", kind::truncate, SQLITE_IOERR_TRUNCATE, true, false},
-  {"read_error", kind::read, SQLITE_IOERR_READ, true, false},
-  {"read_error_once", kind::read, SQLITE_IOERR_READ, false, false},
-  {"remove_error", kind::remove, SQLITE_IOERR_DELETE, true, false},
-};
-
-/// A disk on which the n-th operation of a kind fails.
-class faulty_disk {
-public:
-  faulty_disk(const fault& what, int n) : fault_(what), left_(n) {}
-
-  const std::string& vfs() const { return vfs_.name(); }
-
-  void repair() { is_repaired_ = true; }
-
-  /// Whether there was an n-th operation.
-  bool was_met() const { return left_ <= 0; }
-
-private:
-  testing::operation_fate watch(const file_operation& x) {
-    if (is_repaired_ || x.what != fault_.what)
-      return {};
-    auto left = --left_;
-    if (left == 0 || (left < 0 && fault_.stays))
-      return {fault_.code, fault_.is_done_all_the_same};
-    return {};
-  }
-
-  const fault& fault_;
-  std::atomic<int> left_;
-  std::atomic<bool> is_repaired_{false};
-  testing::watched_vfs vfs_{
-    [this](const file_operation& x) { return watch(x); }};
-};
 
 /// What must be there of one entity.
 struct expectation {
@@ -191,27 +131,10 @@ private:
       << " was told";
   }
 
-  /// False if a file went while it was copied: then they do not belong
-  /// together.
-  static bool copy_files(const std::filesystem::path& from,
-                         const std::filesystem::path& to) {
-    for (auto name : {"data.db", "data.db-wal", "data.db-journal"}) {
-      std::filesystem::remove(to / name);
-      if (!std::filesystem::exists(from / name))
-        continue;
-      std::error_code gone;
-      std::filesystem::copy(from / name, to / name, gone);
-      if (gone)
-        return false;
-    }
-    return true;
-  }
-
   /// What a process that is killed now leaves.
   void expect_after_a_kill(const std::filesystem::path& folder) {
     testing::temporary_folder copy;
-    for (int i = 0; i < 100 && !copy_files(folder, copy.path()); ++i)
-      ;
+    testing::copy_store(folder, copy.path());
     sqlite_store store{copy.path(), shared()};
     expect_what_was_told(store);
   }
@@ -246,7 +169,8 @@ private:
   std::map<entity_id, expectation> expected_;
 };
 
-INSTANTIATE_TEST_SUITE_P(each, sqlite_faults_test, ::testing::ValuesIn(faults),
+INSTANTIATE_TEST_SUITE_P(each, sqlite_faults_test,
+                         ::testing::ValuesIn(testing::faults),
                          [](auto& info) { return info.param.name; });
 
 TEST_P(sqlite_faults_test, every_answer_is_true_wherever_it_strikes) {

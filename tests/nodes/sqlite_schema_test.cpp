@@ -148,6 +148,75 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
 PRAGMA application_id=1416786021;
 PRAGMA user_version=3;
 )"},
+  {4, R"(
+CREATE TABLE fence (
+  id    INTEGER PRIMARY KEY CHECK (id = 0),
+  count INTEGER NOT NULL
+);
+CREATE TABLE entity_2 (
+  service  TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  schema   INTEGER NOT NULL,
+  token    BLOB,
+  state    TEXT,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+ALTER TABLE entity_2 RENAME TO entity;
+CREATE INDEX uncommitted ON entity (service, key) WHERE revision = 0;
+CREATE TABLE outcome (
+  number       INTEGER PRIMARY KEY,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  id           TEXT NOT NULL,
+  recorded_at  INTEGER NOT NULL,
+  fingerprint  BLOB NOT NULL,
+  revision     INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL,
+  UNIQUE (service, key, id)
+);
+CREATE TABLE outbox (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL
+);
+CREATE TABLE shard (
+  id      INTEGER PRIMARY KEY,
+  owner   TEXT NOT NULL,
+  epoch   INTEGER NOT NULL,
+  changed INTEGER NOT NULL
+);
+CREATE INDEX shard_changed ON shard (changed);
+CREATE TABLE shards (
+  id      INTEGER PRIMARY KEY CHECK (id = 0),
+  count   INTEGER NOT NULL,
+  version INTEGER NOT NULL
+);
+CREATE TABLE lock (
+  name              TEXT PRIMARY KEY,
+  token             INTEGER NOT NULL,
+  holder            TEXT NOT NULL,
+  ttl_ms            INTEGER NOT NULL,
+  boot              TEXT NOT NULL,
+  end_since_boot_ms INTEGER NOT NULL,
+  end_wall_ms       INTEGER NOT NULL
+) WITHOUT ROWID;
+INSERT INTO lock VALUES ('door', 7, '', 1000, '', 0, 0);
+INSERT INTO shards VALUES (0, 16, 2);
+INSERT INTO fence VALUES (0, 5);
+INSERT INTO entity (service, key, revision, schema, state)
+  VALUES ('cart', 'ann', 3, 1, '{"a":1}');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+  INSERT INTO entity (service, key, revision, schema, state)
+    SELECT 'long', 'k' || i, i, 1, hex(zeroblob(2000)) FROM n;
+PRAGMA application_id=1416786021;
+PRAGMA user_version=4;
+)"},
 };
 
 class sqlite_schema_test : public ::testing::TestWithParam<schema_version> {

@@ -203,14 +203,21 @@ protected:
                                               const std::string& path,
                                               const std::string& body,
                                               const test::fields& more) {
+    auto fields = more;
+    fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
+    return ask_without_limit(method, at, path, body, fields);
+  }
+
+  std::pair<sent, test::http_answer>
+  ask_without_limit(std::string_view method, const node_place& at,
+                    const std::string& path, const std::string& body,
+                    const test::fields& fields) {
     try {
       if (!connection_)
         connect(at);
     } catch (const std::runtime_error&) {
       return {sent::refused, {}};
     }
-    auto fields = more;
-    fields.push_back("Troupe-Timeout-Ms: " + std::to_string(timeout_ms));
     connection_->send(test::request(method, path, body, fields));
     auto answer = connection_->read();
     comes_later_ = answer.status == 503;

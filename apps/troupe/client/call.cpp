@@ -1,8 +1,8 @@
-#include "actors/core/idempotency_key.hpp"
 #include "actors/core/lock_proof.hpp"
 #include "apps/troupe/client/calling.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/client/queueing.hpp"
 
 namespace troupe::cli {
 
@@ -32,6 +32,7 @@ command_line make_line() {
     .option("lock", "NAME=TOKEN",
             "Call under a lock (several with commas): if it is not held any "
             "more, nothing is changed; lock_held.");
+  add_queue_options(line);
   return line;
 }
 
@@ -48,11 +49,6 @@ void call(const arguments& args) {
   std::string revisions;
   if (auto text = line.value("if-match"))
     revisions = to_entity_tags(*text, "--if-match");
-  auto repeat = line.value("idempotency-key");
-  if (repeat && !is_valid_idempotency_key(*repeat))
-    throw usage_error{"--idempotency-key must be 1 to 255 bytes of visible "
-                      "ASCII, is '"
-                      + *repeat + "'"};
   auto locks = line.value("lock");
   if (locks && !parse_lock_proofs(*locks))
     throw usage_error{"--lock must be NAME=TOKEN, several with commas, is '"
@@ -61,12 +57,12 @@ void call(const arguments& args) {
   auto request = make_call(line, target);
   if (!revisions.empty())
     request.fields.push_back("If-Match: " + revisions);
-  if (repeat)
-    request.fields.push_back("Idempotency-Key: " + *repeat);
   if (locks)
     request.fields.push_back("Troupe-Lock: " + *locks);
   if (!request.body.empty())
     request.content_type = "application/json";
+  if (queue_call(line, request))
+    return send_queued(node, request);
   write_answer(send_checked(node, request));
 }
 

@@ -32,6 +32,7 @@ constexpr command commands[] = {
   {"export", export_entities},
   {"import", import_entities},
   {"lock", lock},
+  {"queue", queue},
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},
@@ -44,7 +45,7 @@ constexpr command commands[] = {
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
   "deploy", "versions", "alias", "rollback", "logs",
-  "top",    "cost",     "queue", "schedule",
+  "top",    "cost",     "schedule",
 };
 
 bool wants_help(const arguments& args) {

@@ -59,6 +59,9 @@ void import_entities(const arguments& args);
 /// Acquires, renews, releases and shows locks, and runs programs under them.
 void lock(const arguments& args);
 
+/// Shows, redrives and purges queued calls.
+void queue(const arguments& args);
+
 /// Whether there is a `troupe lock NAME`.
 bool is_lock_command(const std::string& name);
 

@@ -2,6 +2,7 @@
 #include "apps/troupe/client/calling.hpp"
 #include "apps/troupe/client/commands.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/client/queueing.hpp"
 
 namespace troupe::cli {
 
@@ -16,6 +17,7 @@ after JSON.
                                        several are an array
   troupe invoke echo -d @picture.png > copy.png
   date | troupe invoke echo -d -
+  troupe invoke add -d '[2,3]' --async   print its id; see troupe queue show
 )";
 
 command_line make_line() {
@@ -26,17 +28,18 @@ command_line make_line() {
             "Routing key: calls with the same key meet the same node while it "
             "has room.")
     .option("qualifier", "Q", "A version or an alias of the function.")
-    .flag("async", "Queue the call and print its id. Not built yet.")
+    .option("idempotency-key", "K",
+            "Of a queued call: a repeat with the same K is the same call, for "
+            "at least 24 hours.")
     .flag("log", "Print the call's log on stderr. Not built yet.");
+  add_queue_options(line);
   return line;
 }
 
 void refuse_later_options(const command_line& line) {
-  for (auto name : {"async", "log"})
-    if (line.has(name))
-      throw error_exception{
-        error{errc::not_implemented,
-              std::string{"'troupe invoke --"} + name + "' is not built yet"}};
+  if (line.has("log"))
+    throw error_exception{
+      error{errc::not_implemented, "'troupe invoke --log' is not built yet"}};
 }
 
 std::string target_of(const command_line& line) {
@@ -60,11 +63,15 @@ void invoke(const arguments& args) {
   auto key = line.value("key");
   if (key)
     check_key(*key);
+  if (line.value("idempotency-key") && !line.has("async"))
+    throw usage_error{"--idempotency-key needs --async"};
   auto node = line.node();
   refuse_later_options(line);
   auto request = make_call(line, target);
   if (key)
     request.fields.push_back("Troupe-Key: " + percent_encode(*key));
+  if (queue_call(line, request))
+    return send_queued(node, request);
   write_answer(send_checked(node, request));
 }
 

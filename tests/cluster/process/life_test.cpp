@@ -385,6 +385,7 @@ TEST(cluster, says_in_the_log_who_comes_and_goes) {
   nodes.start_all({"a", "b", "c"});
   auto key = nodes.key_of("c");
   EXPECT_EQ(cli(nodes["a"], {"drain", "b"}).status, 0);
+  EXPECT_EQ(nodes["b"].wait(), 0);
   nodes["c"].kill();
   ASSERT_TRUE(eventually([&] { return nodes.owner("a", key) == "a"; }));
   auto log = [&] { return nodes["a"].log(); };
@@ -396,7 +397,7 @@ TEST(cluster, says_in_the_log_who_comes_and_goes) {
   EXPECT_THAT(log(), HasSubstr("info: this node is up, the only one\n"));
   EXPECT_THAT(log(), HasSubstr("info: node 'b' joined\n"));
   EXPECT_THAT(log(), HasSubstr("info: node 'c' joined\n"));
-  EXPECT_THAT(log(), HasSubstr("info: node 'b' left\n"));
+  EXPECT_THAT(log(), HasSubstr("info: node 'b' left\n")) << nodes["b"].log();
   EXPECT_THAT(log(), HasSubstr("info: node 'c' declared dead by this node\n"));
   EXPECT_THAT(log(), HasSubstr("the link to node 'c' is lost: "));
   EXPECT_THAT(log(), ::testing::Not(HasSubstr("link to node 'b' is lost")));

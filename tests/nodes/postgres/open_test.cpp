@@ -12,6 +12,7 @@
 #include "tests/support/postgres_patience.hpp"
 #include "tests/support/postgres_server.hpp"
 #include "tests/support/store_calls.hpp"
+#include "tests/support/work_calls.hpp"
 
 namespace troupe {
 namespace {
@@ -211,6 +212,28 @@ TEST(postgres_open, each_step_makes_the_next_version) {
     EXPECT_EQ(version(url), newest()) << "from version " << before;
     EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
   }
+}
+
+/// The version before had no work.
+TEST(postgres_open, work_comes_to_a_store_that_had_none) {
+  auto url = shared_postgres().new_database();
+  {
+    postgres_store store{url, options()};
+    EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
+  }
+  execute(url, "DROP TABLE troupe.work_waiting, troupe.work_claimed, "
+               "troupe.work_done, troupe.work_dead, troupe.work_body, "
+               "troupe.work_key");
+  execute(url, "UPDATE troupe.schema_version SET version = 4");
+  postgres_store store{url, options()};
+  EXPECT_EQ(version(url), newest());
+  EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().state, "1");
+  auto& queue = *store.work();
+  using testing::work_id;
+  testing::accept(queue, {testing::work(1), "", "", "node"}).value();
+  EXPECT_EQ(testing::report(queue, {work_id(1), "node", 1, work_end::succeeded},
+                            testing::at(1)),
+            work_outcome::done);
 }
 
 TEST(postgres_open, nodes_that_start_at_once_make_the_tables_once) {

@@ -215,8 +215,12 @@ TEST(exposed_actor, is_called_as_a_function_is) {
   expect_error(post(node, "/invoke/fragile", "[5"), 400, "bad_request", "none");
   expect_error(post(node, "/invoke/of_cpp_only", "5"), 404, "not_found",
                "none");
-  expect_error(post(node, "/invoke/fragile", "5", {"Prefer: respond-async"}),
-               501, "not_implemented", "none");
+  auto queued = post(node, "/invoke/fragile", "5", {"Prefer: respond-async"});
+  EXPECT_EQ(queued.status, 202u) << queued.body;
+  EXPECT_TRUE(eventually([&] {
+    return get(node, queued.field("Location")).body.find("\"result\":5")
+           != std::string::npos;
+  }));
   auto x = cli(node, {"invoke", "fragile", "-d", "6"});
   EXPECT_EQ(x.out, "6\n") << x.err;
 }

@@ -481,8 +481,8 @@ TEST(lock_command, runs_a_program_under_a_lock) {
 // It runs for three times as long as the lock would last.
 TEST(lock_command, renews_the_lock_while_the_program_runs) {
   example_node node;
-  auto x = cli(node, {"lock", "run", "door", "--ttl", "300ms", "--", "sh", "-c",
-                      "sleep 1; echo done"});
+  auto x = cli(node, {"lock", "run", "door", "--ttl", "1s", "--", "sh", "-c",
+                      "sleep 3; echo done"});
   EXPECT_EQ(x.status, 0) << x.err;
   EXPECT_EQ(x.out, "done\n");
   EXPECT_EQ(acquire(node), 2u) << "nobody else had it meanwhile";

@@ -325,6 +325,27 @@ TEST(surface, a_long_message_of_a_handler_is_cut_between_two_characters) {
   EXPECT_EQ(text, euros.substr(0, text.size() - 3) + "...");
 }
 
+TEST(surface, takes_a_preference_in_every_form) {
+  example_node node;
+  for (auto& x : std::vector<fields>{
+         {"Prefer: respond-async"},
+         {"Prefer: wait=5, Respond-Async"},
+         {"Prefer: wait=5", "Prefer: respond-async"},
+         {"prefer: respond-async;x=y"}})
+    EXPECT_EQ(post(node, "/invoke/add", "[2,3]", x).status, 202u) << x.front();
+  for (auto x : {"Prefer: respond-asynchronously", "Prefer: wait=5", "Prefer:"})
+    EXPECT_EQ(post(node, "/invoke/add", "[2,3]", {x}).body, "5") << x;
+}
+
+TEST(surface, queues_calls_only) {
+  example_node node;
+  for (auto method : {"PUT", "DELETE"})
+    expect_error(send(node, method, "/services/counter/k", "{\"value\":1}",
+                      {"Prefer: respond-async"}),
+                 400, "bad_request");
+  EXPECT_EQ(counter_value(node, "k"), "0");
+}
+
 // -- what is not built yet ---------------------------------------------------
 
 TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
@@ -335,13 +356,6 @@ TEST(surface, what_is_fixed_but_not_built_says_so_and_runs_nothing) {
     fields more;
   };
   const std::vector<row> rows{
-    {"POST", "/invoke/add", {"Prefer: respond-async"}},
-    {"POST", "/invoke/add", {"Prefer: wait=5, Respond-Async"}},
-    {"POST", "/invoke/add", {"Prefer: wait=5", "Prefer: respond-async"}},
-    {"POST", "/invoke/add", {"prefer: respond-async;x=y"}},
-    {"POST", "/services/counter/k/increment", {"Prefer: respond-async"}},
-    {"PUT", "/services/counter/k", {"Prefer: respond-async"}},
-    {"DELETE", "/services/counter/k", {"Prefer: respond-async"}},
     {"GET", "/url/add/", {}},
     {"PUT", "/url/add/more/and/more", {}},
     {"GET", "/2015-03-31/functions", {}},

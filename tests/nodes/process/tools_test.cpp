@@ -229,7 +229,7 @@ TEST(command_line, shows_the_errors_of_a_real_node) {
     {{"invoke", "nobody"}, "not_found", "none"},
     {{"invoke", "add", "-d", "[1]"}, "bad_request", "none"},
     {{"invoke", "fail", "-d", "boom"}, "std::runtime_error: boom", "ran"},
-    {{"invoke", "add", "-d", "[1,2]", "--async"}, "not_implemented", "none"},
+    {{"invoke", "nobody", "--async"}, "not_found", "none"},
     {{"call", "counter", "k", "increment", "--if-match", "5"},
      "revision_mismatch",
      "none"},

@@ -1,0 +1,84 @@
+#include "actors/core/work_destination.hpp"
+
+#include <utility>
+
+#include "actors/core/module.hpp"
+
+namespace troupe {
+
+namespace {
+
+error no_destination(std::string_view text) {
+  return {errc::bad_request,
+          "'" + std::string{text}
+            + "' is no destination: write FUNCTION, FUNCTION:QUALIFIER or "
+              "SERVICE/KEY/METHOD, where KEY may have {key} and {id}"};
+}
+
+/// Only known names are in braces, so that a mistake is not a key for ever.
+bool has_known_names_only(std::string_view pattern) {
+  for (auto open = pattern.find('{'); open != pattern.npos;
+       open = pattern.find('{', open + 1)) {
+    auto rest = pattern.substr(open);
+    if (!rest.starts_with("{key}") && !rest.starts_with("{id}"))
+      return false;
+  }
+  return true;
+}
+
+expected<work_target> parse_entity(std::string_view text) {
+  auto first = text.find('/');
+  auto last = text.rfind('/');
+  work_target result;
+  result.name = text.substr(0, first);
+  result.method = text.substr(last + 1);
+  if (first != last)
+    result.key = text.substr(first + 1, last - first - 1);
+  if (!is_valid_name(result.name) || !is_valid_name(result.method)
+      || !is_valid_key(result.key) || !has_known_names_only(result.key))
+    return no_destination(text);
+  return result;
+}
+
+expected<work_target> parse_function(std::string_view text) {
+  auto colon = text.find(':');
+  work_target result;
+  result.name = text.substr(0, colon);
+  if (colon != text.npos)
+    result.qualifier = text.substr(colon + 1);
+  if (!is_valid_name(result.name)
+      || (colon != text.npos && !is_valid_name(result.qualifier)))
+    return no_destination(text);
+  return result;
+}
+
+} // namespace
+
+expected<work_destination> work_destination::parse(std::string_view text) {
+  auto target =
+    text.find('/') != text.npos ? parse_entity(text) : parse_function(text);
+  if (!target)
+    return target.error();
+  return work_destination{std::move(*target)};
+}
+
+work_target work_destination::of(const work_item& source) const {
+  auto result = pattern_;
+  result.key.clear();
+  std::string_view rest = pattern_.key;
+  while (!rest.empty()) {
+    auto open = rest.find('{');
+    result.key += rest.substr(0, open);
+    if (open == rest.npos)
+      break;
+    rest.remove_prefix(open);
+    auto is_key = rest.starts_with("{key}");
+    result.key += !is_key                     ? troupe::to_string(source.id)
+                  : source.target.is_entity() ? source.target.key
+                                              : source.routing_key;
+    rest.remove_prefix(rest.find('}') + 1);
+  }
+  return result;
+}
+
+} // namespace troupe

@@ -1,0 +1,40 @@
+// One attempt at a piece of work: a call like any other, which nobody waits for
+// but the dispatcher.
+
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "actors/core/invocation.hpp"
+#include "actors/work/dispatcher.hpp"
+
+namespace troupe {
+
+class dispatcher::attempt final : public raw_invocation, public reply_port {
+public:
+  /// @param by the incarnation that claimed it
+  /// @param keep the arguments are wanted when it has failed
+  attempt(dispatcher& owner, claimed_work work, std::string by, bool keep)
+    : raw_invocation(keep ? work.item.arguments
+                          : std::exchange(work.item.arguments, {})),
+      owner_(owner), work_(std::move(work)), by_(std::move(by)) {
+    port = this;
+  }
+
+  /// Without its arguments, unless they were to be kept.
+  const claimed_work& work() const noexcept { return work_; }
+
+  const std::string& claimed_by() const noexcept { return by_; }
+
+  void answered(invocation&, caf::execution_unit*) noexcept override {
+    owner_.ended(*this);
+  }
+
+private:
+  dispatcher& owner_;
+  claimed_work work_;
+  std::string by_;
+};
+
+} // namespace troupe

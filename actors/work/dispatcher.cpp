@@ -1,0 +1,253 @@
+#include "actors/work/dispatcher.hpp"
+
+#include <algorithm>
+
+#include <caf/send.hpp>
+
+#include "actors/core/atoms.hpp"
+#include "actors/work/attempt.hpp"
+#include "actors/work/follow_up.hpp"
+
+namespace troupe {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Who asks every half a minute finds a number that is a few seconds old.
+constexpr uint32_t counted_unasked = 12;
+
+work_time system_now() {
+  return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
+}
+
+dispatcher_options complete(dispatcher_options x) {
+  if (!x.clock)
+    x.clock = system_now;
+  return x;
+}
+
+error no_queue() {
+  return {errc::not_implemented, "this store has no queue"};
+}
+
+} // namespace
+
+dispatcher::dispatcher(work_queue* queue, work_peers peers,
+                       const call_environment& env, dispatcher_options options)
+  : queue_(queue), peers_(std::move(peers)), env_(env),
+    options_(complete(std::move(options))),
+    random_(options_.seed ? options_.seed : std::random_device{}()),
+    ids_(random_()), lanes_(options_.room) {}
+
+dispatcher::~dispatcher() = default;
+
+work_policy dispatcher::policy_of(const std::string& lane) const {
+  return options_.policy ? options_.policy(lane) : work_policy{};
+}
+
+uint32_t dispatcher::running() const {
+  std::lock_guard guard{mutex_};
+  return lanes_.busy();
+}
+
+std::optional<std::vector<work_count>> dispatcher::depth() const {
+  std::lock_guard guard{mutex_};
+  count_again_ = counted_unasked;
+  return depth_;
+}
+
+// -- accepting -----------------------------------------------------------------
+
+void dispatcher::prepare(work_item& item, const work_policy& policy) const {
+  item.accepted = now();
+  item.due = std::max(item.due, item.accepted);
+  item.expires = item.due + policy.age_max;
+  item.attempts_max = policy.attempts_max;
+}
+
+void dispatcher::accept(work_request request, callback<work_accepted> done) {
+  if (!queue_)
+    return done(no_queue());
+  auto& item = request.item;
+  if (item.arguments.bytes.size() > defaults::work::payload_max)
+    return done(error{errc::payload_too_large,
+                      "queued calls take "
+                        + std::to_string(defaults::work::payload_max)
+                        + " bytes at most"});
+  auto lane = item.target.lane();
+  prepare(item, policy_of(lane));
+  auto self = peers_.self();
+  if (!self.empty() && item.due == item.accepted) {
+    std::lock_guard guard{mutex_};
+    if (claims_ && lanes_.begin(lane, item.accepted))
+      request.claimed_by = self;
+  }
+  auto own = std::make_shared<claimed_work>();
+  if (!request.claimed_by.empty())
+    own->item = item;
+  queue_->accept(std::move(request),
+                 [this, lane, due = item.due, own, by = request.claimed_by,
+                  done = std::move(done)](expected<work_accepted> what) {
+                   auto is_new = what && what->is_new;
+                   if (is_new)
+                     counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+                   if (by.empty() && is_new) {
+                     std::lock_guard guard{mutex_};
+                     lanes_.waits(lane, due);
+                     wake();
+                   } else if (is_new) {
+                     counts_.begun_at_once.fetch_add(1,
+                                                     std::memory_order_relaxed);
+                     std::vector<claimed_work> one;
+                     one.push_back(std::move(*own));
+                     take(std::move(one), by);
+                   } else if (!by.empty()) {
+                     std::lock_guard guard{mutex_};
+                     lanes_.ended(lane);
+                     look_for_lost_ |=
+                       !what && what.error().what_happened() == effect::unknown;
+                   }
+                   done(std::move(what));
+                 });
+}
+
+void dispatcher::take(std::vector<claimed_work> work,
+                      const std::string& claimed_by) {
+  std::lock_guard guard{mutex_};
+  for (auto& x : work) {
+    running_.insert(x.item.id);
+    inbox_.emplace_back(std::move(x), claimed_by);
+  }
+  wake();
+}
+
+void dispatcher::wake() {
+  if (std::exchange(woken_, true) || !worker_)
+    return;
+  caf::anon_send(worker_, atom::wake::value);
+}
+
+void dispatcher::stop_claiming() {
+  std::lock_guard guard{mutex_};
+  claims_ = false;
+}
+
+// -- what came of attempts -----------------------------------------------------
+
+work_report dispatcher::report_of(attempt& what) {
+  auto policy = policy_of(what.work().item.target.lane());
+  if (auto reason = what.failure())
+    return failure(what, policy, *reason);
+  if (!policy.on_success.empty()
+      && what.result().bytes.size() > defaults::work::payload_max)
+    return failure(what, policy,
+                   {errc::payload_too_large, effect::ran,
+                    "its result is larger than the arguments of queued calls "
+                    "may be, so that nothing can follow it"});
+  return success(what, policy);
+}
+
+work_report dispatcher::success(attempt& what, const work_policy& policy) {
+  work_report result;
+  result.id = what.work().item.id;
+  result.claimed_by = what.claimed_by();
+  result.attempt = what.work().attempt;
+  result.end = work_end::succeeded;
+  result.follow = follow_up(what.work().item, policy.on_success, what.result());
+  result.answer = std::move(what.result());
+  return result;
+}
+
+work_report dispatcher::failure(attempt& what, const work_policy& policy,
+                                const error& reason) {
+  auto& item = what.work().item;
+  work_report result;
+  result.id = item.id;
+  result.claimed_by = what.claimed_by();
+  result.attempt = what.work().attempt;
+  result.answer = {reason.to_json(), "application/json"};
+  work_verdict verdict;
+  if (reason.code() != errc::payload_too_large) {
+    std::lock_guard guard{mutex_};
+    verdict = judge(policy, reason, result.attempt, item.attempts_max,
+                    item.accepted, item.expires, now(), random_);
+  }
+  result.uncounted = verdict.uncounted;
+  if (verdict.again) {
+    result.due = *verdict.again;
+    return result;
+  }
+  auto is_told = !policy.on_failure.empty()
+                 && steps_before(item) <= defaults::work::steps_max;
+  result.end = is_told ? work_end::failed : work_end::dead;
+  if (is_told)
+    result.follow =
+      follow_up(item, policy.on_failure,
+                failure_notice(item, result.attempt, item.arguments, reason));
+  return result;
+}
+
+std::vector<work_request>
+dispatcher::follow_up(const work_item& source,
+                      const std::vector<work_destination>& to,
+                      const payload& arguments) {
+  if (to.empty())
+    return {};
+  std::vector<work_request> result;
+  {
+    std::lock_guard guard{mutex_};
+    result = troupe::follow_up(source, to, arguments, ids_, now());
+  }
+  for (auto& x : result)
+    prepare(x.item, policy_of(x.item.target.lane()));
+  return result;
+}
+
+void dispatcher::ended(attempt& what) {
+  report(report_of(what), what.work().item.target.lane(), 0);
+}
+
+void dispatcher::report(work_report what, std::string lane, uint32_t tries) {
+  auto kept = std::make_shared<work_report>(what);
+  queue_->report(
+    std::move(what), now(),
+    [this, kept, lane = std::move(lane), tries](work_outcome outcome) {
+      settle(*kept, lane, outcome, tries);
+    });
+}
+
+void dispatcher::settle(const work_report& what, const std::string& lane,
+                        work_outcome outcome, uint32_t tries) {
+  if (outcome == work_outcome::done)
+    count(what);
+  else if (outcome == work_outcome::refused)
+    counts_.refused.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard guard{mutex_};
+  if (outcome == work_outcome::failed || outcome == work_outcome::unknown) {
+    // It keeps its place: a node whose store is away takes no more work than
+    // it has room for.
+    unsettled_.push_back({what, lane, tries + 1});
+    return;
+  }
+  running_.erase(what.id);
+  lanes_.ended(lane);
+  if (outcome == work_outcome::done) {
+    if (!what.end)
+      lanes_.waits(lane, what.due);
+    for (auto& x : what.follow)
+      followed_.emplace(x.item.target.lane(), x.item.due);
+  }
+  if (lanes_.next_due() || !followed_.empty())
+    wake();
+}
+
+void dispatcher::count(const work_report& what) {
+  auto& x = !what.end                          ? counts_.retried
+            : *what.end == work_end::succeeded ? counts_.succeeded
+            : *what.end == work_end::failed    ? counts_.failed
+                                               : counts_.dead;
+  x.fetch_add(1, std::memory_order_relaxed);
+}
+
+} // namespace troupe

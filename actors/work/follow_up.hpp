@@ -1,0 +1,31 @@
+// What comes after a piece of work: calls of its destinations, which are accepted
+// in the same transaction as its end.
+
+#pragma once
+
+#include <vector>
+
+#include "actors/core/errors.hpp"
+#include "actors/core/work_destination.hpp"
+#include "actors/core/work_id.hpp"
+#include "actors/core/work_queue.hpp"
+
+namespace troupe {
+
+/// Calls of `to` with `arguments`, after `source`. They have its routing key, its
+/// trace and its priority, and are one step further than it. Times and limits are
+/// not set.
+std::vector<work_request> follow_up(const work_item& source,
+                                    const std::vector<work_destination>& to,
+                                    const payload& arguments, work_ids& ids,
+                                    work_time now);
+
+/// How many steps lie before `x` in its pipeline.
+uint32_t steps_before(const work_item& x);
+
+/// What those are told that follow a failure: `{id, target, attempts, error,
+/// arguments}`, or `argumentsBase64` if they are not JSON.
+payload failure_notice(const work_item& source, uint32_t attempts,
+                       const payload& arguments, const error& reason);
+
+} // namespace troupe

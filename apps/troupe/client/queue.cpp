@@ -1,0 +1,204 @@
+#include "apps/troupe/client/commands.hpp"
+
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+
+#include "actors/core/errors.hpp"
+
+#include "apps/troupe/client/listing.hpp"
+#include "apps/troupe/client/output.hpp"
+
+namespace troupe::cli {
+
+namespace {
+
+using json = nlohmann::json;
+
+constexpr const char* usage = R"(Usage: troupe queue [COMMAND] [options]
+
+Calls that were queued (troupe invoke --async): how many wait in each lane, which
+are the functions and services, and since when.
+
+  troupe queue                         how much there is
+  troupe queue list                    what waits
+  troupe queue list --state dead_lettered
+  troupe queue show ID                 what became of one
+  troupe queue redrive ID | --lane L | --all    try dead letters again
+  troupe queue purge ID | --lane L | --all      remove dead letters
+
+  troupe queue COMMAND --help          what a command takes
+)";
+
+/// Of one request.
+constexpr uint64_t page = 1000;
+
+void add_lane_option(command_line& line) {
+  line.option("lane", "L",
+              "Of this function, or service with a slash (counter/), alone.");
+}
+
+std::string lane_part(const command_line& line) {
+  auto lane = line.value("lane");
+  return lane ? "&lane=" + percent_encode(*lane) : std::string{};
+}
+
+void counts(const arguments& args) {
+  command_line line{usage, {}};
+  add_listing_options(line);
+  if (!line.parse(args))
+    return;
+  auto lanes = fetch(line, "/queue").at("lanes");
+  if (printed_json(line, lanes))
+    return;
+  table result{{"LANE", "QUEUED", "RUNNING", "DEAD", "OLDEST"}};
+  for (auto& x : lanes)
+    result.add({cell(x, "lane"), cell(x, "queued"), cell(x, "running"),
+                cell(x, "deadLettered"), cell(x, "oldest")});
+  write_stdout(result.to_string());
+}
+
+std::string error_cell(const json& x) {
+  auto error = x.find("error");
+  return error == x.end() ? "-" : printable(error->value("errorType", "-"));
+}
+
+void list(const arguments& args) {
+  command_line line{"Usage: troupe queue list [options]\n\n"
+                    "Lists queued calls, the oldest first.\n",
+                    {}};
+  line.option("state", "S",
+              "queued, running or dead_lettered. Default: queued.");
+  add_lane_option(line);
+  line.option("limit", "N", "So many at most. Default: 100.");
+  add_listing_options(line);
+  if (!line.parse(args))
+    return;
+  auto state = line.value("state").value_or("queued");
+  if (state != "queued" && state != "running" && state != "dead_lettered")
+    throw usage_error{"--state must be queued, running or dead_lettered, is '"
+                      + state + "'"};
+  auto missing = line.number("limit").value_or(100);
+  auto all = json::array();
+  std::string after;
+  while (missing > 0) {
+    auto found =
+      fetch(line, "/queue/invocations?state=" + state + lane_part(line) + after
+                    + "&limit=" + std::to_string(std::min(missing, page)));
+    for (auto& x : found.at("invocations")) {
+      all.push_back(x);
+      --missing;
+    }
+    if (found.at("next").is_null())
+      break;
+    after = "&after=" + found["next"].get<std::string>();
+  }
+  if (printed_json(line, all))
+    return;
+  table result{
+    {"ID", "TARGET", "PRIORITY", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"}};
+  for (auto& x : all)
+    result.add({cell(x, "id"), cell(x, "target"), cell(x, "priority"),
+                cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
+                error_cell(x)});
+  write_stdout(result.to_string());
+}
+
+void show(const arguments& args) {
+  command_line line{"Usage: troupe queue show ID [options]\n\n"
+                    "Prints what became of a queued call, as JSON.\n",
+                    {"ID"}};
+  if (!line.parse(args))
+    return;
+  auto found =
+    fetch(line, "/invocations/" + percent_encode(line.argument("ID")));
+  write_stdout(found.dump(2) + "\n");
+}
+
+/// How many there are now of what is to be changed: a dead letter that dies again
+/// at once is not tried for ever.
+uint64_t count_now(const command_line& line, const std::string& state) {
+  auto lane = line.value("lane");
+  uint64_t result = 0;
+  auto all = fetch(line, "/queue");
+  for (auto& x : all.at("lanes"))
+    if (!lane || x.at("lane") == *lane)
+      result += x.at(state).get<uint64_t>();
+  return result;
+}
+
+/// Changes what is selected, page by page, and prints how many there were.
+void change(const command_line& line, const std::string& what,
+            const std::string& more) {
+  auto id = line.optional_argument("ID");
+  auto given = int{id.has_value()} + int{line.value("lane").has_value()}
+               + int{line.has("all")};
+  if (given != 1)
+    throw usage_error{"which? ID, --lane or --all"};
+  auto node = line.node();
+  auto most =
+    id ? 1 : count_now(line, more.empty() ? "deadLettered" : "queued");
+  uint64_t sum = 0;
+  for (auto again = most > 0; again;) {
+    http_request request;
+    request.method = "POST";
+    request.target = "/queue/" + what + "?limit=" + std::to_string(page) + more
+                     + lane_part(line)
+                     + (id ? "&id=" + percent_encode(*id) : "");
+    request.timeout = std::chrono::milliseconds{35'000};
+    auto answer = json::parse(send_checked(node, request).body, nullptr, false);
+    if (!answer.is_object() || !answer["count"].is_number_unsigned())
+      refuse_answer(node, "/queue/" + what);
+    auto count = answer["count"].get<uint64_t>();
+    sum += count;
+    again = count == page && sum < most;
+  }
+  if (id && sum == 0)
+    throw error_exception{
+      error{errc::not_found, "there is no such call with this id"}};
+  write_stdout(std::to_string(sum) + "\n");
+}
+
+void redrive(const arguments& args) {
+  command_line line{"Usage: troupe queue redrive ID | --lane L | --all\n\n"
+                    "Has dead letters tried again, with all their attempts, "
+                    "and prints how many there were.\n",
+                    {"[ID]"}};
+  add_lane_option(line);
+  line.flag("all", "All of them.");
+  if (line.parse(args))
+    change(line, "redrive", "");
+}
+
+void purge(const arguments& args) {
+  command_line line{"Usage: troupe queue purge ID | --lane L | --all\n\n"
+                    "Removes dead letters, or what waits, for ever, and prints "
+                    "how many there were.\n",
+                    {"[ID]"}};
+  add_lane_option(line);
+  line.flag("all", "All of them.")
+    .flag("queued", "What waits, in place of dead letters.");
+  if (line.parse(args))
+    change(line, "purge", line.has("queued") ? "&state=queued" : "");
+}
+
+struct queue_command {
+  std::string_view name;
+  void (*run)(const arguments&);
+};
+
+constexpr queue_command queue_commands[] = {
+  {"list", list}, {"show", show}, {"redrive", redrive}, {"purge", purge}};
+
+} // namespace
+
+void queue(const arguments& args) {
+  if (args.empty() || args.front().starts_with('-'))
+    return counts(args);
+  for (auto& x : queue_commands)
+    if (x.name == args.front())
+      return x.run({args.begin() + 1, args.end()});
+  throw usage_error{"there is no command 'queue " + args.front() + "'"};
+}
+
+} // namespace troupe::cli

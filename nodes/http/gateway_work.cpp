@@ -1,0 +1,155 @@
+// Calls that are done later: `Prefer: respond-async` (RFC 7240) puts a call into
+// the durable queue, and /invocations/{id} says what became of it.
+
+#include "nodes/http/gateway.hpp"
+
+#include <memory>
+#include <utility>
+
+#include "actors/core/codec.hpp"
+#include "actors/core/defaults.hpp"
+#include "actors/core/lender.hpp"
+#include "actors/core/module.hpp"
+#include "actors/model/fingerprint.hpp"
+#include "actors/work/dispatcher.hpp"
+#include "nodes/http/gateway_parts.hpp"
+#include "nodes/http/uri.hpp"
+#include "nodes/http/work_report.hpp"
+
+namespace troupe {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned status_accepted = 202;
+
+/// What the store gets for its answer.
+constexpr milliseconds patience{10'000};
+
+/// What has a meaning for a call that is answered now only.
+void refuse_fields_of_calls(const http::request& x) {
+  for (auto name : {"If-Match", "Troupe-Lock", "Troupe-Timeout-Ms"})
+    if (x.field(name))
+      refuse(errc::bad_request,
+             std::string{name} + " has no meaning for a call that is queued");
+}
+
+uint8_t read_priority(const http::request& x) {
+  auto text = single(x, "Troupe-Priority");
+  if (!text)
+    return work_priority_default;
+  if (text->size() != 1 || text->front() < '0' || text->front() > '9')
+    refuse(errc::bad_request,
+           "Troupe-Priority is 0 to 9; higher ones come first");
+  return static_cast<uint8_t>(text->front() - '0');
+}
+
+milliseconds read_delay(const http::request& x) {
+  auto text = single(x, "Troupe-Delay-Ms");
+  if (!text)
+    return milliseconds{0};
+  auto most = static_cast<uint64_t>(defaults::work::delay_max.count());
+  return milliseconds{
+    static_cast<int64_t>(read_number(*text, "Troupe-Delay-Ms", most))};
+}
+
+std::string fingerprint_of(const work_item& x) {
+  return fingerprint({to_string(x.target), x.routing_key,
+                      x.arguments.content_type, x.arguments.bytes});
+}
+
+} // namespace
+
+void gateway::queue_function_call(http::exchange& x,
+                                  const function_name& name) {
+  auto target = port_.function(name.name(), name.qualifier());
+  if (!target)
+    throw error_exception{target.error()};
+  check_callable(**target, name.name());
+  work_request request;
+  request.item.target.name = name.name();
+  request.item.target.qualifier = name.qualifier();
+  request.item.routing_key = read_routing_key(x.request());
+  queue_call(x, std::move(request));
+}
+
+void gateway::queue_entity_call(http::exchange& x, call_target&,
+                                const entity_call& to) {
+  if (to.operation != entity_operation::call)
+    refuse(errc::bad_request, "only calls of methods can be queued");
+  if (x.request().field("Troupe-Key"))
+    refuse(errc::bad_request, "Troupe-Key needs a call of a function");
+  work_request request;
+  request.item.target = {to.service, {}, to.key, to.method};
+  queue_call(x, std::move(request));
+}
+
+void gateway::queue_call(http::exchange& x, work_request request) {
+  auto& from = x.request();
+  refuse_fields_of_calls(from);
+  auto now = host_.work->now();
+  auto& item = request.item;
+  item.id = work_ids_.next(now);
+  item.priority = read_priority(from);
+  if (auto delay = read_delay(from); delay.count() > 0)
+    item.due = now + delay;
+  if (auto trace = from.field("traceparent"))
+    item.trace = *trace;
+  request.idempotency_key = read_idempotency_key(from);
+  auto type = from.field("Content-Type");
+  item.arguments = {std::move(from.body()),
+                    std::string{type.value_or("application/octet-stream")}};
+  if (!request.idempotency_key.empty())
+    request.fingerprint = fingerprint_of(item);
+  auto call = caf::make_counted<http_call>(payload{}, x);
+  port_.prepare(*call, patience, std::nullopt);
+  call->port = this;
+  call->answer.status = status_accepted;
+  hold(x, *call);
+  auto then = [](gateway& me, http_call& call, expected<work_accepted> what) {
+    if (!what)
+      return me.conclude(call, what.error());
+    call.id = what->id;
+    call.answer.add("Location", "/invocations/" + to_string(what->id));
+    call.answer.add("Preference-Applied", "respond-async");
+    me.conclude(call,
+                payload{R"({"id":")" + to_string(what->id) + "\"}", json_type});
+  };
+  // What comes together becomes durable together.
+  turn_.put_off([queue = host_.work,
+                 what = std::make_shared<work_request>(std::move(request)),
+                 done = come_back<work_accepted>(*call, then)](lender&) {
+    queue->accept(std::move(*what), done);
+  });
+}
+
+void gateway::invocations(http::exchange& x, const path_view& path) {
+  if (path.count != 2)
+    refuse(errc::not_found, "the path is /invocations/{id}");
+  auto& request = x.request();
+  check_get(request);
+  if (!request.query().empty())
+    refuse(errc::bad_request, "this takes no parameters");
+  auto id = parse_invocation_id(decode(path[1]));
+  auto queue = host_.work->queue();
+  if (!id || !queue)
+    refuse(errc::not_found, "no queued invocation has this id");
+  auto call = caf::make_counted<http_call>(payload{}, x);
+  port_.prepare(*call, patience, read_call_headers(request, *call));
+  call->port = this;
+  hold(x, *call);
+  auto then = [](gateway& me, http_call& call,
+                 expected<std::optional<work_view>> found) {
+    if (!found)
+      me.conclude(call, found.error());
+    else if (!*found)
+      me.conclude(call,
+                  error{errc::not_found, "no queued invocation has this id"});
+    else
+      me.conclude(call, payload{to_json(**found), json_type});
+  };
+  queue->find(*id, come_back<std::optional<work_view>>(*call, then));
+}
+
+} // namespace troupe

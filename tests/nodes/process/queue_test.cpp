@@ -1,0 +1,286 @@
+// Calls that are queued on a real node: over HTTP, from the command line, with
+// kill -9.
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <nlohmann/json.hpp>
+
+#include "tests/support/node_process.hpp"
+
+namespace troupe::test {
+namespace {
+
+using json = nlohmann::json;
+using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+
+const std::string async = "Prefer: respond-async";
+
+/// Queues a call; its path under /invocations.
+std::string queue(const node_process& node, const std::string& path,
+                  const std::string& body, fields more = {}) {
+  more.push_back(async);
+  auto x = post(node, path, body, more);
+  EXPECT_EQ(x.status, 202u) << x.body;
+  EXPECT_EQ(x.field("Preference-Applied"), "respond-async");
+  auto where = x.field("Location");
+  EXPECT_THAT(where, MatchesRegex("/invocations/[0-9a-f]{32}"));
+  EXPECT_EQ(where, "/invocations/" + json::parse(x.body).value("id", ""));
+  return where;
+}
+
+json look(const node_process& node, const std::string& where) {
+  auto x = get(node, where);
+  EXPECT_EQ(x.status, 200u) << x.body;
+  return json::parse(x.body, nullptr, false);
+}
+
+/// What became of it, once it is over.
+json outcome(const node_process& node, const std::string& where) {
+  json result;
+  EXPECT_TRUE(eventually([&] {
+    result = look(node, where);
+    auto state = result.value("state", "");
+    return state != "queued" && state != "running";
+  }))
+    << result;
+  return result;
+}
+
+/// Waits until it is in that state.
+::testing::AssertionResult is_soon(const node_process& node,
+                                   const std::string& where,
+                                   const std::string& state) {
+  json last;
+  if (eventually([&] {
+        last = look(node, where);
+        return last.value("state", "") == state;
+      }))
+    return ::testing::AssertionSuccess();
+  return ::testing::AssertionFailure() << last;
+}
+
+void expect_error(const http_answer& x, unsigned status,
+                  const std::string& type) {
+  EXPECT_EQ(x.status, status) << x.head << x.body;
+  EXPECT_EQ(x.error_type(), type) << x.body;
+  EXPECT_EQ(x.effect(), "none") << x.body;
+}
+
+json lanes(const node_process& node) {
+  return json::parse(get(node, "/queue").body).at("lanes");
+}
+
+TEST(queue, answers_at_once_and_keeps_the_result) {
+  example_node node;
+  auto x = outcome(node, queue(node, "/invoke/add", "[2,3]"));
+  EXPECT_EQ(x["state"], "succeeded");
+  EXPECT_EQ(x["target"], "add");
+  EXPECT_EQ(x["result"], 5);
+  EXPECT_EQ(x["attempts"], 1);
+  EXPECT_TRUE(x.contains("createdAt") && x.contains("finishedAt")) << x;
+  x = outcome(node, queue(node, "/services/counter/k/increment", "2"));
+  EXPECT_EQ(x["target"], "counter/k/increment");
+  EXPECT_EQ(x["result"], 2);
+  EXPECT_EQ(post(node, "/services/counter/k/get").body, "2");
+}
+
+TEST(queue, keeps_results_that_are_no_json) {
+  example_node node;
+  auto x = outcome(node, queue(node, "/invoke/echo", std::string{"\0\xFF", 2},
+                               {"Content-Type: application/octet-stream"}));
+  EXPECT_EQ(x["resultBase64"], "AP8=");
+}
+
+TEST(queue, has_accepted_durably_what_it_answered) {
+  example_node node;
+  std::vector<std::string> all;
+  for (int i = 0; i < 50; ++i)
+    all.push_back(queue(node, "/services/counter/k/increment", "1",
+                        {"Troupe-Delay-Ms: " + std::to_string(i * 20 + 1)}));
+  node->kill();
+  node_settings again;
+  again.folder = node.folder.path();
+  node_process next{again};
+  for (auto& x : all)
+    EXPECT_EQ(outcome(next, x)["state"], "succeeded");
+  EXPECT_EQ(post(next, "/services/counter/k/get").body, "50");
+}
+
+TEST(queue, takes_a_repeat_for_the_same_call) {
+  example_node node;
+  const std::string key = "Idempotency-Key: once";
+  auto first = queue(node, "/services/counter/k/increment", "1", {key});
+  EXPECT_EQ(queue(node, "/services/counter/k/increment", "1", {key}), first);
+  outcome(node, first);
+  EXPECT_EQ(queue(node, "/services/counter/k/increment", "1", {key}), first);
+  EXPECT_EQ(post(node, "/services/counter/k/get").body, "1");
+  expect_error(post(node, "/services/counter/k/increment", "2", {async, key}),
+               422, "idempotency_conflict");
+  EXPECT_NE(queue(node, "/services/counter/l/increment", "1", {key}), first);
+}
+
+TEST(queue, refuses_what_has_no_meaning) {
+  example_node node;
+  expect_error(post(node, "/invoke/nobody", "1", {async}), 404, "not_found");
+  for (auto field : {"Troupe-Delay-Ms: x", "Troupe-Delay-Ms: -1",
+                     "Troupe-Delay-Ms: 99999999999999", "Troupe-Priority: 10",
+                     "Troupe-Priority: x", "Troupe-Timeout-Ms: 5",
+                     "Idempotency-Key: \xC3\xA4"})
+    expect_error(post(node, "/invoke/add", "[1,2]", {async, field}), 400,
+                 "bad_request");
+  for (auto field : {"If-Match: \"1\"", "Troupe-Lock: a=1", "Troupe-Key: x"})
+    expect_error(
+      post(node, "/services/counter/k/increment", "1", {async, field}), 400,
+      "bad_request");
+  expect_error(post(node, "/invoke/echo", std::string(1'100'000, ' '), {async}),
+               413, "payload_too_large");
+  expect_error(get(node, "/invocations/1234"), 404, "not_found");
+  expect_error(get(node, "/invocations/" + std::string(32, 'a')), 404,
+               "not_found");
+  expect_error(get(node, "/queue?x=1"), 400, "bad_request");
+  expect_error(get(node, "/queue/invocations?state=gone"), 400, "bad_request");
+  expect_error(get(node, "/queue/invocations?limit=1001"), 400, "bad_request");
+  expect_error(post(node, "/queue/redrive?state=queued"), 400, "bad_request");
+  expect_error(post(node, "/queue/purge?state=running"), 400, "bad_request");
+  EXPECT_EQ(lanes(node), json::array());
+}
+
+TEST(queue, has_no_invocation_of_a_call_that_was_answered) {
+  example_node node;
+  auto x = post(node, "/invoke/add", "[2,3]");
+  auto id = x.field("Troupe-Invocation-Id");
+  ASSERT_NE(id, "");
+  expect_error(get(node, "/invocations/" + id), 404, "not_found");
+}
+
+TEST(queue, tries_again_and_then_keeps_a_dead_letter) {
+  example_node node{{"--queued", "fail=attempts:2,pause:10ms,max-pause:10ms"}};
+  auto where = queue(node, "/invoke/fail", "no luck");
+  auto x = outcome(node, where);
+  EXPECT_EQ(x["state"], "dead_lettered");
+  EXPECT_EQ(x["attempts"], 2);
+  EXPECT_EQ(x["error"]["errorType"], "std::runtime_error");
+  EXPECT_EQ(x["error"]["errorMessage"], "no luck");
+  auto lane = lanes(node).at(0);
+  EXPECT_EQ(lane["lane"], "fail");
+  EXPECT_EQ(lane["deadLettered"], 1);
+  auto count = [&](const std::string& what) {
+    return json::parse(post(node, "/queue/" + what).body).value("count", -1);
+  };
+  EXPECT_EQ(count("redrive"), 1);
+  EXPECT_TRUE(is_soon(node, where, "dead_lettered"));
+  EXPECT_EQ(count("purge"), 1);
+  EXPECT_EQ(count("purge"), 0);
+  expect_error(get(node, where), 404, "not_found");
+}
+
+TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
+  example_node node{
+    {"--queued", "add=on-success:counter/{key}/increment,on-success:echo",
+     "--queued", "fail=attempts:1,on-failure:data_service/{id}/set_data"}};
+  outcome(node, queue(node, "/invoke/add", "[2,3]", {"Troupe-Key: sums"}));
+  outcome(node, queue(node, "/invoke/add", "[4,5]", {"Troupe-Key: sums"}));
+  EXPECT_TRUE(eventually(
+    [&] { return post(node, "/services/counter/sums/get").body == "14"; }));
+  auto where = queue(node, "/invoke/fail", "oh");
+  EXPECT_EQ(outcome(node, where)["state"], "failed");
+  auto id = where.substr(where.rfind('/') + 1);
+  std::string text;
+  ASSERT_TRUE(eventually([&] {
+    text = post(node, "/services/data_service/" + id + "/get_data").body;
+    return text != "null";
+  }));
+  auto notice = json::parse(text);
+  EXPECT_EQ(notice["id"], id);
+  EXPECT_EQ(notice["target"], "fail");
+  EXPECT_EQ(notice["error"]["errorMessage"], "oh");
+  EXPECT_EQ(notice["argumentsBase64"], "b2g=");
+}
+
+TEST(queue, takes_higher_priorities_first) {
+  example_node node{
+    {"--limit", "hold=concurrency:1,queue:1", "--queue.concurrency", "1"},
+    {test_plugin("misbehaving")}};
+  auto first = queue(node, "/invoke/hold", "300");
+  auto low = queue(node, "/invoke/hold", "1", {"Troupe-Priority: 1"});
+  auto high = queue(node, "/invoke/hold", "2", {"Troupe-Priority: 8"});
+  auto end_of = [&](auto& x) {
+    return outcome(node, x).value("finishedAt", "");
+  };
+  EXPECT_LT(end_of(first), end_of(high));
+  EXPECT_LE(end_of(high), end_of(low));
+}
+
+TEST(queue, is_seen_and_changed_on_the_command_line) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  auto id = cli(node, {"invoke", "add", "-d", "[2,3]", "--async"}).out;
+  ASSERT_THAT(id, MatchesRegex("[0-9a-f]{32}\n"));
+  id.pop_back();
+  outcome(node, "/invocations/" + id);
+  auto shown = json::parse(cli(node, {"queue", "show", id}).out);
+  EXPECT_EQ(shown["result"], 5);
+
+  auto later = cli(node, {"call", "counter", "k", "increment", "--async",
+                          "--delay", "1h", "--priority", "7"})
+                 .out;
+  later.pop_back();
+  auto dead = cli(node, {"invoke", "fail", "-d", "no", "--async"}).out;
+  dead.pop_back();
+  ASSERT_EQ(outcome(node, "/invocations/" + dead)["state"], "dead_lettered");
+
+  EXPECT_THAT(cli(node, {"queue"}).out,
+              MatchesRegex("LANE      QUEUED  RUNNING  DEAD  OLDEST *\n"
+                           "counter/  1       0        0     20[^ ]*Z\n"
+                           "fail      0       0        1     - *\n"));
+  EXPECT_THAT(cli(node, {"queue", "list"}).out,
+              HasSubstr(later + "  counter/k/increment  7         0"));
+  EXPECT_THAT(cli(node, {"queue", "list", "--state", "dead_lettered"}).out,
+              HasSubstr("std::runtime_error"));
+  EXPECT_EQ(json::parse(cli(node, {"queue", "list", "--json"}).out).at(0)["id"],
+            later);
+  EXPECT_EQ(cli(node, {"queue", "redrive", dead}).out, "1\n");
+  EXPECT_TRUE(is_soon(node, "/invocations/" + dead, "dead_lettered"));
+  EXPECT_EQ(cli(node, {"queue", "purge", "--all"}).out, "1\n");
+  EXPECT_EQ(cli(node, {"queue", "purge", "--queued", "--lane", "counter/"}).out,
+            "1\n");
+  EXPECT_EQ(cli(node, {"queue", "--json"}).out, "[]\n");
+
+  auto gone = cli(node, {"queue", "show", dead});
+  EXPECT_EQ(gone.status, 1);
+  EXPECT_EQ(gone.out, "");
+  EXPECT_THAT(gone.err, HasSubstr("not_found"));
+  EXPECT_EQ(cli(node, {"queue", "redrive", dead}).status, 1);
+  for (auto& wrong :
+       std::vector<words>{{"queue", "redrive"},
+                          {"queue", "purge", dead, "--all"},
+                          {"queue", "nothing"},
+                          {"queue", "list", "--state", "x"},
+                          {"invoke", "add", "--delay", "5"},
+                          {"invoke", "add", "--async", "--delay", "x"}})
+    EXPECT_EQ(cli(node, wrong).status, 2);
+}
+
+TEST(queue, is_in_the_metrics) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  outcome(node, queue(node, "/invoke/add", "[2,3]"));
+  outcome(node, queue(node, "/invoke/fail", "no"));
+  queue(node, "/invoke/add", "[2,3]", {"Troupe-Delay-Ms: 3600000"});
+  std::string text;
+  EXPECT_TRUE(eventually([&] {
+    text = get(node, "/metrics").body;
+    return text.find("troupe_queue_waiting{lane=\"add\"} 1") != text.npos;
+  }))
+    << text;
+  for (auto row : {"troupe_queue_accepted_total 3",
+                   "troupe_queue_attempts_total{outcome=\"succeeded\"} 1",
+                   "troupe_queue_attempts_total{outcome=\"dead_lettered\"} 1",
+                   "troupe_queue_dead_letters{lane=\"fail\"} 1",
+                   "troupe_queue_oldest_seconds{lane=\"add\"} "})
+    EXPECT_THAT(text, HasSubstr(row));
+}
+
+} // namespace
+} // namespace troupe::test
