@@ -17,7 +17,7 @@ work_time system_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-dispatcher_options complete(dispatcher_options x) {
+dispatcher_options with_clock(dispatcher_options x) {
   if (!x.clock)
     x.clock = system_now;
   return x;
@@ -32,9 +32,9 @@ error no_queue() {
 dispatcher::dispatcher(work_queue* queue, work_peers peers,
                        const call_environment& env, dispatcher_options options)
   : queue_(queue), peers_(std::move(peers)), env_(env),
-    options_(complete(std::move(options))),
+    options_(with_clock(std::move(options))),
     random_(options_.seed ? options_.seed : std::random_device{}()),
-    lanes_(options_.room) {}
+    ids_(random_()), lanes_(options_.room) {}
 
 dispatcher::~dispatcher() = default;
 
@@ -97,6 +97,25 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                    }
                    done(std::move(what));
                  });
+}
+
+void dispatcher::complete(work_request& x) {
+  auto& item = x.item;
+  auto policy = policy_of(item.target.lane());
+  item.accepted = now();
+  item.due = std::max(item.due, item.accepted);
+  if (item.expires == work_time{})
+    item.expires = item.due + policy.age_max;
+  item.attempts_max = policy.attempts_max;
+  std::lock_guard guard{mutex_};
+  item.id = ids_.next(item.accepted);
+}
+
+void dispatcher::waits(const std::string& lane, work_time due) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard guard{mutex_};
+  lanes_.waits(lane, due);
+  wake();
 }
 
 void dispatcher::take(std::vector<claimed_work> work,
