@@ -106,7 +106,6 @@ void context::remind(std::string name, work_time at, std::string method,
   item.trace = std::string{trace()};
   item.notes = reminder_notes;
   item.due = at;
-  item.expires = never_expires;
   host_.remind(name, std::move(request));
 }
 

@@ -12,6 +12,8 @@
 
 namespace troupe {
 
+struct work_policy;
+
 /// In the notes of work: it is a reminder.
 inline constexpr std::string_view reminder_notes = R"({"reminder":true})";
 
@@ -19,13 +21,15 @@ inline bool is_reminder(const work_item& x) noexcept {
   return x.target.is_entity() && x.notes == reminder_notes;
 }
 
-/// What is to be done some day does not expire: who was away for long still has
-/// it to do.
-inline constexpr work_time never_expires =
-  std::chrono::sys_days{std::chrono::year{2400} / 1 / 1};
+/// So long after it is due it expires: who was away for long still has it to do.
+inline constexpr std::chrono::days forever{146'097};
 
 /// No reminder is set for later.
 inline constexpr work_time last_reminder =
   std::chrono::sys_days{std::chrono::year{2200} / 1 / 1};
+
+/// When work was to begin at first, before it was tried and put off: its pauses
+/// grow from then on, and not while it waits for its time.
+work_time first_due(const work_item& x, const work_policy& policy);
 
 } // namespace troupe

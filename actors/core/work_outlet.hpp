@@ -16,8 +16,8 @@ public:
 
   virtual work_time now() const = 0;
 
-  /// Gives `x` an id and says when it was accepted and how often it is tried;
-  /// and, unless that is set, until when.
+  /// Gives `x` an id and says when it was accepted, and how often and until when
+  /// it is tried.
   virtual void complete(work_request& x) = 0;
 
   /// Work of `lane` that is due at `due` was accepted with a commit: it is

@@ -5,6 +5,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/reminder.hpp"
 #include "actors/work/attempt.hpp"
 
 namespace troupe {
@@ -104,8 +105,11 @@ void dispatcher::complete(work_request& x) {
   auto policy = policy_of(item.target.lane());
   item.accepted = now();
   item.due = std::max(item.due, item.accepted);
-  if (item.expires == work_time{})
-    item.expires = item.due + policy.age_max;
+  item.expires = item.due;
+  if (is_reminder(item))
+    item.expires += forever;
+  else
+    item.expires += policy.age_max;
   item.attempts_max = policy.attempts_max;
   std::lock_guard guard{mutex_};
   item.id = ids_.next(item.accepted);
@@ -157,7 +161,7 @@ work_report dispatcher::report_of(attempt& what) {
   auto policy = policy_of(item.target.lane());
   std::lock_guard guard{mutex_};
   auto verdict = judge(policy, *reason, result.attempt, item.attempts_max,
-                       item.accepted, item.expires, now(), random_);
+                       first_due(item, policy), item.expires, now(), random_);
   if (verdict.again)
     result.due = *verdict.again;
   else

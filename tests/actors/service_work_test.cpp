@@ -424,6 +424,17 @@ TEST_F(service_work_test, one_that_fails_is_tried_again) {
   EXPECT_EQ((store.entities[{"kitchen", "a"}].reminders), "");
 }
 
+// Pauses grow with the age of work: that of a reminder begins when it is due.
+TEST_F(service_work_test, one_that_finds_no_store_comes_soon_after) {
+  EXPECT_EQ(ask("set", R"(["tea",3600])"), "null");
+  EXPECT_EQ(ask("later", "3600000", "b"), "null");
+  advance(1h - 1s);
+  store.fates = {fate::failed, fate::failed};
+  advance(3s);
+  EXPECT_TRUE(store.fates.empty());
+  EXPECT_EQ(rang(), R"(["tea"])");
+}
+
 TEST_F(service_work_test, one_may_set_itself_again) {
   EXPECT_EQ(ask("again"), "null");
   advance(11s);
