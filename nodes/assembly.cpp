@@ -101,7 +101,7 @@ assembly::assembly(assembly_options options, store_set store,
   if (!options_.service.budget)
     options_.service.budget = std::make_shared<activation_budget>();
   options_.service.locks_lost = locks_lost_;
-  if (work_.queue())
+  if (store_.states->commits_work())
     options_.service.outlet = &work_;
   if (options_.cluster) {
     if (!store_.is_shared())

@@ -191,7 +191,7 @@ expected<void> node::open() {
   } catch (const std::exception& e) {
     return error{errc::bad_request, e.what()}; // certificates, ports
   }
-  if (assembly_->work().queue())
+  if (assembly_->store().commits_work())
     if (auto done =
           assembly_->install("troupe", schedules_module(load_time_zone));
         !done)

@@ -142,7 +142,7 @@ struct commit_request {
   std::vector<recorded_outcome> outcomes;
 
   /// Work that is accepted with it; see `work_queue::accept`. One whose key
-  /// belongs to other work is passed over. Only if the store has a queue.
+  /// belongs to other work is passed over. Only if the store `commits_work`.
   std::vector<work_request> work;
 
   /// It is done only if each of these is the last grant of its lock in that
@@ -151,7 +151,7 @@ struct commit_request {
   std::vector<lock_proof> locks{};
 
   /// Work that is not wanted any more: what of it still waits is removed, after
-  /// `work` was accepted. Only if the store has a queue.
+  /// `work` was accepted. Only if the store `commits_work`.
   std::vector<invocation_id> withdrawn{};
 };
 
@@ -242,9 +242,11 @@ public:
   /// store has none: then no commit may name any.
   virtual lock_table* locks() noexcept { return nullptr; }
 
-  /// The work that waits; as long as this lives. Null if the store has none:
-  /// then no commit may bring or withdraw any, or set reminders.
+  /// The work that waits; as long as this lives. Null if the store has none.
   virtual work_queue* work() noexcept { return nullptr; }
+
+  /// Commits may bring work and withdraw it, and set reminders.
+  virtual bool commits_work() noexcept { return work() != nullptr; }
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;

@@ -51,8 +51,8 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
                             "/schedules/{name}/pause and "
                             "/schedules/{name}/resume");
   auto& request = x.request();
-  if (!host_.work->queue())
-    refuse(errc::not_implemented, "this store has no queue");
+  if (!host_.store->commits_work())
+    refuse(errc::not_implemented, "this store has no schedules yet");
   if (wants_queue(request))
     not_built("Prefer: respond-async on this path");
   auto target = port_.service(schedules_service);

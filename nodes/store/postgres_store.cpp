@@ -65,7 +65,7 @@ void postgres_store::claim(entity_id entity, fencing_token token,
 }
 
 void postgres_store::commit(commit_request request, commit_callback done) {
-  // It has no queue yet: whoever asks for one is told so before.
+  // See `commits_work`: whoever would send something is told so before.
   if (!request.work.empty() || !request.withdrawn.empty()
       || !request.next.reminders.empty())
     return done(commit_outcome::failed);

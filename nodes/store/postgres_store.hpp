@@ -61,6 +61,9 @@ public:
 
   lock_table* locks() noexcept override;
 
+  /// Not yet.
+  bool commits_work() noexcept override { return false; }
+
   /// Without the password.
   std::string describe() const override;
 
