@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
@@ -21,6 +22,7 @@
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/time_zones.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -163,6 +165,13 @@ expected<void> node::open() {
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
+  actors.work.policy = [](const std::string& lane) {
+    work_policy result;
+    // A schedule that gives up would never fire again.
+    if (lane == std::string{schedules_service} + "/")
+      result.attempts_max = defaults::work::attempts_max;
+    return result;
+  };
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
     auto i = options_.limits.find(name);
@@ -189,6 +198,11 @@ expected<void> node::open() {
   } catch (const std::exception& e) {
     return error{errc::bad_request, e.what()}; // certificates, ports
   }
+  if (assembly_->store().commits_work())
+    if (auto done =
+          assembly_->install("troupe", schedules_module(load_time_zone));
+        !done)
+      return done.error();
   if (auto cluster = assembly_->cluster())
     cluster->router().on_drain([this] { static_cast<void>(leave()); });
   host_.cluster = [this] { return cluster_json(); };

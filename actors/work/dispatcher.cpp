@@ -5,6 +5,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/reminder.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -21,7 +22,7 @@ work_time system_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-dispatcher_options complete(dispatcher_options x) {
+dispatcher_options with_clock(dispatcher_options x) {
   if (!x.clock)
     x.clock = system_now;
   return x;
@@ -36,7 +37,7 @@ error no_queue() {
 dispatcher::dispatcher(work_queue* queue, work_peers peers,
                        const call_environment& env, dispatcher_options options)
   : queue_(queue), peers_(std::move(peers)), env_(env),
-    options_(complete(std::move(options))),
+    options_(with_clock(std::move(options))),
     random_(options_.seed ? options_.seed : std::random_device{}()),
     ids_(random_()), lanes_(options_.room) {}
 
@@ -112,6 +113,28 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                  });
 }
 
+void dispatcher::complete(work_request& x) {
+  auto& item = x.item;
+  auto policy = policy_of(item.target.lane());
+  item.accepted = now();
+  item.due = std::max(item.due, item.accepted);
+  item.expires = item.due;
+  if (is_reminder(item))
+    item.expires += forever;
+  else
+    item.expires += policy.age_max;
+  item.attempts_max = policy.attempts_max;
+  std::lock_guard guard{mutex_};
+  item.id = ids_.next(item.accepted);
+}
+
+void dispatcher::waits(const std::string& lane, work_time due) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard guard{mutex_};
+  lanes_.waits(lane, due);
+  wake();
+}
+
 void dispatcher::take(std::vector<claimed_work> work,
                       const std::string& claimed_by) {
   std::lock_guard guard{mutex_};
@@ -171,7 +194,7 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   if (reason.code() != errc::payload_too_large) {
     std::lock_guard guard{mutex_};
     verdict = judge(policy, reason, result.attempt, item.attempts_max,
-                    item.accepted, item.expires, now(), random_);
+                    first_due(item, policy), item.expires, now(), random_);
   }
   result.uncounted = verdict.uncounted;
   if (verdict.again) {

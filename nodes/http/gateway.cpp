@@ -109,6 +109,8 @@ void gateway::route(http::exchange& x) {
     return invocations(x, path);
   if (first == "queue")
     return queue(x, path);
+  if (first == "schedules")
+    return schedules(x, path);
   if (request.path() == "/")
     not_built("the dashboard");
   if (first == "url")
@@ -119,8 +121,8 @@ void gateway::route(http::exchange& x) {
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /queue, /locks/{name}, /cluster, "
-         "/metrics, /healthz and /readyz");
+         "/services/{service}, /invocations/{id}, /queue, /schedules, "
+         "/locks/{name}, /cluster, /metrics, /healthz and /readyz");
 }
 
 void gateway::invoke(http::exchange& x, const path_view& path) {

@@ -164,6 +164,15 @@ private:
   static void conclude_count(gateway& me, http_call& call,
                              expected<size_t> count);
 
+  // -- /schedules (gateway_schedules.cpp) ------------------------------------
+
+  void schedules(http::exchange& x, const path_view& path);
+
+  /// What it calls is there.
+  void check_schedule(std::string_view body);
+  void list_schedules(http::exchange& x, call_target& service);
+  void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
+
   // -- /map (gateway_map.cpp) ------------------------------------------------
 
   void map(http::exchange& x, const path_view& path);

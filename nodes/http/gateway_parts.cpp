@@ -6,6 +6,7 @@
 
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/work/schedule_service.hpp"
 #include "nodes/http/uri.hpp"
 
 namespace troupe {
@@ -55,6 +56,12 @@ void check_name(std::string_view name, const char* what) {
     refuse(errc::bad_request, "'" + std::string{name.substr(0, 100)}
                                 + "' is no name of a " + what
                                 + ": [A-Za-z0-9_-]{1,64}");
+}
+
+void check_service_name(std::string_view name) {
+  check_name(name, "service");
+  if (name == schedules_service)
+    refuse(errc::not_found, "schedules are at /schedules");
 }
 
 std::string decode(std::string_view segment) {

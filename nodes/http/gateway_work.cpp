@@ -10,7 +10,6 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
-#include "actors/model/fingerprint.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/uri.hpp"
@@ -52,11 +51,6 @@ milliseconds read_delay(const http::request& x) {
   auto most = static_cast<uint64_t>(defaults::work::delay_max.count());
   return milliseconds{
     static_cast<int64_t>(read_number(*text, "Troupe-Delay-Ms", most))};
-}
-
-std::string fingerprint_of(const work_item& x) {
-  return fingerprint({to_string(x.target), x.routing_key,
-                      x.arguments.content_type, x.arguments.bytes});
 }
 
 } // namespace

@@ -89,14 +89,8 @@ struct outcome_columns {
   postgres_array body{element::bytea};
 };
 
+/// None: nothing leaves with a commit until there is a queue here.
 struct message_columns {
-  void add(uint64_t row, const outbox_message& x) {
-    of.add(row);
-    target.add(x.target);
-    content_type.add(x.content_type);
-    body.add(x.body);
-  }
-
   postgres_array of{element::int8};
   postgres_array target{element::bytea};
   postgres_array content_type{element::bytea};
@@ -276,8 +270,6 @@ postgres_call postgres_commits::call(const std::vector<request>& requests) {
   for (size_t i = 0; i < requests.size(); ++i) { // as they were given
     for (auto& x : requests[i]->outcomes)
       o.add(numbers[i], x);
-    for (auto& x : requests[i]->outbox)
-      m.add(numbers[i], x);
     for (auto& x : requests[i]->locks)
       k.add(numbers[i], x);
     is_plain = is_plain && requests[i]->next.revision != requests[i]->base;

@@ -24,8 +24,6 @@ bool is_too_long(const commit_request& x) {
   auto length = x.next.state.size();
   for (auto& part : x.outcomes)
     length += part.body.size();
-  for (auto& part : x.outbox)
-    length += part.body.size();
   return length > length_max;
 }
 
@@ -70,6 +68,10 @@ void postgres_store::claim(entity_id entity, fencing_token token,
 }
 
 void postgres_store::commit(commit_request request, commit_callback done) {
+  // See `commits_work`: whoever would send something is told so before.
+  if (!request.work.empty() || !request.withdrawn.empty()
+      || !request.next.reminders.empty())
+    return done(commit_outcome::failed);
   auto too_long = is_too_long(request);
   postgres_writer::job x =
     postgres_writer::committing{std::move(request), std::move(done)};
@@ -97,11 +99,6 @@ void postgres_store::load(entity_id entity, callback<stored_state> done) {
 void postgres_store::list(list_request request,
                           callback<std::vector<listed_entity>> done) {
   reader_->list(request, std::move(done));
-}
-
-void postgres_store::read_outbox(uint64_t after, size_t limit,
-                                 callback<std::vector<outbox_row>> done) {
-  reader_->read_outbox(after, limit, std::move(done));
 }
 
 lock_table* postgres_store::locks() noexcept {

@@ -60,12 +60,12 @@ public:
   void list(list_request request,
             callback<std::vector<listed_entity>> done) override;
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override;
-
   lock_table* locks() noexcept override;
 
   work_queue* work() noexcept override;
+
+  /// Not yet.
+  bool commits_work() noexcept override { return false; }
 
   /// Without the password.
   std::string describe() const override;

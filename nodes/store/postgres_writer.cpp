@@ -60,8 +60,6 @@ size_t bytes_of(const postgres_writer::job& x) {
   auto result = commit->request.next.state.size();
   for (auto& y : commit->request.outcomes)
     result += y.body.size();
-  for (auto& y : commit->request.outbox)
-    result += y.body.size();
   return result;
 }
 
