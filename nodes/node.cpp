@@ -36,6 +36,10 @@ constexpr auto join_limit = 10s;
 /// longer than they need to see that it has.
 constexpr auto farewell = 1s;
 
+/// How long messages that are under way get when a node leaves; what is not done
+/// by then is the broker's again.
+constexpr auto message_limit = 5s;
+
 /// Between two looks at something that is waited for.
 constexpr auto poll_interval = 5ms;
 
@@ -130,6 +134,7 @@ node::node(node_options options)
 
 node::~node() {
   ready_ = false;
+  stop_subscriptions(0ms);
   if (server_)
     server_->stop();
 }
@@ -141,11 +146,10 @@ expected<void> node::open() {
     return valid.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
-  postgres.log = [log = log_,
-                  format = options_.log.format](postgres_notice kind,
-                                                const std::string& text) {
-    auto level = kind == postgres_notice::news ? spdlog::level::info
-                                               : spdlog::level::warn;
+  postgres.log = [log = log_, format = options_.log.format](
+                   postgres_notice kind, const std::string& text) {
+    auto level =
+      kind == postgres_notice::news ? spdlog::level::info : spdlog::level::warn;
     log->log(level, "{}", escaped(text, format));
   };
   postgres.on_new_timeline = [this](auto&, auto&) {
@@ -275,8 +279,18 @@ join_reports node::reports_of_joins() {
 }
 
 expected<void> node::join() {
-  if (!assembly_->cluster())
-    return {};
+  if (assembly_->cluster())
+    if (auto joined = join_cluster(); !joined)
+      return joined.error();
+  if (!options_.subscriptions.empty()) {
+    subscriptions_ =
+      std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+    subscriptions_->start();
+  }
+  return {};
+}
+
+expected<void> node::join_cluster() {
   if (auto begun = assembly_->join(url()); !begun)
     return begun.error();
   auto until = std::chrono::steady_clock::now() + join_limit;
@@ -406,6 +420,11 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+void node::stop_subscriptions(std::chrono::milliseconds patience) {
+  if (subscriptions_)
+    subscriptions_->stop(patience);
+}
+
 bool node::leave_cluster(std::chrono::milliseconds time) {
   auto left = std::make_shared<std::promise<void>>();
   auto has_left = left->get_future();
@@ -426,6 +445,9 @@ bool node::drain() {
              format_duration(options_.shutdown.timeout));
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
+  // Before the shards go, so that what is under way finds its entities here.
+  stop_subscriptions(
+    std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
   auto clean = true;
