@@ -7,25 +7,26 @@ namespace troupe {
 delay_line::delay_line() : thread_([this] { run(); }) {}
 
 delay_line::~delay_line() {
+  end();
+}
+
+void delay_line::end() {
   {
     std::lock_guard guard{mutex_};
     ends_ = true;
   }
   changed_.notify_one();
-  thread_.join();
+  if (thread_.joinable())
+    thread_.join();
 }
 
 void delay_line::after(std::chrono::milliseconds time,
                        std::function<void()> what) {
-  {
-    std::lock_guard guard{mutex_};
-    if (!ends_) {
-      waiting_.emplace(clock::now() + time, std::move(what));
-      changed_.notify_one();
-      return;
-    }
-  }
-  what();
+  std::lock_guard guard{mutex_};
+  if (ends_)
+    return;
+  waiting_.emplace(clock::now() + time, std::move(what));
+  changed_.notify_one();
 }
 
 void delay_line::run() {

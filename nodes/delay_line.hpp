@@ -1,5 +1,5 @@
-// Does something after a while, on a thread of its own. For what may wait long
-// and must not be lost: at its end all that still waits is done at once.
+// Does something after a while, on a thread of its own. What still waits when it
+// ends is done then, early.
 
 #pragma once
 
@@ -21,7 +21,10 @@ public:
 
   ~delay_line();
 
-  /// What is asked for once it ends is done at once, by the caller.
+  /// Does all that still waits, and returns when it is done.
+  void end();
+
+  /// What is asked for once it ends is dropped.
   void after(std::chrono::milliseconds time, std::function<void()> what);
 
 private:

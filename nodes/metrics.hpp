@@ -3,11 +3,13 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "actors/cluster/cluster_member.hpp"
 #include "actors/cluster/lock_counts.hpp"
 #include "actors/core/route_table.hpp"
 #include "nodes/http/server.hpp"
+#include "nodes/subscriptions.hpp"
 
 namespace troupe {
 
@@ -20,10 +22,11 @@ struct lock_metrics {
 
 /// The body of `/metrics`: every function, exposed actor and service of
 /// `routes`, the HTTP server, the locks that this node was asked for, and the
-/// node's part in the cluster if it has one.
+/// node's part in the cluster if it has one, and its subscriptions.
 /// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
-                            const lock_metrics& locks, cluster_member* cluster);
+                            const lock_metrics& locks, cluster_member* cluster,
+                            const std::vector<subscription_view>& messages);
 
 } // namespace troupe

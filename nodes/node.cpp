@@ -198,6 +198,7 @@ expected<void> node::open() {
     return owner_text(service, key);
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
+  host_.subscriptions = [this] { return subscriptions_json(); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
@@ -286,6 +287,7 @@ expected<void> node::join() {
     subscriptions_ =
       std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
     subscriptions_->start();
+    current_subscriptions_ = subscriptions_.get();
   }
   return {};
 }
@@ -377,7 +379,19 @@ std::string node::cluster_json() const {
 std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
-                         assembly_->cluster());
+                         assembly_->cluster(), subscription_views());
+}
+
+std::vector<subscription_view> node::subscription_views() const {
+  auto all = current_subscriptions_.load();
+  return all ? all->list() : std::vector<subscription_view>{};
+}
+
+std::string node::subscriptions_json() const {
+  auto list = json::array();
+  for (auto& x : subscription_views())
+    list.push_back(to_json(x));
+  return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {

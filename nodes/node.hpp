@@ -107,6 +107,8 @@ private:
   expected<std::string> owner_text(const std::string& service,
                                    const std::string& key) const;
   std::string cluster_json() const;
+  std::vector<subscription_view> subscription_views() const;
+  std::string subscriptions_json() const;
   std::string metrics_text() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
   expected<void> join_cluster();
@@ -121,6 +123,7 @@ private:
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
   std::unique_ptr<subscriptions> subscriptions_; // null if there are none
+  std::atomic<subscriptions*> current_subscriptions_{nullptr}; // for HTTP
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file
   std::atomic<bool> ready_{false};

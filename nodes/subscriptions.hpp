@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "actors/core/codec.hpp"
 #include "actors/core/message_source.hpp"
 #include "actors/messages/message_intake.hpp"
 #include "actors/messages/subscription.hpp"
@@ -30,6 +31,8 @@ struct subscription_view {
   std::string last_failure{};
 };
 
+json to_json(const subscription_view& x);
+
 /// Thread-safe but for its beginning and its end.
 class subscriptions {
 public:
@@ -38,7 +41,7 @@ public:
 
   subscriptions(const subscriptions&) = delete;
 
-  /// @pre it was stopped, if it was started
+  /// As `stop`, without patience.
   ~subscriptions();
 
   /// @pre what they call is there, and the node is up
@@ -53,8 +56,8 @@ public:
 private:
   class entry;
 
-  delay_line delays_;
-  std::vector<std::unique_ptr<entry>> entries_;
+  std::unique_ptr<delay_line> delays_;
+  std::vector<std::unique_ptr<entry>> entries_; // outlived by delays_
 };
 
 } // namespace troupe

@@ -40,8 +40,8 @@ struct intake_surroundings {
   std::function<void(work_request, error, work_queue::callback<work_accepted>)>
     bury;
 
-  /// Does something after a while, on any thread; soon instead if it is about to
-  /// end.
+  /// Does something after a while, on any thread; or never, once the intake is
+  /// paused for good.
   std::function<void(std::chrono::milliseconds, std::function<void()>)> after;
 
   /// The wall clock.

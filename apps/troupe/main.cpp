@@ -44,6 +44,7 @@ Functions and services as actors.
 
   troupe queue                         show what was queued (invoke --async)
   troupe queue list|show|redrive|purge
+  troupe subscribe list                show the messages that brokers send
 
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
