@@ -99,8 +99,8 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                  });
 }
 
-/// It is accepted as claimed, in its only attempt, and too old: should this node
-/// die before it has reported it dead, it is given back and dead for that.
+/// It is accepted as claimed, and as too old to begin: should this node die before
+/// it has reported it dead, it is given back, and is dead for its age.
 void dispatcher::bury(work_request letter, const error& why,
                       callback<work_accepted> done) {
   if (!queue_)
@@ -113,7 +113,7 @@ void dispatcher::bury(work_request letter, const error& why,
   item.accepted = now();
   item.due = item.accepted;
   item.expires = item.accepted;
-  item.attempts_max = 1;
+  item.attempts_max = policy_of(item.target.lane()).attempts_max;
   work_report report;
   report.id = item.id;
   report.claimed_by = letter.claimed_by;

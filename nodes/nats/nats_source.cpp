@@ -72,8 +72,14 @@ public:
   // -- the answering thread --------------------------------------------------
 
   void answer() {
-    while (auto batch = next_answers())
+    std::shared_ptr<nats::session> last;
+    while (auto batch = next_answers()) {
+      last = batch->back()->from;
       tell(std::move(*batch));
+    }
+    // What was told is in a buffer, which a connection that ends throws away.
+    if (last)
+      flush(*last);
     nats_ReleaseThreadMemory();
   }
 
@@ -85,12 +91,20 @@ public:
     changed_.notify_all();
   }
 
-  /// @returns whether all was answered in time
-  bool wait_until_answered(milliseconds patience) {
-    std::unique_lock guard{mutex_};
-    return changed_.wait_for(guard, patience, [this] {
+  /// Waits for what is in flight, for `patience` at most.
+  void wait_until_answered(milliseconds patience) {
+    auto until = clock::now() + patience;
+    auto is_answered = [this] {
       return in_flight_.empty() && answers_.empty();
-    });
+    };
+    std::unique_lock guard{mutex_};
+    while (clock::now() < until
+           && !changed_.wait_until(
+             guard, std::min(until, clock::now() + sign_time()), is_answered)) {
+      guard.unlock();
+      show_progress();
+      guard.lock();
+    }
   }
 
   void stop_answering() {
@@ -116,14 +130,13 @@ private:
     }
     auto last_sign = clock::now();
     auto next_lag = clock::now();
-    auto sign_time = what_.ack_wait / signs_of_life;
     while (auto room = wait_for_room()) {
       if (*room > 0)
         for (auto& x : session->receive(std::min(*room, batch_max),
-                                        std::min(receive_time, sign_time)))
+                                        std::min(receive_time, sign_time())))
           hand_over(session, std::move(x));
       auto now = clock::now();
-      if (now - last_sign >= sign_time) {
+      if (now - last_sign >= sign_time()) {
         show_progress();
         last_sign = now;
       }
@@ -241,6 +254,17 @@ private:
     }
   }
 
+  void flush(nats::session& x) {
+    try {
+      x.flush();
+    } catch (const nats::session_error& e) {
+      set_error(e.what());
+    }
+  }
+
+  /// Within `ack_wait` several times.
+  milliseconds sign_time() const { return what_.ack_wait / signs_of_life; }
+
   bool is_stopping() const {
     std::lock_guard guard{mutex_};
     return stops_;
@@ -290,9 +314,9 @@ void nats_source::stop(milliseconds patience) {
   if (!receiver_.joinable())
     return;
   engine_->stop_receiving();
+  receiver_.join(); // what it has got is in flight now
   engine_->wait_until_answered(patience);
   engine_->stop_answering();
-  receiver_.join();
   answerer_.join();
 }
 

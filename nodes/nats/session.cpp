@@ -207,7 +207,7 @@ void session::acknowledge(natsMsg& x) noexcept {
 
 void session::give_back(natsMsg& x) noexcept {
   if (context_)
-    natsMsg_NakWithDelay(&x, to_ns(give_back_pause), nullptr);
+    natsMsg_NakWithDelay(&x, give_back_pause.count(), nullptr);
 }
 
 void session::in_progress(natsMsg& x) noexcept {

@@ -58,24 +58,8 @@ struct broker_and_node {
 const std::string counting =
   "topic:m/{key},service:counter,method:increment,pause:20ms";
 
-void run_tool(const words& command) {
-  testing::process_input what;
-  what.command = command;
-  auto made = testing::run_process(what);
-  ASSERT_EQ(made.status, 0) << made.err;
-}
-
 void write_file(const std::filesystem::path& file, const std::string& text) {
   std::ofstream{file} << text;
-}
-
-/// A certificate that is its own CA, for 127.0.0.1: `file`.pem and `file`.key.
-void make_certificate(const std::filesystem::path& file) {
-  run_tool({"/usr/bin/openssl", "req", "-x509", "-nodes", "-newkey", "ec",
-            "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj",
-            "/CN=" + file.filename().string(), "-addext",
-            "subjectAltName=IP:127.0.0.1", "-keyout", file.string() + ".key",
-            "-out", file.string() + ".pem"});
 }
 
 } // namespace

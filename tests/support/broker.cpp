@@ -14,6 +14,8 @@
 #include <thread>
 #include <unistd.h>
 
+#include "tests/support/process.hpp"
+
 namespace troupe::test {
 
 namespace {
@@ -169,6 +171,22 @@ std::string nats_server::url() const {
 
 std::vector<std::string> nats_server::command() const {
   return {"/usr/sbin/nats-server", "-c", (folder() / "conf").string()};
+}
+
+void run_tool(const std::vector<std::string>& command) {
+  testing::process_input what;
+  what.command = command;
+  auto result = testing::run_process(what);
+  if (result.status != 0)
+    throw std::runtime_error(command[0] + ": " + result.err);
+}
+
+void make_certificate(const std::filesystem::path& file) {
+  run_tool({"/usr/bin/openssl", "req", "-x509", "-nodes", "-newkey", "ec",
+            "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj",
+            "/CN=" + file.filename().string(), "-addext",
+            "subjectAltName=IP:127.0.0.1", "-keyout", file.string() + ".key",
+            "-out", file.string() + ".pem"});
 }
 
 } // namespace troupe::test

@@ -86,4 +86,11 @@ private:
   std::vector<std::string> command() const override;
 };
 
+/// Runs a program to its end. @throws std::runtime_error unless it ends well
+void run_tool(const std::vector<std::string>& command);
+
+/// A certificate that is its own CA, for the host 127.0.0.1: `file`.pem and
+/// `file`.key.
+void make_certificate(const std::filesystem::path& file);
+
 } // namespace troupe::test
