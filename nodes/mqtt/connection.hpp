@@ -3,10 +3,10 @@
 // told to.
 //
 // Troupe speaks MQTT itself because the Paho library cannot wait for an effect:
-// it acknowledges when its callback returns, and a callback that waits stops
-// every other client of the process, their keep-alives and connects as well; and
-// with QoS 2 it sends PUBREC before it calls back. Here many messages of one
-// connection are under way at a time, and commit together.
+// it acknowledges when its callback returns, and a callback that waits stops all
+// clients of the process, keep-alives and answers as well; and with QoS 2 it sends
+// PUBREC before it calls back. Here many messages of one connection are under way
+// at a time, and commit together.
 //
 // Acknowledgments go out in the order in which messages came, as MQTT demands
 // (5.0: 4.6): so a message that takes long holds back those behind it, and what

@@ -170,6 +170,8 @@ private:
       std::lock_guard guard{mutex_};
       in_flight_.insert(entry);
       ++status_.delivered;
+      if (x.lag)
+        status_.lag = x.lag;
       if (x.message.deliveries > 1)
         ++status_.redelivered;
     }

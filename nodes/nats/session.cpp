@@ -189,6 +189,7 @@ received session::read(message_handle raw) const {
                     + std::to_string(about->Sequence.Stream) + "@"
                     + std::to_string(about->Timestamp);
       to.deliveries = about->NumDelivered;
+      result.lag = about->NumPending;
       jsMsgMetaData_Destroy(about);
     }
   } else if (auto reply = natsMsg_GetReply(raw.get())) {

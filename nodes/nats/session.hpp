@@ -44,6 +44,9 @@ struct received {
 
   /// Who asks waits for the answer here; empty: nobody does.
   std::string reply{};
+
+  /// Messages behind it that were not delivered yet, of JetStream.
+  std::optional<uint64_t> lag{};
 };
 
 class session {

@@ -61,8 +61,8 @@ TEST(mqtt, a_message_is_acknowledged_once_its_effect_is_durable) {
   EXPECT_EQ(node.stop(), 0);
 }
 
-TEST(mqtt, the_sum_of_2000_messages_is_exact_though_the_node_is_killed) {
-  constexpr int messages = 2000;
+TEST(mqtt, the_sum_of_all_messages_is_exact_though_the_node_is_killed) {
+  const int messages = messages_of_tests();
   constexpr int keys = 7;
   mosquitto_server broker;
   testing::temporary_folder folder;

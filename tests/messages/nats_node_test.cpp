@@ -41,8 +41,8 @@ nlohmann::json status_of(const node_process& node) {
 } // namespace
 
 TEST(jetstream,
-     the_sum_of_2000_messages_is_exact_though_node_and_server_are_killed) {
-  constexpr int messages = 2000;
+     the_sum_of_all_messages_is_exact_though_node_and_server_are_killed) {
+  const int messages = messages_of_tests();
   constexpr int keys = 7;
   nats_server server;
   testing::temporary_folder folder;

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
@@ -171,6 +172,11 @@ std::string nats_server::url() const {
 
 std::vector<std::string> nats_server::command() const {
   return {"/usr/sbin/nats-server", "-c", (folder() / "conf").string()};
+}
+
+int messages_of_tests() {
+  auto text = std::getenv("TROUPE_MESSAGES");
+  return text ? std::stoi(text) : 2000;
 }
 
 void run_tool(const std::vector<std::string>& command) {

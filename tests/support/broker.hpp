@@ -86,6 +86,9 @@ private:
   std::vector<std::string> command() const override;
 };
 
+/// How many messages a long test sends: TROUPE_MESSAGES, or 2000.
+int messages_of_tests();
+
 /// Runs a program to its end. @throws std::runtime_error unless it ends well
 void run_tool(const std::vector<std::string>& command);
 
