@@ -135,6 +135,65 @@ void dispatcher::waits(const std::string& lane, work_time due) {
   wake();
 }
 
+/// It is accepted as claimed, and as too old to begin: should this node die before
+/// it has reported it dead, it is given back, and is dead for its age.
+void dispatcher::bury(work_request letter, const error& why,
+                      callback<work_accepted> done) {
+  if (!queue_)
+    return done(no_queue());
+  letter.claimed_by = peers_.self();
+  if (letter.claimed_by.empty())
+    return done(
+      error{errc::store_unavailable, "this node is no member of its cluster"});
+  auto& item = letter.item;
+  item.accepted = now();
+  item.due = item.accepted;
+  item.expires = item.accepted;
+  item.attempts_max = policy_of(item.target.lane()).attempts_max;
+  work_report report;
+  report.id = item.id;
+  report.claimed_by = letter.claimed_by;
+  report.attempt = 1;
+  report.end = work_end::dead;
+  report.answer = {why.to_json(), "application/json"};
+  {
+    std::lock_guard guard{mutex_};
+    running_.insert(item.id); // it is not lost
+  }
+  queue_->accept(std::move(letter), [this, report = std::move(report),
+                                     done = std::move(done)](
+                                      expected<work_accepted> what) mutable {
+    if (what && what->is_new)
+      return report_dead(std::move(report), *what, std::move(done));
+    {
+      std::lock_guard guard{mutex_};
+      running_.erase(report.id);
+      look_for_lost_ |=
+        !what && what.error().what_happened() == effect::unknown;
+    }
+    done(std::move(what));
+  });
+}
+
+void dispatcher::report_dead(work_report what, work_accepted accepted,
+                             callback<work_accepted> done) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  auto id = what.id;
+  queue_->report(
+    std::move(what), now(),
+    [this, id, accepted, done = std::move(done)](work_outcome outcome) {
+      if (outcome == work_outcome::done)
+        counts_.dead.fetch_add(1, std::memory_order_relaxed);
+      {
+        std::lock_guard guard{mutex_};
+        running_.erase(id);
+        look_for_lost_ |= outcome != work_outcome::done;
+      }
+      // Whatever came of the report, it is accepted, and nobody runs it.
+      done(accepted);
+    });
+}
+
 void dispatcher::take(std::vector<claimed_work> work,
                       const std::string& claimed_by) {
   std::lock_guard guard{mutex_};

@@ -93,6 +93,13 @@ public:
   /// `payload_too_large`.
   void accept(work_request request, callback<work_accepted> done);
 
+  /// Keeps something that failed elsewhere as a dead letter, of which `why` is
+  /// the error: answered when it is durable that nobody runs it. A repeat with
+  /// its idempotency key is the same letter. `store_unavailable` also while this
+  /// node may not claim anything.
+  void bury(work_request letter, const error& why,
+            callback<work_accepted> done);
+
   /// Where work can be looked at; null if there is none.
   work_queue* queue() noexcept { return queue_; }
 
@@ -142,6 +149,10 @@ private:
 
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;
+
+  /// The second step of `bury`. @pre it is accepted, and claimed by this node
+  void report_dead(work_report what, work_accepted accepted,
+                   callback<work_accepted> done);
 
   void ended(attempt& what);
   work_report report_of(attempt& what);

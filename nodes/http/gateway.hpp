@@ -41,6 +41,9 @@ struct gateway_host {
                                       const std::string& key)>
     owner;
 
+  /// The body of `/subscriptions`.
+  std::function<std::string()> subscriptions;
+
   /// Has the node `id` leave.
   std::function<expected<void>(const std::string& id)> drain;
 
@@ -92,6 +95,7 @@ private:
   void owner(http::exchange& x);
   void drain(http::exchange& x);
   void tree(http::exchange& x);
+  void subscriptions(http::exchange& x, const path_view& path);
 
   // -- /services (gateway_services.cpp) --------------------------------------
 

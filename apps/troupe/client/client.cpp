@@ -34,6 +34,7 @@ constexpr command commands[] = {
   {"lock", lock},
   {"queue", queue},
   {"schedule", schedule},
+  {"subscribe", subscribe},
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},

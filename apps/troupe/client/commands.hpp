@@ -65,6 +65,9 @@ void queue(const arguments& args);
 /// Makes, shows, pauses and deletes schedules.
 void schedule(const arguments& args);
 
+/// Shows the messages that brokers send.
+void subscribe(const arguments& args);
+
 /// Whether there is a `troupe lock NAME`.
 bool is_lock_command(const std::string& name);
 
