@@ -178,6 +178,8 @@ void read_rest(fields& from, subscription& to) {
   to.reply_topic = from.take("reply-topic");
   to.group = from.take("group");
   to.client_id = from.take("client-id");
+  to.will_topic = from.take("will-topic");
+  to.will = from.take("will");
   to.durable = from.take("durable");
 }
 

@@ -90,6 +90,14 @@ expected<void> check_broker(const broker_address& x) {
   return {};
 }
 
+bool is_topic(const std::string& text, broker_kind kind) {
+  auto is_mqtt = kind == broker_kind::mqtt;
+  auto style = is_mqtt ? topic_style::mqtt : topic_style::nats;
+  auto topic = topic_pattern::parse(text, style);
+  return topic && !topic->has_key()
+         && text.find_first_of(is_mqtt ? "+#" : "*>") == text.npos;
+}
+
 expected<void> check_mqtt(const subscription& x) {
   if (x.mqtt_version != 4 && x.mqtt_version != 5)
     return bad("version is 3.1.1 or 5");
@@ -101,12 +109,17 @@ expected<void> check_mqtt(const subscription& x) {
     return bad("session is from 1s to 8784h");
   if (x.client_id.size() > 256)
     return bad("client-id is 256 bytes at most");
+  if (x.will_topic.empty() != x.will.empty())
+    return bad("will-topic and will go together");
+  if (!x.will_topic.empty() && !is_topic(x.will_topic, x.kind))
+    return bad("will-topic '" + x.will_topic
+               + "' is no topic: it has no wildcards");
   return {};
 }
 
 expected<void> check_nats(const subscription& x) {
-  if (!x.client_id.empty())
-    return bad("client-id is of MQTT");
+  if (!x.client_id.empty() || !x.will_topic.empty() || !x.will.empty())
+    return bad("client-id, will-topic and will are of MQTT");
   if (x.kind == broker_kind::nats) {
     if (!x.durable.empty())
       return bad("durable is of JetStream: it needs a stream");
@@ -127,12 +140,7 @@ expected<void> check_nats(const subscription& x) {
 expected<void> check_reply(const subscription& x) {
   if (x.reply_topic.empty())
     return {};
-  auto style =
-    x.kind == broker_kind::mqtt ? topic_style::mqtt : topic_style::nats;
-  auto topic = topic_pattern::parse(x.reply_topic, style);
-  if (!topic || topic->has_key() || !topic->matches(x.reply_topic)
-      || x.reply_topic.find_first_of(style == topic_style::mqtt ? "+#" : "*>")
-           != std::string::npos)
+  if (!is_topic(x.reply_topic, x.kind))
     return bad("reply-topic '" + x.reply_topic
                + "' is no topic: it has no wildcards");
   if (x.topic.matches(x.reply_topic))

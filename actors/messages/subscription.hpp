@@ -121,6 +121,12 @@ struct subscription {
 
   uint8_t qos = 1;
 
+  /// What the broker publishes when the owner is gone without a word, and where;
+  /// no topic: nothing. A node that takes the subscription over ends the old
+  /// connection so, too.
+  std::string will_topic{};
+  std::string will{};
+
   /// Names the session that the broker keeps; empty: made of the name.
   std::string client_id{};
 

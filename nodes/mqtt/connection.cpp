@@ -96,6 +96,8 @@ void connection::greet() {
   x.session_expiry_s = static_cast<uint32_t>(what_.session.count());
   x.receive_maximum = static_cast<uint16_t>(what_.in_flight);
   x.packet_size_max = packet_size_max;
+  x.will_topic = what_.will_topic;
+  x.will = what_.will;
   try {
     x.user = what_.broker.user;
     x.password = read_password(what_.broker.password_file);

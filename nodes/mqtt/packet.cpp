@@ -235,6 +235,7 @@ std::optional<frame> frame_reader::next() {
 
 std::string encode(const connect& x) {
   constexpr uint8_t clean = 0x02;
+  constexpr uint8_t has_will_of_qos_1 = 0x0c;
   constexpr uint8_t has_password = 0x40;
   constexpr uint8_t has_user = 0x80;
   std::string body;
@@ -245,6 +246,8 @@ std::string encode(const connect& x) {
     flags |= has_user;
   if (!x.password.empty())
     flags |= has_password;
+  if (!x.will_topic.empty())
+    flags |= has_will_of_qos_1;
   put_u8(body, flags);
   put_u16(body, x.keep_alive_s);
   if (x.version == protocol::v5) {
@@ -260,6 +263,12 @@ std::string encode(const connect& x) {
     put_properties(body, properties);
   }
   put_text(body, x.client_id);
+  if (!x.will_topic.empty()) {
+    if (x.version == protocol::v5)
+      put_properties(body, {});
+    put_text(body, x.will_topic);
+    put_text(body, x.will);
+  }
   if (!x.user.empty())
     put_text(body, x.user);
   if (!x.password.empty())
@@ -402,78 +411,6 @@ acknowledgment read_ack(protocol version, packet_type type,
 
 uint8_t read_disconnect(std::string_view body) {
   return body.empty() ? 0 : static_cast<uint8_t>(body[0]);
-}
-
-namespace {
-
-const char* reason_of_3(uint8_t reason) noexcept {
-  switch (reason) {
-  case 1:
-    return "it does not speak MQTT 3.1.1";
-  case 2:
-    return "it refuses the client id";
-  case 3:
-    return "it is not available";
-  case 4:
-    return "wrong user or password";
-  case 5:
-    return "not authorized";
-  case 0x80:
-    return "it refuses the subscription";
-  default:
-    return nullptr;
-  }
-}
-
-const char* reason_of_5(uint8_t reason) noexcept {
-  switch (reason) {
-  case 0x80:
-    return "unspecified error";
-  case 0x81:
-    return "malformed packet";
-  case 0x82:
-    return "protocol error";
-  case 0x84:
-    return "it does not speak MQTT 5";
-  case 0x85:
-    return "it refuses the client id";
-  case 0x86:
-    return "wrong user or password";
-  case 0x87:
-    return "not authorized";
-  case 0x88:
-    return "it is not available";
-  case 0x89:
-    return "it is busy";
-  case 0x8b:
-    return "it shuts down";
-  case 0x8d:
-    return "it heard nothing from this client";
-  case 0x8e:
-    return "another client has taken the session over";
-  case 0x8f:
-    return "it refuses the filter";
-  case 0x93:
-    return "too many messages in flight";
-  case 0x95:
-    return "a packet is too large";
-  case 0x97:
-    return "a quota is exceeded";
-  case 0x9e:
-    return "it has no shared subscriptions";
-  case 0xa2:
-    return "it has no wildcards";
-  default:
-    return nullptr;
-  }
-}
-
-} // namespace
-
-std::string describe_reason(protocol version, uint8_t reason) {
-  auto known =
-    version == protocol::v5 ? reason_of_5(reason) : reason_of_3(reason);
-  return known ? known : "reason " + std::to_string(reason);
 }
 
 } // namespace troupe::mqtt

@@ -79,6 +79,11 @@ struct connect {
   std::string user{};
   std::string password{};
 
+  /// What the broker publishes with QoS 1 if this client is gone without a
+  /// DISCONNECT; no topic: nothing.
+  std::string will_topic{};
+  std::string will{};
+
   // Of MQTT 5:
   uint32_t session_expiry_s = 0;
   uint16_t receive_maximum = 65'535;

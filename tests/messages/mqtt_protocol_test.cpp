@@ -164,6 +164,22 @@ TEST(mqtt_protocol, answers_are_published) {
   EXPECT_EQ(answers, wanted);
 }
 
+TEST(mqtt_protocol, the_broker_tells_of_a_node_that_is_gone) {
+  for (auto version : {"3.1.1", "5"}) {
+    broker_and_node x{counting
+                      + ",will-topic:nodes,will:gone,version:" + version};
+    mqtt_client listener{x.broker->port()};
+    listener.subscribe("nodes");
+    x.node->kill();
+    auto will = listener.receive();
+    ASSERT_TRUE(will) << version;
+    EXPECT_EQ(will->body, "gone");
+    x.start_node();
+    EXPECT_EQ(x.node->stop(), 0);
+    EXPECT_FALSE(listener.receive(300ms)) << "it went with a word";
+  }
+}
+
 TEST(mqtt_protocol, who_shares_a_subscription_gets_a_part_of_its_messages) {
   broker_and_node x{counting + ",group:g,in-flight:4"};
   testing::temporary_folder folder;
