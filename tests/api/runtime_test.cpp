@@ -14,6 +14,7 @@
 #include <caf/scoped_actor.hpp>
 
 #include "nodes/runtime.hpp"
+#include "nodes/testing_print.hpp" // as the other tests: one way to show a result
 
 namespace {
 

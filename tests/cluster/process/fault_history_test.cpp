@@ -159,11 +159,16 @@ private:
 
   /// A node that was away from the store finds its way back by itself.
   void wait_until_all_serve(const round_history& x) {
-    auto path = "/services/counter/" + x.key(0) + "/get";
+    std::vector<std::string> paths;
+    for (uint32_t i = 0; i < keys_per_round; ++i) {
+      paths.push_back("/services/counter/" + x.key(i) + "/get");
+      paths.push_back("/services/data_service/" + x.key(i) + "/get_data");
+    }
     for (auto& id : ids_)
-      EXPECT_TRUE(test::eventually(
-        [&] { return test::post((*nodes_)[id], path).status == 200; }))
-        << id;
+      for (auto& path : paths)
+        EXPECT_TRUE(test::eventually(
+          [&] { return test::post((*nodes_)[id], path).status == 200; }))
+          << id << path;
   }
 
   /// @param declared_dead how many were, while nobody reached the store
