@@ -156,7 +156,8 @@ constexpr postgres_statement purge_waiting_lane{
   TROUPE_WORK_PURGE("work_waiting", TROUPE_SELECTED_LANE("work_waiting"))};
 
 constexpr postgres_statement purge_dead{
-  "work_purge_dead", TROUPE_WORK_PURGE("work_dead", TROUPE_SELECTED("work_dead"))};
+  "work_purge_dead",
+  TROUPE_WORK_PURGE("work_dead", TROUPE_SELECTED("work_dead"))};
 
 constexpr postgres_statement purge_dead_lane{
   "work_purge_dead_lane",

@@ -197,11 +197,12 @@ TEST(postgres_open, does_not_come_back_to_what_a_newer_troupe_wrote) {
 void make_version(const std::string& url, size_t version) {
   constexpr auto as_troupe = "SET ROLE troupe; SET search_path = troupe;";
   execute(url, "CREATE SCHEMA troupe AUTHORIZATION troupe");
-  execute(url, as_troupe
-                 + std::string{
-                   "CREATE TABLE schema_version (version bigint NOT NULL);"
-                   "INSERT INTO schema_version VALUES ("}
-                 + std::to_string(version) + ")");
+  execute(
+    url,
+    as_troupe
+      + std::string{"CREATE TABLE schema_version (version bigint NOT NULL);"
+                    "INSERT INTO schema_version VALUES ("}
+      + std::to_string(version) + ")");
   for (size_t i = 0; i < version; ++i)
     execute(url, std::string{as_troupe} + postgres_schema_steps()[i]);
 }
