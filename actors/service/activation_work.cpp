@@ -35,7 +35,8 @@ work_outlet& activation::outlet() const {
                    "'" + x.method->name + "' is const: it commits nothing");
   auto result = target_->options().outlet;
   if (!result)
-    refuse_to_send(errc::not_implemented, "this store takes no work with a commit");
+    refuse_to_send(errc::not_implemented,
+                   "this store takes no work with a commit");
   return *result;
 }
 

@@ -7,6 +7,7 @@
 #include "nodes/store/postgres_locks.hpp"
 #include "nodes/store/postgres_reader.hpp"
 #include "nodes/store/postgres_work_queue.hpp"
+#include "nodes/store/postgres_work_rows.hpp"
 #include "nodes/store/postgres_writer.hpp"
 
 namespace troupe {
@@ -24,6 +25,8 @@ bool is_too_long(const commit_request& x) {
   auto length = x.next.state.size();
   for (auto& part : x.outcomes)
     length += part.body.size();
+  for (auto& part : x.work)
+    length += bytes_of(part);
   return length > length_max;
 }
 
@@ -68,10 +71,6 @@ void postgres_store::claim(entity_id entity, fencing_token token,
 }
 
 void postgres_store::commit(commit_request request, commit_callback done) {
-  // See `commits_work`: whoever would send something is told so before.
-  if (!request.work.empty() || !request.withdrawn.empty()
-      || !request.next.reminders.empty())
-    return done(commit_outcome::failed);
   auto too_long = is_too_long(request);
   postgres_writer::job x =
     postgres_writer::committing{std::move(request), std::move(done)};

@@ -64,9 +64,6 @@ public:
 
   work_queue* work() noexcept override;
 
-  /// Not yet.
-  bool commits_work() noexcept override { return false; }
-
   /// Without the password.
   std::string describe() const override;
 

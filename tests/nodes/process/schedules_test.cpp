@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/node_process.hpp"
+#include "tests/support/postgres_server.hpp"
 
 namespace troupe::test {
 namespace {
@@ -44,10 +45,8 @@ int64_t seconds_of(const json& time) {
   return timegm(&parts);
 }
 
-TEST(schedules, each_due_time_fires_once_though_its_node_is_killed) {
-  testing::temporary_folder folder;
-  node_settings settings;
-  settings.folder = folder.path();
+/// Makes one that counts, and kills its node again and again.
+void expect_once_for_each_due_time(const node_settings& settings) {
   int64_t first = 0;
   constexpr int kills = 4;
   for (int i = 0; i < kills; ++i) {
@@ -82,6 +81,22 @@ TEST(schedules, each_due_time_fires_once_though_its_node_is_killed) {
     << get(node, "/queue").body;
   EXPECT_EQ(count(node), fired);
   EXPECT_EQ(node.stop(), 0);
+}
+
+TEST(schedules, each_due_time_fires_once_though_its_node_is_killed) {
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  expect_once_for_each_due_time(settings);
+}
+
+TEST(schedules,
+     each_due_time_fires_once_on_postgres_though_its_node_is_killed) {
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  settings.options = {"--store", testing::shared_postgres().new_database()};
+  expect_once_for_each_due_time(settings);
 }
 
 TEST(schedules, are_put_listed_and_deleted_over_http) {
