@@ -10,7 +10,6 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
-#include "actors/model/fingerprint.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/uri.hpp"
@@ -54,11 +53,6 @@ milliseconds read_delay(const http::request& x) {
     static_cast<int64_t>(read_number(*text, "Troupe-Delay-Ms", most))};
 }
 
-std::string fingerprint_of(const work_item& x) {
-  return fingerprint({to_string(x.target), x.routing_key,
-                      x.arguments.content_type, x.arguments.bytes});
-}
-
 } // namespace
 
 void gateway::queue_function_call(http::exchange& x,
@@ -100,8 +94,6 @@ void gateway::queue_call(http::exchange& x, work_request request) {
   auto type = from.field("Content-Type");
   item.arguments = {std::move(from.body()),
                     std::string{type.value_or("application/octet-stream")}};
-  if (!request.idempotency_key.empty())
-    request.fingerprint = fingerprint_of(item);
   auto call = caf::make_counted<http_call>(payload{}, x);
   port_.prepare(*call, patience, std::nullopt);
   call->port = this;
