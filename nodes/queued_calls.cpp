@@ -5,7 +5,6 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/work_id.hpp"
-#include "actors/model/fingerprint.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/wait_for.hpp"
 
@@ -48,10 +47,6 @@ expected<queued_call> queue_call(dispatcher* to, work_target target,
   if (options.delay.count() > 0)
     item.due = to->now() + options.delay;
   request.idempotency_key = options.idempotency_key;
-  if (!request.idempotency_key.empty())
-    request.fingerprint =
-      fingerprint({to_string(item.target), item.routing_key,
-                   item.arguments.content_type, item.arguments.bytes});
   auto accepted = wait_for<work_accepted>(
     patience, "the store did not say in time that it has the call",
     [&](auto done) { to->accept(std::move(request), std::move(done)); },

@@ -56,11 +56,6 @@ work_ids::next(std::chrono::sys_time<std::chrono::milliseconds> now) {
   return last_;
 }
 
-invocation_id
-first_work_id(std::chrono::sys_time<std::chrono::milliseconds> time) noexcept {
-  return {high_of(time, 0), variant};
-}
-
 std::optional<invocation_id>
 parse_invocation_id(std::string_view text) noexcept {
   auto hyphens = text.size() == 36;

@@ -34,10 +34,6 @@ private:
   invocation_id last_;
 };
 
-/// The lowest id of a time: ids that were made earlier are below it.
-invocation_id
-first_work_id(std::chrono::sys_time<std::chrono::milliseconds> time) noexcept;
-
 /// Reads 32 hexadecimal digits, of either case, with or without the hyphens of
 /// a UUID; nothing if it is something else.
 std::optional<invocation_id>

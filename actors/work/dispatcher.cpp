@@ -6,6 +6,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/reminder.hpp"
+#include "actors/model/fingerprint.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -26,6 +27,12 @@ dispatcher_options with_clock(dispatcher_options x) {
   if (!x.clock)
     x.clock = system_now;
   return x;
+}
+
+/// Of what is asked for: whichever way it comes, a repeat is known by it.
+std::string fingerprint_of(const work_item& x) {
+  return fingerprint({to_string(x.target), x.routing_key,
+                      x.arguments.content_type, x.arguments.bytes});
 }
 
 error no_queue() {
@@ -76,6 +83,8 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                       "queued calls take "
                         + std::to_string(defaults::work::payload_max)
                         + " bytes at most"});
+  if (!request.idempotency_key.empty() && request.fingerprint.empty())
+    request.fingerprint = fingerprint_of(item);
   auto lane = item.target.lane();
   prepare(item, policy_of(lane));
   auto self = peers_.self();

@@ -89,8 +89,8 @@ public:
   caf::actor start(caf::local_actor* parent);
 
   /// Accepts work, durably: when it was accepted, and how often and until when
-  /// it is tried, is set here. See `work_queue::accept` for errors; and
-  /// `payload_too_large`.
+  /// it is tried, is set here; so is the fingerprint if there is a key without
+  /// one. See `work_queue::accept` for errors; and `payload_too_large`.
   void accept(work_request request, callback<work_accepted> done);
 
   /// Keeps something that failed elsewhere as a dead letter, of which `why` is

@@ -94,8 +94,6 @@ void gateway::queue_call(http::exchange& x, work_request request) {
   auto type = from.field("Content-Type");
   item.arguments = {std::move(from.body()),
                     std::string{type.value_or("application/octet-stream")}};
-  if (!request.idempotency_key.empty())
-    request.fingerprint = fingerprint_of(item);
   auto call = caf::make_counted<http_call>(payload{}, x);
   port_.prepare(*call, patience, std::nullopt);
   call->port = this;

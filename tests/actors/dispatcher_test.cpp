@@ -369,6 +369,11 @@ TEST_F(dispatcher_test, is_not_called_twice_under_one_key) {
   EXPECT_FALSE((*accepted)->is_new);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(work->running(), 0u);
+  auto other = of("add", "[1,3]");
+  other.idempotency_key = "k";
+  put(std::move(other));
+  EXPECT_EQ(accepted->error(), errc::idempotency_conflict);
+  EXPECT_EQ(calls, 1);
 }
 
 // -- the store ----------------------------------------------------------------
