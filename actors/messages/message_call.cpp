@@ -72,7 +72,7 @@ std::string key_in(const subscription& what, const incoming_message& message) {
   return *key;
 }
 
-payload arguments_of(const subscription& what, incoming_message message,
+payload arguments_from(const subscription& what, incoming_message message,
                      const json& body) {
   if (!what.argument.empty())
     return {dump_json(field(body, what.argument)), json_type};
@@ -98,7 +98,7 @@ expected<message_call> read_message(const subscription& what,
     if (!to.is_entity())
       result.routing_key = std::move(key);
     result.identity = read_identity(what, message, body);
-    result.arguments = arguments_of(what, message, body);
+    result.arguments = arguments_from(what, message, body);
     if (auto i = message.properties.find("traceparent");
         i != message.properties.end())
       result.trace = i->second;

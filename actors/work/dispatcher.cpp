@@ -6,7 +6,6 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/reminder.hpp"
-#include "actors/model/fingerprint.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -27,12 +26,6 @@ dispatcher_options with_clock(dispatcher_options x) {
   if (!x.clock)
     x.clock = system_now;
   return x;
-}
-
-/// Of what is asked for: whichever way it comes, a repeat is known by it.
-std::string fingerprint_of(const work_item& x) {
-  return fingerprint({to_string(x.target), x.routing_key,
-                      x.arguments.content_type, x.arguments.bytes});
 }
 
 error no_queue() {
