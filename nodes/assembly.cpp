@@ -101,6 +101,8 @@ assembly::assembly(assembly_options options, store_set store,
   if (!options_.service.budget)
     options_.service.budget = std::make_shared<activation_budget>();
   options_.service.locks_lost = locks_lost_;
+  if (store_.states->commits_work())
+    options_.service.outlet = &work_;
   if (options_.cluster) {
     if (!store_.is_shared())
       throw error_exception{error{

@@ -4,6 +4,7 @@
 #include <array>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include <prometheus/metric_family.h>
@@ -114,6 +115,59 @@ public:
         MetricType::Gauge, work.running());
     if (auto depth = work.depth())
       add_depth(*depth, work.now());
+  }
+
+  void add_subscriptions(const std::vector<subscription_view>& all) {
+    using view = const subscription_view&;
+    auto each = [&](const char* name, const char* help, MetricType type,
+                    auto value) {
+      auto family = make(name, help, type);
+      for (auto& x : all) {
+        std::optional<uint64_t> number = value(x);
+        if (!number)
+          continue;
+        labels_type labels{{"subscription", x.what->name}};
+        if (type == MetricType::Counter)
+          counter(family, labels, *number);
+        else
+          gauge(family, labels, static_cast<double>(*number));
+      }
+      others_.push_back(std::move(family));
+    };
+    constexpr auto level = MetricType::Gauge;
+    constexpr auto sum = MetricType::Counter;
+    each("troupe_subscription_owned",
+         "1 while this node has the subscription, alone or with others.", level,
+         [](view x) { return x.is_here ? 1 : 0; });
+    each("troupe_subscription_connected",
+         "1 while the broker sends its messages here.", level, [](view x) {
+           return x.source.state == source_state::connected ? 1 : 0;
+         });
+    each("troupe_subscription_in_flight", "Messages under way.", level,
+         [](view x) { return x.source.in_flight; });
+    each("troupe_subscription_lag",
+         "Messages that the broker has not sent yet, if it tells.", level,
+         [](view x) { return x.source.lag; });
+    each("troupe_subscription_connections_total",
+         "Connections that were made to the broker.", sum,
+         [](view x) { return x.source.connections; });
+    each("troupe_subscription_delivered_total", "Messages that came.", sum,
+         [](view x) { return x.source.delivered; });
+    each("troupe_subscription_redelivered_total",
+         "Messages that came again, as the broker says.", sum,
+         [](view x) { return x.source.redelivered; });
+    each("troupe_subscription_acknowledged_total",
+         "Messages that the broker was told to forget.", sum,
+         [](view x) { return x.source.acknowledged; });
+    each("troupe_subscription_given_back_total",
+         "Messages that the broker got back.", sum,
+         [](view x) { return x.source.given_back; });
+    each("troupe_subscription_retries_total",
+         "Calls that failed and are made again.", sum,
+         [](view x) { return x.retried; });
+    each("troupe_subscription_dead_letters_total",
+         "Messages that became dead letters.", sum,
+         [](view x) { return x.dead; });
   }
 
   void add_cluster(cluster_member& member) {
@@ -327,7 +381,8 @@ private:
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
                             const lock_metrics& locks, const dispatcher& work,
-                            cluster_member* cluster) {
+                            cluster_member* cluster,
+                            const std::vector<subscription_view>& messages) {
   families all;
   for (auto& [name, route] : routes.functions)
     for (auto& [version, target] : route.versions)
@@ -339,6 +394,8 @@ std::string prometheus_text(const route_table& routes,
   all.add_work(work);
   if (cluster)
     all.add_cluster(*cluster);
+  if (!messages.empty())
+    all.add_subscriptions(messages);
   return all.text();
 }
 

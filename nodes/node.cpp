@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
@@ -21,6 +22,7 @@
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/time_zones.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -35,6 +37,10 @@ constexpr auto join_limit = 10s;
 /// How long a node that has left still tells others where their calls belong:
 /// longer than they need to see that it has.
 constexpr auto farewell = 1s;
+
+/// How long messages that are under way get when a node leaves; what is not done
+/// by then is the broker's again.
+constexpr auto message_limit = 5s;
 
 /// Between two looks at something that is waited for.
 constexpr auto poll_interval = 5ms;
@@ -130,6 +136,7 @@ node::node(node_options options)
 
 node::~node() {
   ready_ = false;
+  stop_subscriptions(0ms);
   if (server_)
     server_->stop();
 }
@@ -163,6 +170,13 @@ expected<void> node::open() {
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
+  actors.work.policy = [](const std::string& lane) {
+    work_policy result;
+    // A schedule that gives up would never fire again.
+    if (lane == std::string{schedules_service} + "/")
+      result.attempts_max = defaults::work::attempts_max;
+    return result;
+  };
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
     auto i = options_.limits.find(name);
@@ -189,6 +203,11 @@ expected<void> node::open() {
   } catch (const std::exception& e) {
     return error{errc::bad_request, e.what()}; // certificates, ports
   }
+  if (assembly_->store().commits_work())
+    if (auto done =
+          assembly_->install("troupe", schedules_module(load_time_zone));
+        !done)
+      return done.error();
   if (auto cluster = assembly_->cluster())
     cluster->router().on_drain([this] { static_cast<void>(leave()); });
   host_.cluster = [this] { return cluster_json(); };
@@ -200,6 +219,7 @@ expected<void> node::open() {
     return owner_text(service, key);
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
+  host_.subscriptions = [this] { return subscriptions_json(); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
@@ -287,8 +307,19 @@ join_reports node::reports_of_joins() {
 }
 
 expected<void> node::join() {
-  if (!assembly_->cluster())
-    return {};
+  if (assembly_->cluster())
+    if (auto joined = join_cluster(); !joined)
+      return joined.error();
+  if (!options_.subscriptions.empty()) {
+    subscriptions_ =
+      std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+    subscriptions_->start();
+    current_subscriptions_ = subscriptions_.get();
+  }
+  return {};
+}
+
+expected<void> node::join_cluster() {
   if (auto begun = assembly_->join(url()); !begun)
     return begun.error();
   auto until = std::chrono::steady_clock::now() + join_limit;
@@ -375,7 +406,20 @@ std::string node::cluster_json() const {
 std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
-                         assembly_->work(), assembly_->cluster());
+                         assembly_->work(), assembly_->cluster(),
+                         subscription_views());
+}
+
+std::vector<subscription_view> node::subscription_views() const {
+  auto all = current_subscriptions_.load();
+  return all ? all->list() : std::vector<subscription_view>{};
+}
+
+std::string node::subscriptions_json() const {
+  auto list = json::array();
+  for (auto& x : subscription_views())
+    list.push_back(to_json(x));
+  return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
@@ -418,6 +462,11 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+void node::stop_subscriptions(std::chrono::milliseconds patience) {
+  if (subscriptions_)
+    subscriptions_->stop(patience);
+}
+
 bool node::leave_cluster(std::chrono::milliseconds time) {
   auto left = std::make_shared<std::promise<void>>();
   auto has_left = left->get_future();
@@ -438,6 +487,9 @@ bool node::drain() {
              format_duration(options_.shutdown.timeout));
   ready_ = false;
   std::this_thread::sleep_for(std::min(grace(), left()));
+  // Before the shards go, so that what is under way finds its entities here.
+  stop_subscriptions(
+    std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
   auto clean = true;

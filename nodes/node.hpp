@@ -19,6 +19,7 @@
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
+#include "nodes/subscriptions.hpp"
 
 namespace spdlog {
 
@@ -55,7 +56,8 @@ public:
   expected<void> listen();
 
   /// Joins the cluster; returns when this node is up, or has tried for long.
-  /// Nothing happens for a node by itself. @pre what it serves is installed
+  /// For a node by itself there is nothing to wait for. Then messages come.
+  /// @pre what it serves is installed
   expected<void> join();
 
   // -- while it runs ---------------------------------------------------------
@@ -105,8 +107,12 @@ private:
   expected<std::string> owner_text(const std::string& service,
                                    const std::string& key) const;
   std::string cluster_json() const;
+  std::vector<subscription_view> subscription_views() const;
+  std::string subscriptions_json() const;
   std::string metrics_text() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
+  expected<void> join_cluster();
+  void stop_subscriptions(std::chrono::milliseconds patience);
   expected<void> load_plugin_file(const std::string& file);
 
   node_options options_;
@@ -116,6 +122,8 @@ private:
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
+  std::unique_ptr<subscriptions> subscriptions_; // null if there are none
+  std::atomic<subscriptions*> current_subscriptions_{nullptr}; // for HTTP
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file
   std::atomic<bool> ready_{false};

@@ -14,6 +14,7 @@
 #include "actors/core/module.hpp"
 #include "nodes/ini_file.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/subscription_text.hpp"
 #include "nodes/units.hpp"
 
 namespace po = boost::program_options;
@@ -132,6 +133,15 @@ void add_queued(node_options& x, const std::string& text) {
   auto [i, added] = x.queued.insert(parse_work_override(text));
   if (!added)
     throw std::invalid_argument{"'" + i->first + "' is given twice"};
+}
+
+void add_subscription(node_options& x, const std::string& text) {
+  auto what = parse_subscription(text);
+  for (auto& other : x.subscriptions)
+    if (other.name == what.name)
+      throw std::invalid_argument{"the subscription '" + what.name
+                                  + "' is there twice"};
+  x.subscriptions.push_back(std::move(what));
 }
 
 std::string required(const std::string& text) {
@@ -255,6 +265,14 @@ void append_node_rows(std::vector<option_row>& rows) {
      "Lower them when one function takes too much from the others.",
      add_limit, [](const node_options&) { return ""; }, arity::repeatable,
      [](node_options& x) { x.limits.clear(); }, ';'});
+  rows.push_back(
+    {group, "subscribe", "NAME=FIELDS",
+     "Messages of a broker that call a function or a service, as in "
+     "m=broker:mqtt://localhost,topic:sensors/{key}/t,service:twin,method:set. "
+     "May be given several times; in TROUPE_SUBSCRIBE they are separated by "
+     "';'. config/troupe.ini lists the fields.",
+     add_subscription, [](const node_options&) { return ""; },
+     arity::repeatable, [](node_options& x) { x.subscriptions.clear(); }, ';'});
   rows.push_back(
     {group, "insecure", "",
      "Listen where other machines can connect, without TLS and credentials. "
@@ -812,6 +830,10 @@ expected<void> node_options::validate() const {
   check_store(*this, check);
   for (const auto& [name, limit] : limits)
     check_limits(name, limit, check);
+  for (const auto& x : subscriptions)
+    if (auto good = x.validate(); !good)
+      check.that(false,
+                 "subscription '" + x.name + "': " + good.error().message());
   for (auto i = plugins.begin(); i != plugins.end(); ++i)
     check.that(std::find(plugins.begin(), i, *i) == i,
                "plugin " + *i + " is named twice");

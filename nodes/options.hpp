@@ -17,6 +17,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/core/wire_version.hpp"
+#include "actors/messages/subscription.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
 #include "nodes/work_options.hpp"
@@ -214,6 +215,10 @@ struct node_options {
   std::map<std::string, work_override> queued;
 
   queue_options queue;
+
+  /// Messages of brokers that call functions and services. Default: none. Every
+  /// node of a cluster has the same.
+  std::vector<subscription> subscriptions;
 
   /// Listen where other machines can connect, for HTTP without TLS and
   /// credentials, for nodes without TLS. Default no. Only for networks in which

@@ -77,6 +77,9 @@ bench::bench(const module& content) {
   store_ = store.get();
   assembly_options options;
   options.virtual_time = true;
+  options.incarnation = "bench";
+  options.work.seed = 1;
+  options.work.clock = [this] { return wall_time(); };
   assembly_ =
     std::make_unique<assembly>(std::move(options), std::move(store), settle);
   port_ = std::make_unique<call_port>(assembly_->port());
@@ -199,6 +202,14 @@ void bench::advance(std::chrono::nanoseconds time) {
 
 std::chrono::steady_clock::time_point bench::now() const {
   return assembly_->system().clock().now();
+}
+
+work_time bench::wall_time() const {
+  using namespace std::chrono;
+  constexpr work_time start = sys_days{year{2026} / 1 / 1};
+  // It is asked before all is made.
+  auto since_start = assembly_ ? now().time_since_epoch() : nanoseconds{0};
+  return start + floor<milliseconds>(since_start);
 }
 
 void bench::refuse_next_commit() {

@@ -23,6 +23,7 @@
 #include "actors/core/lock_grant.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
+#include "actors/core/work_queue.hpp"
 #include "actors/routing/call_port.hpp"
 #include "nodes/call_options.hpp"
 #include "nodes/stored_entities.hpp"
@@ -93,6 +94,10 @@ public:
   void advance(std::chrono::nanoseconds time);
 
   std::chrono::steady_clock::time_point now() const;
+
+  /// What the wall clock shows: it begins with the year 2026, in UTC. What is
+  /// sent and what reminds goes by it.
+  work_time wall_time() const;
 
   // -- faults ----------------------------------------------------------------
 

@@ -158,13 +158,6 @@ public:
     to_.list(std::move(request), std::move(done));
   }
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    if (way_->is_away)
-      return done(away());
-    to_.read_outbox(after, limit, std::move(done));
-  }
-
   std::string describe() const override { return to_.describe(); }
 
   lock_table* locks() noexcept override { return to_.locks(); }

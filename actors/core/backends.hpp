@@ -14,11 +14,11 @@
 
 #include "actors/core/expected.hpp"
 #include "actors/core/lock_proof.hpp"
+#include "actors/core/work_queue.hpp"
 
 namespace troupe {
 
 class lock_table;
-class work_queue;
 
 /// Names one entity.
 struct entity_id {
@@ -51,6 +51,11 @@ struct stored_state {
 
   /// The version of the state's shape; see `service_builder::upgrade`.
   uint32_t schema = 1;
+
+  /// What the entity keeps beside its state: which reminders it has set, as
+  /// JSON; empty if it has none. Also of an entity without a state. Only `claim`
+  /// gives it.
+  std::string reminders{};
 
   bool exists() const noexcept { return !state.empty(); }
 
@@ -102,27 +107,6 @@ struct recorded_outcome {
                          const recorded_outcome&) = default;
 };
 
-/// A call or event that leaves an entity with its commit, delivered later.
-struct outbox_message {
-  /// Who gets it: `function`, or `service/key/method`.
-  std::string target;
-  std::string content_type;
-  std::string body;
-
-  friend bool operator==(const outbox_message&,
-                         const outbox_message&) = default;
-};
-
-/// One that waits for its delivery.
-struct outbox_row {
-  /// Rises in the order of the commits, from 1; never used twice.
-  uint64_t number = 0;
-  entity_id from;
-  outbox_message message;
-
-  friend bool operator==(const outbox_row&, const outbox_row&) = default;
-};
-
 /// What became of a commit.
 enum class commit_outcome : uint8_t {
   /// Durable.
@@ -156,12 +140,19 @@ struct commit_request {
   stored_state next;
 
   std::vector<recorded_outcome> outcomes;
-  std::vector<outbox_message> outbox;
+
+  /// Work that is accepted with it; see `work_queue::accept`. One whose key
+  /// belongs to other work is passed over. Only if the store `commits_work`.
+  std::vector<work_request> work;
 
   /// It is done only if each of these is the last grant of its lock in that
   /// transaction, and was not released. Whether its time is over is not asked:
   /// as long as nobody else was granted it, nothing has come in between.
   std::vector<lock_proof> locks{};
+
+  /// Work that is not wanted any more: what of it still waits is removed, after
+  /// `work` was accepted. Only if the store `commits_work`.
+  std::vector<invocation_id> withdrawn{};
 };
 
 /// Which entities to list.
@@ -247,16 +238,15 @@ public:
   virtual void list(list_request request,
                     callback<std::vector<listed_entity>> done) = 0;
 
-  /// Rows of the outbox with numbers above `after`, `limit` at most.
-  virtual void read_outbox(uint64_t after, size_t limit,
-                           callback<std::vector<outbox_row>> done) = 0;
-
   /// The locks that commits can be bound to; as long as this lives. Null if the
   /// store has none: then no commit may name any.
   virtual lock_table* locks() noexcept { return nullptr; }
 
   /// The work that waits; as long as this lives. Null if the store has none.
   virtual work_queue* work() noexcept { return nullptr; }
+
+  /// Commits may bring work and withdraw it, and set reminders.
+  virtual bool commits_work() noexcept { return work() != nullptr; }
 
   /// What an operator would recognize: "sqlite:/var/lib/troupe".
   virtual std::string describe() const = 0;

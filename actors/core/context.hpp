@@ -7,18 +7,47 @@
 #include <atomic>
 #include <chrono>
 #include <coroutine>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <tuple>
+#include <type_traits>
 #include <typeinfo>
+#include <utility>
 
 #include "actors/core/invocation.hpp"
 #include "actors/core/signature.hpp"
 #include "actors/core/typed_call.hpp"
+#include "actors/core/work_queue.hpp"
 
 namespace troupe {
 
 class service_definition;
+
+/// How a call that is sent is treated.
+struct send_options {
+  /// It does not begin before; 366 days at most.
+  std::chrono::milliseconds delay{0};
+
+  /// 0 to `work_priority_max`; higher ones come first.
+  uint8_t priority = work_priority_default;
+
+  /// Calls of the same target with the same key within a day are one call; one
+  /// with other arguments is passed over. Visible ASCII; empty: none is the
+  /// same.
+  std::string idempotency_key{};
+
+  /// Of a function.
+  std::string routing_key{};
+};
+
+/// The arguments of a call as bytes: `arguments_of(1, "two")`.
+template <class... Us>
+payload arguments_of(Us&&... xs) {
+  std::tuple<std::decay_t<Us>...> all{std::forward<Us>(xs)...};
+  return encode_arguments(all);
+}
 
 /// What a context needs of the actor that runs the handler.
 class call_host {
@@ -39,6 +68,23 @@ public:
 
   /// The service whose class is `type`; null if there is none.
   virtual const service_definition* service_of(const std::type_info& type) = 0;
+
+  // -- what only an entity has. They throw what `context` says. --------------
+
+  /// The service that runs the handler; null if it is a function.
+  virtual const service_definition* own_service() const noexcept;
+
+  /// Wall clock.
+  virtual work_time wall_time() const;
+
+  virtual void send(work_request request);
+
+  /// @param request with what is to be called, and when
+  virtual void remind(const std::string& name, work_request request);
+
+  virtual bool forget(const std::string& name);
+
+  virtual std::optional<work_time> reminder(const std::string& name) const;
 };
 
 namespace detail {
@@ -129,6 +175,56 @@ public:
     return awaiter{*this, delay};
   }
 
+  // -- what follows this call. For methods that are not const ----------------
+
+  /// The wall clock.
+  work_time now() const { return host_.wall_time(); }
+
+  /// Calls a function or a method later, durably: the call is accepted in the
+  /// same transaction as what this one did, and only if it ends well. It is
+  /// tried as queued calls are (at least once; a change of an entity comes
+  /// exactly once). Nobody waits for its answer.
+  ///
+  ///   ctx.send({"mail"}, arguments_of(address), {.delay = 10min});
+  ///   ctx.send({"counter", {}, "visits", "increment"});
+  ///
+  /// @throws error_exception `bad_request` if the target is none, for a const
+  ///         method, or if there are more than `defaults::service::sends`;
+  ///         `payload_too_large`; `not_implemented` in a function, and if the
+  ///         store has no queue
+  void send(work_target to, payload arguments = {}, send_options options = {});
+
+  /// Has `method` of this entity called at `at`, or as soon as possible after
+  /// it: a reminder. It is set in the same transaction as what this call did,
+  /// and outlives everything: passivation, the node, the process. It takes the
+  /// place of one of the same name; one that was replaced or forgotten does not
+  /// call any more. A call that fails is tried again as queued calls are; it
+  /// comes exactly once, and then the reminder is gone.
+  /// @throws error_exception as `send`; `bad_request` also if the name is not
+  ///         valid, if there are more than `defaults::service::reminders`, and
+  ///         if the service has no such method or it is const
+  void remind(std::string name, work_time at, std::string method,
+              payload arguments = {});
+
+  void remind(std::string name, std::chrono::milliseconds after,
+              std::string method, payload arguments = {}) {
+    remind(std::move(name), time_after(after), std::move(method),
+           std::move(arguments));
+  }
+
+  /// `ctx.remind("tea", 4min, &kitchen::ring, "it is ready")`.
+  template <class When, class Pointer, class... Us>
+  requires std::is_member_function_pointer_v<Pointer>
+  void remind(std::string name, When when, Pointer method, Us&&... xs);
+
+  /// False if there was none.
+  bool forget(const std::string& name) { return host_.forget(name); }
+
+  /// When the reminder of that name is due; nothing if there is none.
+  std::optional<work_time> reminder(const std::string& name) const {
+    return host_.reminder(name);
+  }
+
   // -- for the actor that runs the handler -----------------------------------
 
   /// Remembers who waits; returns the number of this wait.
@@ -148,6 +244,10 @@ public:
   call_host& host() noexcept { return host_; }
 
   const invocation& call() const noexcept { return call_; }
+
+  /// @throws error_exception `bad_request` if it is more than 366 days, or less
+  ///         than none
+  work_time time_after(std::chrono::milliseconds delay) const;
 
   /// Waits of an earlier call on the same host must not resume this one.
   void first_wait(uint64_t wait) noexcept { wait_ = wait; }
@@ -255,9 +355,23 @@ public:
       detail::make_nested(self_, pointer{}, std::forward<Us>(xs)...)};
   }
 
+  /// How calls that are sent are treated.
+  nested_function& with(send_options options) {
+    options_ = std::move(options);
+    return *this;
+  }
+
+  /// Calls it later; see `context::send`.
+  template <class... Us>
+  requires(sizeof...(Us) == sizeof...(As)) void send(Us&&... xs) const {
+    std::tuple<As...> all{std::forward<Us>(xs)...};
+    self_.send({name_}, encode_arguments(all), options_);
+  }
+
 private:
   context& self_;
   std::string name_;
+  send_options options_;
 };
 
 } // namespace troupe

@@ -109,6 +109,14 @@ inline constexpr size_t state_depth_max = 1024;
 /// Entities that wait for each other in one path of calls.
 inline constexpr uint32_t path_length_max = 16;
 
+/// Calls that one call sends, reminders among them, and the bytes of their
+/// arguments: they are one transaction, for which others wait.
+inline constexpr size_t sends = 256;
+inline constexpr size_t sent_bytes = size_t{4} << 20;
+
+/// Reminders that one entity has: their names are written with each change.
+inline constexpr size_t reminders = 64;
+
 } // namespace service
 
 namespace lock {

@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "actors/core/invocation.hpp"
+#include "actors/core/work_id.hpp"
 
 namespace troupe {
 
@@ -25,6 +27,19 @@ inline bool is_valid_idempotency_key(std::string_view key) noexcept {
 /// a caller has, and names the work.
 inline std::string work_key(const invocation_id& work) {
   return "work " + to_string(work);
+}
+
+/// The key under which a reminder of an entity calls it. It has a space as well.
+inline std::string reminder_key(const invocation_id& work) {
+  return "reminder " + to_string(work);
+}
+
+/// The reminder that calls with this key; nothing if none does.
+inline std::optional<invocation_id> reminder_of(std::string_view key) noexcept {
+  constexpr std::string_view begin = "reminder ";
+  if (!key.starts_with(begin))
+    return std::nullopt;
+  return parse_invocation_id(key.substr(begin.size()));
 }
 
 /// Calls with such a key are tried again when they fail: only what they have

@@ -133,6 +133,19 @@ public:
     })};
   }
 
+  /// The same for a class that needs something which is no part of its state:
+  /// `make` gives an object without a state, into which one is read.
+  template <class S>
+  service_builder<S> service(std::string name, std::function<S()> make) {
+    static_assert(std::is_constructible_v<json, const S&>,
+                  "the state does not convert to JSON: give the class "
+                  "NLOHMANN_DEFINE_TYPE_INTRUSIVE");
+    return service_builder<S>{
+      add_service(std::move(name), typeid(S), [make = std::move(make)] {
+        return std::make_unique<detail::made_object<S>>(make);
+      })};
+  }
+
   /// A CAF actor that is supervised and reached under `name` from C++, HTTP and
   /// the command line: `m.expose("ticker", spawn, signature<int(int)>{})`.
   /// @throws std::invalid_argument if the name is not valid or taken

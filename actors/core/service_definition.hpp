@@ -103,6 +103,28 @@ private:
   S object_{};
 };
 
+/// Of a class that needs something: `make` gives it.
+template <class S>
+class made_object final : public service_object {
+public:
+  explicit made_object(std::function<S()> make)
+    : make_(std::move(make)), object_(make_()) {}
+
+  json save() const override { return json(object_); }
+
+  void load(const json& state) override {
+    auto next = make_();
+    state.get_to(next);
+    object_ = std::move(next);
+  }
+
+  void* get() noexcept override { return &object_; }
+
+private:
+  std::function<S()> make_;
+  S object_;
+};
+
 template <class S, class Pointer>
 class bound_method final : public method_code {
 public:
@@ -155,6 +177,29 @@ public:
     return *this;
   }
 
+  /// How calls that are sent are treated.
+  entity_handle& with(send_options options) {
+    options_ = std::move(options);
+    return *this;
+  }
+
+  /// Calls it later: `handle.send(&S::method, arguments...)`; see
+  /// `context::send`.
+  /// @throws error_exception also `not_found` if the node has no such service,
+  ///         `bad_request` if it is to hold locks
+  template <class Pointer, class... Us>
+  void send(Pointer method, Us&&... xs) const {
+    detail::check_method_call<S, Pointer, Us...>();
+    if (!locks_.empty())
+      throw error_exception{
+        error{errc::bad_request, "nobody holds a lock for a later call"}};
+    auto [service, entry] = find(method);
+    typename detail::call_traits<Pointer>::arguments all{
+      std::forward<Us>(xs)...};
+    self_.send({service->name, {}, key_, entry->name}, encode_arguments(all),
+               options_);
+  }
+
   /// `co_await handle.call(&S::method, arguments...)`.
   /// @throws error_exception `not_found` if the node has no such service,
   ///         `bad_request` if a lock is none
@@ -167,13 +212,20 @@ public:
   }
 
 private:
-  template <class R, class... As, class Pointer, class... Us>
-  auto call_as(R (*signature)(As...), Pointer method, Us&&... xs) const {
+  template <class Pointer>
+  std::pair<const service_definition*, const method_definition*>
+  find(Pointer method) const {
     auto service = self_.host().service_of(typeid(S));
     auto entry = service ? service->find_pointer(method) : nullptr;
     if (!entry)
       throw error_exception{
         error{errc::not_found, "no service has this class and method"}};
+    return {service, entry};
+  }
+
+  template <class R, class... As, class Pointer, class... Us>
+  auto call_as(R (*signature)(As...), Pointer method, Us&&... xs) const {
+    auto [service, entry] = find(method);
     auto locks = checked_lock_proofs(locks_).value();
     auto nested =
       detail::make_nested(self_, signature, std::forward<Us>(xs)...);
@@ -187,6 +239,23 @@ private:
   context& self_;
   std::string key_; // a handle may outlive the text that it was made from
   std::vector<lock_proof> locks_;
+  send_options options_;
 };
+
+template <class When, class Pointer, class... Us>
+requires std::is_member_function_pointer_v<Pointer>
+void context::remind(std::string name, When when, Pointer method, Us&&... xs) {
+  using traits = detail::call_traits<Pointer>;
+  static_assert(!traits::is_const, "a const method commits nothing");
+  static_assert(sizeof...(Us) == std::tuple_size_v<typename traits::arguments>,
+                "the method takes another number of arguments");
+  auto service = host_.own_service();
+  auto entry = service ? service->find_pointer(method) : nullptr;
+  if (!entry)
+    throw error_exception{
+      error{errc::not_found, "this service has no such method"}};
+  typename traits::arguments all{std::forward<Us>(xs)...};
+  remind(std::move(name), when, entry->name, encode_arguments(all));
+}
 
 } // namespace troupe

@@ -38,6 +38,8 @@ struct work_policy {
 
   /// What is wrong with it, if anything.
   [[nodiscard]] std::optional<std::string> validate() const;
+
+  friend bool operator==(const work_policy&, const work_policy&) = default;
 };
 
 /// What is to be done after an attempt that failed.

@@ -95,6 +95,9 @@ struct work_item {
   friend bool operator==(const work_item&, const work_item&) = default;
 };
 
+/// What repeats of a call with an idempotency key must have in common.
+std::string fingerprint_of(const work_item& x);
+
 /// Asks to accept work.
 struct work_request {
   work_item item;

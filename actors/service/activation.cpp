@@ -135,7 +135,7 @@ void activation::pump() {
       phase_ = phase::vacant;
       continue;
     }
-    if (!may_see_all(x.waiting.front()))
+    if (!may_see_all(x.waiting.front()) || x.leaving.full())
       break;
     begin(x.waiting.next());
   }
@@ -218,7 +218,8 @@ void activation::begin(ticket_ptr next) {
   x.before = work_->gate.last();
   if (work_->gate.clean())
     work_->guard = call.entity->locks;
-  if (call.entity->idempotency_key.empty() || !replay())
+  auto& repeat = call.entity->idempotency_key;
+  if (repeat.empty() || reminder_of(repeat) || !replay())
     serve();
 }
 
@@ -268,6 +269,11 @@ void activation::serve() {
   if (to.operation == entity_operation::call) {
     if (state_.unreadable()) {
       refuse_unreadable();
+      return;
+    }
+    if (is_void_reminder()) {
+      x.call().set_result({"null", {}});
+      answer();
       return;
     }
     code = definition().find(to.method);
@@ -348,7 +354,7 @@ void activation::end_if_done() {
     x.body = {};
   }
   last_wait_ = x.view->last_wait();
-  auto writes = !x.method->is_const;
+  auto writes = !x.method->is_const || x.reminded;
   leave_method();
   if (writes)
     conclude();
@@ -375,7 +381,13 @@ void activation::conclude() {
   auto& gate = work_->gate;
   if (!x.call().has_failed()) {
     try {
-      if (state_.advance())
+      auto has_changed = state_.advance();
+      if (keep_what_was_sent()) {
+        if (!has_changed)
+          state_.raise();
+        has_changed = true;
+      }
+      if (has_changed)
         gate.changed();
     } catch (...) {
       x.call().fail(error::from_exception(std::current_exception()));
@@ -445,10 +457,13 @@ void activation::replace() {
 void activation::erase() {
   auto& x = *work_->current;
   try {
-    if (!state_.exists())
+    if (!state_.exists() && state_.reminders().empty())
       throw error_exception{
         {errc::not_found, definition().name + "/" + key + " has no state"}};
+    for (auto& [name, reminder] : state_.reminders().entries())
+      x.sent.withdrawn.push_back(reminder.id);
     state_.erase(definition());
+    work_->leaving.add(std::move(x.sent));
     work_->gate.changed();
     x.call().set_result({"null", {}});
   } catch (...) {

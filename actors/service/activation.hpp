@@ -36,6 +36,7 @@
 #include "actors/service/call_order.hpp"
 #include "actors/service/entity_state.hpp"
 #include "actors/service/messages.hpp"
+#include "actors/service/outbox.hpp"
 #include "actors/service/outcome_book.hpp"
 #include "actors/service/output_gate.hpp"
 #include "actors/service/service_target.hpp"
@@ -72,6 +73,18 @@ public:
   void resume(uint64_t wait, caf::execution_unit* host) noexcept override;
 
   const service_definition* service_of(const std::type_info& type) override;
+
+  const service_definition* own_service() const noexcept override;
+
+  work_time wall_time() const override;
+
+  void send(work_request request) override;
+
+  void remind(const std::string& name, work_request request) override;
+
+  bool forget(const std::string& name) override;
+
+  std::optional<work_time> reminder(const std::string& name) const override;
 
 private:
   /// It uses the store no more.
@@ -116,6 +129,14 @@ private:
     /// The number of the question whether it is a repeat; 0: none.
     uint64_t lookup = 0;
 
+    /// It is a reminder of this entity.
+    bool reminded = false;
+
+    /// What is to leave with it, and the reminders as it leaves them; nothing:
+    /// as they were.
+    outgoing sent;
+    std::optional<reminder_table> reminders;
+
     std::optional<troupe::context> view;
     std::shared_ptr<const call_path> path;
 
@@ -129,6 +150,7 @@ private:
     std::optional<served_call> current;
     output_gate gate;
     outcome_book outcomes;
+    outbox leaving;
 
     /// What the calls show that have changed what is not durable.
     std::vector<lock_proof> guard;
@@ -228,6 +250,27 @@ private:
 
   /// Takes over what the method did to the state.
   void conclude();
+
+  // -- what leaves with the commit (activation_work.cpp) ---------------------
+
+  /// @throws error_exception if the call that is served cannot send
+  work_outlet& outlet() const;
+
+  /// As the call that is served has left them so far.
+  const reminder_table& reminders_now() const;
+  reminder_table& changed_reminders();
+
+  bool drop_reminder(const std::string& name);
+
+  /// The call is a reminder that was replaced or forgotten, or has come before.
+  /// If it is one that is due, it is none any more once the call has ended well.
+  bool is_void_reminder();
+
+  /// True if it is something that must be committed.
+  bool keep_what_was_sent();
+
+  /// What left with the commit waits.
+  void tell_what_waits();
 
   /// If the call shows locks, what it saw and did is committed under them, also
   /// if that is nothing.

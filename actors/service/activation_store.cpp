@@ -200,6 +200,9 @@ void activation::commit() {
   else
     request.next = state_.snapshot(definition());
   request.outcomes = work_->outcomes.take_new();
+  auto leaving = work_->leaving.take();
+  request.work = std::move(leaving.work);
+  request.withdrawn = std::move(leaving.withdrawn);
   request.locks = work_->guard;
   target_->store().commit(std::move(request),
                           [this, self = self()](commit_outcome outcome) {
@@ -236,6 +239,7 @@ void activation::release() {
   gate.commit_done();
   base_ = next_;
   work_->outcomes.forget_until(gate.durable());
+  tell_what_waits();
   gate.release([this](gated_output x) { send(std::move(x)); });
 }
 
@@ -268,6 +272,7 @@ void activation::invalidate(const error& reason) {
   });
   x.gate.forget();
   x.outcomes.clear();
+  x.leaving.clear();
   state_.unload();
   phase_ = phase::vacant;
 }

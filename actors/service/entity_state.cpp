@@ -98,6 +98,7 @@ void entity_state::load(const service_definition& definition,
                         const stored_state& found) {
   unload();
   auto object = make(definition, found.state, found.schema);
+  set_reminders(reminder_table::from_text(found.reminders));
   // Not the stored text: the class may write the same state in another way.
   snapshot_ = serialize(*object);
   revision_ = found.revision;
@@ -107,6 +108,11 @@ void entity_state::load(const service_definition& definition,
 
 void entity_state::keep_unreadable(const stored_state& found, error reason) {
   unload();
+  try {
+    set_reminders(reminder_table::from_text(found.reminders));
+  } catch (const std::exception&) {
+    // They are what cannot be read.
+  }
   revision_ = found.revision;
   exists_ = found.exists();
   unreadable_ = std::make_unique<error>(std::move(reason));
@@ -115,6 +121,7 @@ void entity_state::keep_unreadable(const stored_state& found, error reason) {
 void entity_state::unload() noexcept {
   object_.reset();
   unreadable_.reset();
+  reminders_.reset();
   snapshot_ = {};
   revision_ = 0;
   exists_ = false;
@@ -122,7 +129,8 @@ void entity_state::unload() noexcept {
 
 stored_state
 entity_state::snapshot(const service_definition& definition) const {
-  return {revision_, exists_ ? snapshot_ : std::string{}, definition.schema()};
+  return {revision_, exists_ ? snapshot_ : std::string{}, definition.schema(),
+          reminders().to_text()};
 }
 
 bool entity_state::advance() {
@@ -168,8 +176,23 @@ void entity_state::erase(const service_definition& definition) {
   snapshot_ = serialize(*object);
   object_ = std::move(object);
   unreadable_.reset();
+  reminders_.reset();
   ++revision_;
   exists_ = false;
+}
+
+// -- reminders ---------------------------------------------------------------
+
+const reminder_table& entity_state::reminders() const noexcept {
+  static const reminder_table none;
+  return reminders_ ? *reminders_ : none;
+}
+
+void entity_state::set_reminders(reminder_table x) {
+  if (x.empty())
+    reminders_.reset();
+  else
+    reminders_ = std::make_unique<reminder_table>(std::move(x));
 }
 
 } // namespace troupe

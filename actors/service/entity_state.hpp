@@ -12,6 +12,7 @@
 
 #include "actors/core/backends.hpp"
 #include "actors/core/service_definition.hpp"
+#include "actors/service/reminder_table.hpp"
 
 namespace troupe {
 
@@ -46,6 +47,9 @@ public:
   /// It was changed, and not erased since.
   bool exists() const noexcept { return exists_; }
 
+  /// Those that are set, also if there is no state.
+  const reminder_table& reminders() const noexcept;
+
   /// The snapshot as it is to be stored.
   stored_state snapshot(const service_definition& definition) const;
 
@@ -68,8 +72,14 @@ public:
   bool replace(const service_definition& definition, std::string_view state,
                uint32_t schema);
 
-  /// A new object; the revision rises.
+  /// A new object without reminders; the revision rises.
   void erase(const service_definition& definition);
+
+  /// What goes with the state changes, and the state does not: the revision
+  /// rises.
+  void raise() noexcept { ++revision_; }
+
+  void set_reminders(reminder_table x);
 
 private:
   std::unique_ptr<service_object> object_;
@@ -77,6 +87,7 @@ private:
   uint64_t revision_ = 0;
   std::string snapshot_;
   bool exists_ = false;
+  std::unique_ptr<reminder_table> reminders_; // null: none
 };
 
 } // namespace troupe

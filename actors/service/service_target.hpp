@@ -24,6 +24,8 @@
 
 namespace troupe {
 
+class work_outlet;
+
 /// How many activations a node has, and how many it wants to have: past that
 /// those used longest ago are passivated if they are idle. More only if calls
 /// keep all of them busy.
@@ -64,6 +66,10 @@ struct service_options {
 
   /// Which entities the node owns; null: all. Outlives every activation.
   entity_ownership* ownership = nullptr;
+
+  /// Where the work goes that entities send; null: they cannot. Outlives every
+  /// activation.
+  work_outlet* outlet = nullptr;
 
   /// Counts commits that were refused because a lock had moved on; null: nobody
   /// asks. What the services of a node share.

@@ -5,7 +5,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
-#include "actors/model/fingerprint.hpp"
+#include "actors/core/reminder.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -22,16 +22,10 @@ work_time system_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-dispatcher_options complete(dispatcher_options x) {
+dispatcher_options with_clock(dispatcher_options x) {
   if (!x.clock)
     x.clock = system_now;
   return x;
-}
-
-/// Of what is asked for: whichever way it comes, a repeat is known by it.
-std::string fingerprint_of(const work_item& x) {
-  return fingerprint({to_string(x.target), x.routing_key,
-                      x.arguments.content_type, x.arguments.bytes});
 }
 
 error no_queue() {
@@ -43,7 +37,7 @@ error no_queue() {
 dispatcher::dispatcher(work_queue* queue, work_peers peers,
                        const call_environment& env, dispatcher_options options)
   : queue_(queue), peers_(std::move(peers)), env_(env),
-    options_(complete(std::move(options))),
+    options_(with_clock(std::move(options))),
     random_(options_.seed ? options_.seed : std::random_device{}()),
     ids_(random_()), lanes_(options_.room) {}
 
@@ -121,6 +115,87 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                  });
 }
 
+void dispatcher::complete(work_request& x) {
+  auto& item = x.item;
+  auto policy = policy_of(item.target.lane());
+  item.accepted = now();
+  item.due = std::max(item.due, item.accepted);
+  item.expires = item.due;
+  if (is_reminder(item))
+    item.expires += forever;
+  else
+    item.expires += policy.age_max;
+  item.attempts_max = policy.attempts_max;
+  std::lock_guard guard{mutex_};
+  item.id = ids_.next(item.accepted);
+}
+
+void dispatcher::waits(const std::string& lane, work_time due) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard guard{mutex_};
+  lanes_.waits(lane, due);
+  wake();
+}
+
+/// It is accepted as claimed, and as too old to begin: should this node die before
+/// it has reported it dead, it is given back, and is dead for its age.
+void dispatcher::bury(work_request letter, const error& why,
+                      callback<work_accepted> done) {
+  if (!queue_)
+    return done(no_queue());
+  letter.claimed_by = peers_.self();
+  if (letter.claimed_by.empty())
+    return done(
+      error{errc::store_unavailable, "this node is no member of its cluster"});
+  auto& item = letter.item;
+  item.accepted = now();
+  item.due = item.accepted;
+  item.expires = item.accepted;
+  item.attempts_max = policy_of(item.target.lane()).attempts_max;
+  work_report report;
+  report.id = item.id;
+  report.claimed_by = letter.claimed_by;
+  report.attempt = 1;
+  report.end = work_end::dead;
+  report.answer = {why.to_json(), "application/json"};
+  {
+    std::lock_guard guard{mutex_};
+    running_.insert(item.id); // it is not lost
+  }
+  queue_->accept(std::move(letter), [this, report = std::move(report),
+                                     done = std::move(done)](
+                                      expected<work_accepted> what) mutable {
+    if (what && what->is_new)
+      return report_dead(std::move(report), *what, std::move(done));
+    {
+      std::lock_guard guard{mutex_};
+      running_.erase(report.id);
+      look_for_lost_ |=
+        !what && what.error().what_happened() == effect::unknown;
+    }
+    done(std::move(what));
+  });
+}
+
+void dispatcher::report_dead(work_report what, work_accepted accepted,
+                             callback<work_accepted> done) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  auto id = what.id;
+  queue_->report(
+    std::move(what), now(),
+    [this, id, accepted, done = std::move(done)](work_outcome outcome) {
+      if (outcome == work_outcome::done)
+        counts_.dead.fetch_add(1, std::memory_order_relaxed);
+      {
+        std::lock_guard guard{mutex_};
+        running_.erase(id);
+        look_for_lost_ |= outcome != work_outcome::done;
+      }
+      // Whatever came of the report, it is accepted, and nobody runs it.
+      done(accepted);
+    });
+}
+
 void dispatcher::take(std::vector<claimed_work> work,
                       const std::string& claimed_by) {
   std::lock_guard guard{mutex_};
@@ -180,7 +255,7 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   if (reason.code() != errc::payload_too_large) {
     std::lock_guard guard{mutex_};
     verdict = judge(policy, reason, result.attempt, item.attempts_max,
-                    item.accepted, item.expires, now(), random_);
+                    first_due(item, policy), item.expires, now(), random_);
   }
   result.uncounted = verdict.uncounted;
   if (verdict.again) {

@@ -29,6 +29,7 @@
 
 #include "actors/core/interfaces.hpp"
 #include "actors/core/work_id.hpp"
+#include "actors/core/work_outlet.hpp"
 #include "actors/core/work_policy.hpp"
 #include "actors/core/work_queue.hpp"
 #include "actors/model/work_lanes.hpp"
@@ -68,7 +69,7 @@ struct dispatcher_options {
 
 /// Thread-safe. Callbacks come on any thread, maybe before the function returns,
 /// exactly once, and must not block.
-class dispatcher {
+class dispatcher final : public work_outlet {
 public:
   template <class T>
   using callback = work_queue::callback<T>;
@@ -81,7 +82,7 @@ public:
 
   dispatcher(const dispatcher&) = delete;
 
-  ~dispatcher();
+  ~dispatcher() override;
 
   /// Starts the actor that does the work. Until then, and once it has ended,
   /// work is accepted and waits.
@@ -92,10 +93,23 @@ public:
   /// one. See `work_queue::accept` for errors; and `payload_too_large`.
   void accept(work_request request, callback<work_accepted> done);
 
+  /// Keeps something that failed elsewhere as a dead letter, of which `why` is
+  /// the error: answered when it is durable that nobody runs it. A repeat with
+  /// its idempotency key is the same letter. `store_unavailable` also while this
+  /// node may not claim anything.
+  void bury(work_request letter, const error& why,
+            callback<work_accepted> done);
+
   /// Where work can be looked at; null if there is none.
   work_queue* queue() noexcept { return queue_; }
 
-  work_time now() const { return options_.clock(); }
+  // -- work that entities send -----------------------------------------------
+
+  work_time now() const override { return options_.clock(); }
+
+  void complete(work_request& x) override;
+
+  void waits(const std::string& lane, work_time due) override;
 
   /// How work for that lane is treated.
   work_policy policy_of(const std::string& lane) const;
@@ -135,6 +149,10 @@ private:
 
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;
+
+  /// The second step of `bury`. @pre it is accepted, and claimed by this node
+  void report_dead(work_report what, work_accepted accepted,
+                   callback<work_accepted> done);
 
   void ended(attempt& what);
   work_report report_of(attempt& what);

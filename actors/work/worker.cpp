@@ -11,6 +11,7 @@
 #include "actors/core/atoms.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/reminder.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
@@ -212,7 +213,8 @@ void dispatcher::worker::begin(claimed_work work, const std::string& by) {
     auto& to = item.target;
     call->entity =
       std::make_unique<entity_call>(entity_call{to.name, to.key, to.method});
-    call->entity->idempotency_key = work_key(item.id);
+    call->entity->idempotency_key =
+      is_reminder(item) ? reminder_key(item.id) : work_key(item.id);
   }
   call->routing_key = item.routing_key;
   call->trace = item.trace;

@@ -44,6 +44,9 @@ Functions and services as actors.
 
   troupe queue                         show what was queued (invoke --async)
   troupe queue list|show|redrive|purge
+  troupe schedule list|show|put|pause|resume|delete
+                                       call something again and again
+  troupe subscribe list                show the messages that brokers send
 
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster
@@ -56,8 +59,7 @@ Functions and services as actors.
   troupe COMMAND --help                what a command takes
   troupe --version                     print the version
 
-Not built yet: deploy, versions, alias, rollback, logs, top, cost,
-schedule.
+Not built yet: deploy, versions, alias, rollback, logs, top, cost.
 
 Try:
   troupe node --plugin build/release/lib/troupe_examples.so

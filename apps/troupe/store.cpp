@@ -178,7 +178,8 @@ nlohmann::json to_json(const std::string& folder, const store_report& x) {
           {"deleted", x.deleted},
           {"uncommitted", x.uncommitted},
           {"outcomes", x.outcomes},
-          {"messages", x.messages}};
+          {"queued", x.queued},
+          {"deadLettered", x.dead}};
 }
 
 void print_count(const std::string& what, uint64_t count,
@@ -235,7 +236,8 @@ void print(const std::string& folder, const store_report& x) {
   print_count("no state yet", x.uncommitted,
               " called, but nothing was stored; that is no damage");
   print_count("outcomes", x.outcomes);
-  print_count("messages", x.messages);
+  print_count("queued", x.queued, " calls that are done later");
+  print_count("dead letters", x.dead);
 }
 
 // -- the commands ------------------------------------------------------------

@@ -109,6 +109,10 @@ void gateway::route(http::exchange& x) {
     return invocations(x, path);
   if (first == "queue")
     return queue(x, path);
+  if (first == "schedules")
+    return schedules(x, path);
+  if (first == "subscriptions")
+    return subscriptions(x, path);
   if (request.path() == "/")
     not_built("the dashboard");
   if (first == "url")
@@ -119,8 +123,9 @@ void gateway::route(http::exchange& x) {
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /queue, /locks/{name}, /cluster, "
-         "/metrics, /healthz and /readyz");
+         "/services/{service}, /invocations/{id}, /queue, /schedules, "
+         "/subscriptions, /locks/{name}, /cluster, /metrics, /healthz and "
+         "/readyz");
 }
 
 void gateway::invoke(http::exchange& x, const path_view& path) {
@@ -206,6 +211,15 @@ void gateway::drain(http::exchange& x) {
     throw error_exception{done.error()};
   http::response answer{202};
   x.respond(std::move(answer));
+}
+
+void gateway::subscriptions(http::exchange& x, const path_view& path) {
+  if (path.count != 1)
+    refuse(errc::not_found, "the path is /subscriptions");
+  check_get(x.request());
+  if (!x.request().query().empty())
+    refuse(errc::bad_request, "this takes no parameters");
+  x.respond(json_answer(host_.subscriptions()));
 }
 
 void gateway::tree(http::exchange& x) {

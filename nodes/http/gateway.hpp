@@ -41,6 +41,9 @@ struct gateway_host {
                                       const std::string& key)>
     owner;
 
+  /// The body of `/subscriptions`.
+  std::function<std::string()> subscriptions;
+
   /// Has the node `id` leave.
   std::function<expected<void>(const std::string& id)> drain;
 
@@ -92,6 +95,7 @@ private:
   void owner(http::exchange& x);
   void drain(http::exchange& x);
   void tree(http::exchange& x);
+  void subscriptions(http::exchange& x, const path_view& path);
 
   // -- /services (gateway_services.cpp) --------------------------------------
 
@@ -163,6 +167,15 @@ private:
   caf::intrusive_ptr<http_call> begin_queue_call(http::exchange& x);
   static void conclude_count(gateway& me, http_call& call,
                              expected<size_t> count);
+
+  // -- /schedules (gateway_schedules.cpp) ------------------------------------
+
+  void schedules(http::exchange& x, const path_view& path);
+
+  /// What it calls is there.
+  void check_schedule(std::string_view body);
+  void list_schedules(http::exchange& x, call_target& service);
+  void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
 
   // -- /map (gateway_map.cpp) ------------------------------------------------
 

@@ -241,7 +241,7 @@ void gateway::map_function(http::exchange& x, const function_name& name) {
 
 void gateway::map_service(http::exchange& x, std::string service,
                           std::string method) {
-  check_name(service, "service");
+  check_service_name(service);
   check_name(method, "method");
   auto target = port_.service(service);
   if (!target)

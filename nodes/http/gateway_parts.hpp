@@ -46,6 +46,9 @@ void check_post(const http::request& x);
 
 void check_name(std::string_view name, const char* what);
 
+/// The name of a service that may be called from outside.
+void check_service_name(std::string_view name);
+
 std::string decode(std::string_view segment);
 
 /// A function in a path: `name` or `name:qualifier`.

@@ -85,7 +85,7 @@ void gateway::services(http::exchange& x, const path_view& path) {
   auto& request = x.request();
   auto to = std::make_unique<entity_call>();
   to->service = decode(path[1]);
-  check_name(to->service, "service");
+  check_service_name(to->service);
   if (path.count > 2) {
     to->key = decode(path[2]);
     if (!is_valid_key(to->key))

@@ -43,11 +43,6 @@ public:
     inner_->list(std::move(request), std::move(done));
   }
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    inner_->read_outbox(after, limit, std::move(done));
-  }
-
   lock_table* locks() noexcept override { return inner_->locks(); }
 
   work_queue* work() noexcept override { return inner_->work(); }

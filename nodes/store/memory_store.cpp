@@ -67,10 +67,7 @@ void memory_store::write(commit_request request) {
     outcomes_[id] = {std::move(x), now};
     by_age_.emplace(now, std::move(id));
   }
-  for (auto& x : request.outbox) {
-    auto number = ++last_number_;
-    outbox_[number] = {number, request.entity, std::move(x)};
-  }
+  work_.change_with(std::move(request.work), request.withdrawn);
   forget_old_outcomes();
 }
 
@@ -110,6 +107,7 @@ void memory_store::load(entity_id entity, callback<stored_state> done) {
     if (auto i = entities_.find(entity); i != entities_.end())
       result = i->second.state;
   }
+  result.reminders.clear();
   done(std::move(result));
 }
 
@@ -131,21 +129,10 @@ void memory_store::list(list_request request,
       if (!state.exists())
         continue;
       result.push_back({i->first.key, state});
+      result.back().state.reminders.clear();
       if (!request.with_states)
         result.back().state.state.clear();
     }
-  }
-  done(std::move(result));
-}
-
-void memory_store::read_outbox(uint64_t after, size_t limit,
-                               callback<std::vector<outbox_row>> done) {
-  std::vector<outbox_row> result;
-  {
-    std::lock_guard guard{mutex_};
-    for (auto i = outbox_.upper_bound(after);
-         i != outbox_.end() && result.size() < limit; ++i)
-      result.push_back(i->second);
   }
   done(std::move(result));
 }

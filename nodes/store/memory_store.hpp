@@ -44,9 +44,6 @@ public:
   void list(list_request request,
             callback<std::vector<listed_entity>> done) override;
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override;
-
   lock_table* locks() noexcept override { return locks_.get(); }
 
   work_queue* work() noexcept override { return &work_; }
@@ -86,8 +83,6 @@ private:
   std::map<entity_id, row> entities_;
   std::map<outcome_id, timed_outcome> outcomes_;
   std::multimap<std::chrono::steady_clock::time_point, outcome_id> by_age_;
-  std::map<uint64_t, outbox_row> outbox_;
-  uint64_t last_number_ = 0;
 };
 
 } // namespace troupe

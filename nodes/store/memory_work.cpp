@@ -383,21 +383,38 @@ void memory_work_queue::purge(work_selection which, callback<size_t> done) {
   {
     std::lock_guard guard{mutex_};
     for (auto& id : select(which)) {
-      auto i = rows_.find(id);
-      if (auto& key = i->second.key; !key.empty()) {
-        key_name name{key_scope(i->second.item.target), key};
-        auto known = keys_.find(name);
-        // It may have been forgotten, and used again.
-        if (known != keys_.end() && known->second.id == id) {
-          keys_by_age_.erase({known->second.accepted, name});
-          keys_.erase(known);
-        }
-      }
-      remove(i);
+      purge(rows_.find(id));
       ++count;
     }
   }
   done(count);
+}
+
+void memory_work_queue::purge(rows_of_work::iterator at) {
+  if (auto& key = at->second.key; !key.empty()) {
+    key_name name{key_scope(at->second.item.target), key};
+    auto known = keys_.find(name);
+    // It may have been forgotten, and used again.
+    if (known != keys_.end() && known->second.id == at->first) {
+      keys_by_age_.erase({known->second.accepted, name});
+      keys_.erase(known);
+    }
+  }
+  remove(at);
+}
+
+// -- for the store -----------------------------------------------------------
+
+void memory_work_queue::change_with(
+  std::vector<work_request> work, const std::vector<invocation_id>& withdrawn) {
+  std::lock_guard guard{mutex_};
+  for (auto& x : work)
+    (void)add(std::move(x)); // passes over those with other work's keys
+  for (auto& id : withdrawn) {
+    auto i = rows_.find(id);
+    if (i != rows_.end() && i->second.state == work_state::waiting)
+      purge(i);
+  }
 }
 
 } // namespace troupe

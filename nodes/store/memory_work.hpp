@@ -51,6 +51,12 @@ public:
 
   void purge(work_selection which, callback<size_t> done) override;
 
+  // -- for the store ---------------------------------------------------------
+
+  /// What a commit does to it; see `commit_request`.
+  void change_with(std::vector<work_request> work,
+                   const std::vector<invocation_id>& withdrawn);
+
 private:
   /// A key and the target that it is of.
   using key_name = std::pair<std::string, std::string>;
@@ -100,6 +106,9 @@ private:
   void die(row& x, payload reason, work_time now);
 
   void remove(rows_of_work::iterator at);
+
+  /// The same, with its key.
+  void purge(rows_of_work::iterator at);
 
   size_t remove_before(std::set<moment>& order, work_time end, size_t limit);
 

@@ -68,7 +68,7 @@ struct key_columns {
   postgres_array key{element::bytea};
 };
 
-/// The rows of outcomes or messages: each belongs to a row of the group.
+/// The rows of outcomes: each belongs to a row of the group.
 struct outcome_columns {
   void add(uint64_t row, const recorded_outcome& x) {
     of.add(row);
@@ -85,20 +85,6 @@ struct outcome_columns {
   postgres_array fingerprint{element::bytea};
   postgres_array revision{element::int8};
   postgres_array failed{element::int8};
-  postgres_array content_type{element::bytea};
-  postgres_array body{element::bytea};
-};
-
-struct message_columns {
-  void add(uint64_t row, const outbox_message& x) {
-    of.add(row);
-    target.add(x.target);
-    content_type.add(x.content_type);
-    body.add(x.body);
-  }
-
-  postgres_array of{element::int8};
-  postgres_array target{element::bytea};
   postgres_array content_type{element::bytea};
   postgres_array body{element::bytea};
 };
@@ -133,7 +119,7 @@ WHERE v.owner IS NULL
               AND s.epoch = v.epoch AND s.epoch > 0 FOR SHARE)
 ON CONFLICT (service, key)
   DO UPDATE SET previous = entity.token, token = excluded.token
-RETURNING service, key, revision, schema, previous, state)"};
+RETURNING service, key, revision, schema, previous, state, reminders)"};
 
 postgres_call postgres_claims::call(std::vector<request> requests) {
   auto places = by_entity(requests);
@@ -168,7 +154,8 @@ postgres_claims::read(const std::vector<request>& requests,
       places.begin(), places.end(), entity,
       [&](size_t i, const entity_id& x) { return *requests[i].entity < x; });
     result[*place] = {{rows.count(row, 2), rows.bytes(row, 5),
-                       static_cast<uint32_t>(rows.number(row, 3))},
+                       static_cast<uint32_t>(rows.number(row, 3)),
+                       rows.bytes(row, 6)},
                       read_token(rows.bytes(row, 4))};
   }
   return result;
@@ -177,10 +164,11 @@ postgres_claims::read(const std::vector<request>& requests,
 // -- commits -----------------------------------------------------------------
 
 const postgres_statement postgres_commits::plain{"commit", R"(
-UPDATE entity e SET revision = v.next, schema = v.schema, state = v.state
+UPDATE entity e SET revision = v.next, schema = v.schema, state = v.state,
+  reminders = v.reminders
 FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[],
-            $6::bigint[], $7::bytea[]) WITH ORDINALITY
-     AS v(service, key, token, base, next, schema, state, number)
+            $6::bigint[], $7::bytea[], $8::bytea[]) WITH ORDINALITY
+     AS v(service, key, token, base, next, schema, state, reminders, number)
 WHERE e.service = v.service AND e.key = v.key AND e.token = v.token
   AND e.revision = v.base
 RETURNING v.number, true)"};
@@ -188,25 +176,22 @@ RETURNING v.number, true)"};
 /// What must not change until it is done is locked: the row of the entity, also
 /// of one that only records, so that a claim that comes meanwhile waits or fences
 /// it; and the rows of the locks that it is bound to. A row of the answer is an
-/// entity that still is its owner's: if it was not done, then for its locks. The
-/// numbers of messages are taken last: from then on no other node's messages can
-/// be committed before these.
+/// entity that still is its owner's: if it was not done, then for its locks. One
+/// that is done has written the row, also if nothing in it is new: what comes
+/// after it in the transaction knows it by that.
 const postgres_statement postgres_commits::full{"commit_full", R"(
 WITH o AS (
-  SELECT * FROM unnest($8::bigint[], $9::bytea[], $10::bytea[], $11::bigint[],
-                       $12::bigint[], $13::bytea[], $14::bytea[])
+  SELECT * FROM unnest($9::bigint[], $10::bytea[], $11::bytea[], $12::bigint[],
+                       $13::bigint[], $14::bytea[], $15::bytea[])
     AS o(number, id, fingerprint, revision, failed, content_type, body)
-), m AS (
-  SELECT * FROM unnest($15::bigint[], $16::bytea[], $17::bytea[], $18::bytea[])
-    WITH ORDINALITY AS m(number, target, content_type, body, place)
 ), k AS (
-  SELECT * FROM unnest($19::bigint[], $20::text[], $21::bigint[])
+  SELECT * FROM unnest($16::bigint[], $17::text[], $18::bigint[])
     AS k(number, name, token)
 ), v AS (
   SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[],
-                       $5::bigint[], $6::bigint[], $7::bytea[])
+                       $5::bigint[], $6::bigint[], $7::bytea[], $8::bytea[])
     WITH ORDINALITY
-    AS v(service, key, token, base, next, schema, state, number)
+    AS v(service, key, token, base, next, schema, state, reminders, number)
 ), ours AS (
   SELECT v.* FROM v JOIN entity e
     ON e.service = v.service AND e.key = v.key AND e.token = v.token
@@ -218,7 +203,9 @@ WITH o AS (
 ), changed AS (
   UPDATE entity e SET revision = v.next,
     schema = CASE WHEN v.next = v.base THEN e.schema ELSE v.schema END,
-    state = CASE WHEN v.next = v.base THEN e.state ELSE v.state END
+    state = CASE WHEN v.next = v.base THEN e.state ELSE v.state END,
+    reminders = CASE WHEN v.next = v.base THEN e.reminders
+                     ELSE v.reminders END
   FROM ours v
   WHERE e.service = v.service AND e.key = v.key AND e.token = v.token
     AND e.revision = v.base
@@ -233,18 +220,6 @@ WITH o AS (
   SELECT c.service, c.key, o.id, o.fingerprint, o.revision, o.failed <> 0,
          o.content_type, o.body
   FROM changed c JOIN o USING (number)
-), sending AS (
-  SELECT row_number() OVER (ORDER BY m.place) AS number, c.service, c.key,
-         m.target, m.content_type, m.body
-  FROM changed c JOIN m USING (number)
-), counted AS (
-  UPDATE outbox_count SET last = last + s.count
-  FROM (SELECT count(*) FROM sending) s WHERE id = 0 AND s.count > 0
-  RETURNING last - s.count AS before
-), sent AS (
-  INSERT INTO outbox (number, service, key, target, content_type, body)
-  SELECT before + number, service, key, target, content_type, body
-  FROM sending, counted
 )
 SELECT number, number IN (SELECT number FROM changed) FROM ours)"};
 
@@ -256,6 +231,7 @@ postgres_call postgres_commits::call(const std::vector<request>& requests) {
   postgres_array next{element::int8};
   postgres_array schema{element::int8};
   postgres_array state{element::bytea};
+  postgres_array reminders{element::bytea};
   std::vector<uint64_t> numbers(requests.size()); // SQL counts from 1
   for (size_t row = 0; row < places.size(); ++row) {
     auto& x = *requests[places[row]];
@@ -264,33 +240,28 @@ postgres_call postgres_commits::call(const std::vector<request>& requests) {
     base.add(x.base);
     next.add(x.next.revision);
     schema.add(uint64_t{x.next.schema});
-    if (x.next.exists())
-      state.add(x.next.state);
-    else
-      state.add_null();
+    state.add_unless_empty(x.next.state);
+    reminders.add_unless_empty(x.next.reminders);
   }
   outcome_columns o;
-  message_columns m;
   proof_columns k;
   auto is_plain = true;
   for (size_t i = 0; i < requests.size(); ++i) { // as they were given
     for (auto& x : requests[i]->outcomes)
       o.add(numbers[i], x);
-    for (auto& x : requests[i]->outbox)
-      m.add(numbers[i], x);
     for (auto& x : requests[i]->locks)
       k.add(numbers[i], x);
     is_plain = is_plain && requests[i]->next.revision != requests[i]->base;
   }
   postgres_call result{&plain,
                        {keys.service.take(), keys.key.take(), token.take(),
-                        base.take(), next.take(), schema.take(), state.take()}};
-  if (is_plain && o.of.size() + m.of.size() + k.of.size() == 0)
+                        base.take(), next.take(), schema.take(), state.take(),
+                        reminders.take()}};
+  if (is_plain && o.of.size() + k.of.size() == 0)
     return result;
   result.statement = &full;
   for (auto column : {&o.of, &o.id, &o.fingerprint, &o.revision, &o.failed,
-                      &o.content_type, &o.body, &m.of, &m.target,
-                      &m.content_type, &m.body, &k.of, &k.name, &k.token})
+                      &o.content_type, &o.body, &k.of, &k.name, &k.token})
     result.arguments.push_back(column->take());
   return result;
 }

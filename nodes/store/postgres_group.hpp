@@ -1,7 +1,7 @@
 // Requests of many entities as one statement each: an array a column, a row a
-// request. So a group costs the server one statement and one fsync, and since
-// the statement is the whole transaction, it begins and ends on the server: a
-// node that stops in between holds no row.
+// request. So a group costs the server one statement and one fsync, and if the
+// statement is the whole transaction, it begins and ends on the server: a node
+// that stops in between holds no row. Commits that bring work are the exception.
 //
 // Rows are locked in the order of their keys, so that two nodes do not wait for
 // each other.

@@ -31,24 +31,19 @@ constexpr postgres_statement list_range{
   "FROM entity WHERE service = $1::bytea AND key >= $2::bytea "
   "AND key < $5::bytea AND state IS NOT NULL ORDER BY key LIMIT $4::bigint"};
 
-constexpr postgres_statement read_messages{
-  "read_outbox", "SELECT number, service, key, target, content_type, body "
-                 "FROM outbox WHERE number > $1::bigint ORDER BY number "
-                 "LIMIT $2::bigint"};
-
 /// As PostgreSQL counts.
 postgres_value as_limit(uint64_t x) {
   return as_int8(std::min<uint64_t>(x, INT64_MAX));
 }
 
 postgres_role reader_role(const postgres_options& options) {
-  postgres_role result{"reader",
-                       options.statement_time,
-                       options.lock_time,
-                       options.connect_time,
-                       options.backoff,
-                       {&load_entity, &find_recorded, &list_to_the_end,
-                        &list_range, &read_messages}};
+  postgres_role result{
+    "reader",
+    options.statement_time,
+    options.lock_time,
+    options.connect_time,
+    options.backoff,
+    {&load_entity, &find_recorded, &list_to_the_end, &list_range}};
   for (auto x : postgres_lock_table::statements())
     result.statements.push_back(x);
   for (auto x : postgres_work_queries::statements())
@@ -122,19 +117,6 @@ void postgres_reader::list(const list_request& request,
       result.push_back({x.bytes(i, 0), read_state(x, i, 1)});
     return result;
   });
-}
-
-void postgres_reader::read_outbox(uint64_t after, size_t limit,
-                                  callback<std::vector<outbox_row>> done) {
-  ask({&read_messages, {as_limit(after), as_limit(limit)}}, std::move(done),
-      [](const postgres_rows& x) {
-        std::vector<outbox_row> result;
-        for (int i = 0; i < x.size(); ++i)
-          result.push_back({x.count(i, 0),
-                            {x.bytes(i, 1), x.bytes(i, 2)},
-                            {x.bytes(i, 3), x.bytes(i, 4), x.bytes(i, 5)}});
-        return result;
-      });
 }
 
 } // namespace troupe

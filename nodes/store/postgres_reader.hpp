@@ -26,9 +26,6 @@ public:
   void list(const list_request& request,
             callback<std::vector<listed_entity>> done);
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done);
-
   /// For whoever asks on the same connection.
   postgres_asker& asker() noexcept { return asker_; }
 

@@ -184,8 +184,17 @@ CREATE INDEX work_key_age ON work_key (accepted_ms);
 #undef TROUPE_WORK_COLUMNS
 #undef TROUPE_WORK_VACUUM
 
+/// Entities have reminders. What leaves an entity with its commit is work; nobody
+/// has read the outbox. Nodes of the version before this one must be stopped
+/// first: their commits write to it.
+constexpr const char* add_reminders = R"(
+ALTER TABLE entity ADD COLUMN reminders bytea;
+DROP TABLE outbox, outbox_count;
+)";
+
 constexpr const char* steps[]{
-  make_entities, make_outbox_count, make_cluster, add_locks, add_work,
+  make_entities, make_outbox_count, make_cluster,
+  add_locks,     add_work,          add_reminders,
 };
 
 constexpr int64_t newest = std::size(steps);

@@ -7,6 +7,7 @@
 #include "nodes/store/postgres_locks.hpp"
 #include "nodes/store/postgres_reader.hpp"
 #include "nodes/store/postgres_work_queue.hpp"
+#include "nodes/store/postgres_work_rows.hpp"
 #include "nodes/store/postgres_writer.hpp"
 
 namespace troupe {
@@ -24,8 +25,8 @@ bool is_too_long(const commit_request& x) {
   auto length = x.next.state.size();
   for (auto& part : x.outcomes)
     length += part.body.size();
-  for (auto& part : x.outbox)
-    length += part.body.size();
+  for (auto& part : x.work)
+    length += bytes_of(part);
   return length > length_max;
 }
 
@@ -97,11 +98,6 @@ void postgres_store::load(entity_id entity, callback<stored_state> done) {
 void postgres_store::list(list_request request,
                           callback<std::vector<listed_entity>> done) {
   reader_->list(request, std::move(done));
-}
-
-void postgres_store::read_outbox(uint64_t after, size_t limit,
-                                 callback<std::vector<outbox_row>> done) {
-  reader_->read_outbox(after, limit, std::move(done));
 }
 
 lock_table* postgres_store::locks() noexcept {

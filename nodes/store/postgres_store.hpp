@@ -60,9 +60,6 @@ public:
   void list(list_request request,
             callback<std::vector<listed_entity>> done) override;
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override;
-
   lock_table* locks() noexcept override;
 
   work_queue* work() noexcept override;

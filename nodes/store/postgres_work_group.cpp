@@ -48,7 +48,7 @@ bool is_long(const work_request& x) {
 }
 
 bool is_plain(const postgres_work_accepts::request& x) {
-  return !x.parent && !x.what->claimed_by.empty()
+  return !x.parent && !x.committed && !x.what->claimed_by.empty()
          && x.what->idempotency_key.empty() && !is_long(*x.what);
 }
 
@@ -103,15 +103,19 @@ WITH v AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bigint[],
                        $5::bigint[], $6::bigint[], $7::bigint[], $8::bytea[],
                        $9::bytea[], $10::bytea[], $11::bytea[], $12::bytea[],
-                       $13::bytea[], $14::uuid[], $15::bytea[])
+                       $13::bytea[], $14::uuid[], $15::bytea[], $16::bytea[],
+                       $17::bytea[])
     AS v(id, lane, priority, due_ms, expires_ms, accepted_ms, attempts_max,
-         claimed_by, target, rest, body, key, fingerprint, parent, parent_by)
+         claimed_by, target, rest, body, key, fingerprint, parent, parent_by,
+         committed, committed_key)
 ), fresh AS MATERIALIZED (
   SELECT * FROM v
   WHERE )" TROUPE_IS_NEW R"(
     AND (v.parent IS NULL OR )" TROUPE_LEFT_NOW("work_done") R"(
          OR )" TROUPE_LEFT_NOW("work_waiting") R"(
          OR )" TROUPE_LEFT_NOW("work_dead") R"()
+    AND (v.committed IS NULL
+         OR )" TROUPE_COMMITTED_NOW("v.committed", "v.committed_key") R"()
 ), keyed AS (
   INSERT INTO work_key AS k (target, key, id, fingerprint, accepted_ms, repeats)
   SELECT target, key, id, fingerprint, accepted_ms, 0 FROM fresh
@@ -142,7 +146,7 @@ WITH v AS MATERIALIZED (
   SELECT id FROM claimed UNION ALL SELECT id FROM waiting
 ), bodies AS (
   INSERT INTO work_body (id, body)
-  SELECT b.id, b.body FROM unnest($16::uuid[], $17::bytea[]) AS b(id, body)
+  SELECT b.id, b.body FROM unnest($18::uuid[], $19::bytea[]) AS b(id, body)
   WHERE b.id IN (SELECT id FROM new)
   ON CONFLICT (id) DO UPDATE SET body = excluded.body
 )
@@ -165,6 +169,8 @@ postgres_call postgres_work_accepts::call(std::vector<request> requests) {
   postgres_array fingerprint{element::bytea};
   postgres_array parent{element::uuid};
   postgres_array parent_by{element::bytea};
+  postgres_array committed{element::bytea};
+  postgres_array committed_key{element::bytea};
   postgres_array long_id{element::uuid};
   postgres_array long_body{element::bytea};
   for (auto i : by_id(requests)) {
@@ -190,6 +196,13 @@ postgres_call postgres_work_accepts::call(std::vector<request> requests) {
       parent.add_null();
       parent_by.add_null();
     }
+    if (auto entity = requests[i].committed) {
+      committed.add(entity->service);
+      committed_key.add(entity->key);
+    } else {
+      committed.add_null();
+      committed_key.add_null();
+    }
     if (!is_long(x)) {
       body.add(item.arguments.bytes);
     } else {
@@ -206,8 +219,8 @@ postgres_call postgres_work_accepts::call(std::vector<request> requests) {
   if (are_plain(requests))
     return result;
   result.statement = &full;
-  for (auto column :
-       {&key, &fingerprint, &parent, &parent_by, &long_id, &long_body})
+  for (auto column : {&key, &fingerprint, &parent, &parent_by, &committed,
+                      &committed_key, &long_id, &long_body})
     result.arguments.push_back(column->take());
   return result;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "actors/core/backends.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/work_queue.hpp"
 #include "nodes/store/postgres_connection.hpp"
@@ -20,6 +21,9 @@ struct postgres_work_accepts {
 
     /// It is accepted only if this was done in the same transaction.
     const work_report* parent = nullptr;
+
+    /// The same for a commit of this entity.
+    const entity_id* committed = nullptr;
   };
 
   /// For work that all begins at once, is short and has no key: most of it.
@@ -29,7 +33,7 @@ struct postgres_work_accepts {
   static postgres_call call(std::vector<request> requests);
 
   /// What each of `requests` is told, in their order; of no use for those with a
-  /// parent that was refused.
+  /// parent, or a commit, that was refused.
   static std::vector<expected<work_accepted>>
   read(const std::vector<request>& requests, const postgres_rows& rows);
 };

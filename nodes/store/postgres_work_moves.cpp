@@ -147,37 +147,25 @@ constexpr postgres_statement redrive_lane{
   "work_redrive_lane", TROUPE_REDRIVE(TROUPE_SELECTED_LANE("work_dead"),
                                       "$5::bigint", "$6::bigint")};
 
-/// A key may have been forgotten, and used again.
-#define TROUPE_PURGE(table, selected)                                          \
-  "WITH selected AS MATERIALIZED (" selected "), taken AS ("                   \
-  "DELETE FROM " table " d USING selected s WHERE d.id = ANY (ARRAY[s.id]) "   \
-  "RETURNING d.id, d.target, d.key, d.body IS NULL AS is_long), "              \
-  "bodies AS (DELETE FROM work_body b USING taken t "                          \
-  "WHERE t.is_long AND b.id = ANY (ARRAY[t.id])), "                            \
-  "keys AS (DELETE FROM work_key k USING taken t "                             \
-  "WHERE k.target = ANY (ARRAY[t.target]) AND k.key = ANY (ARRAY[t.key]) "     \
-  "AND k.id = t.id) "                                                          \
-  "SELECT count(*) FROM taken"
-
 constexpr postgres_statement purge_waiting{
   "work_purge_waiting",
-  TROUPE_PURGE("work_waiting", TROUPE_SELECTED("work_waiting"))};
+  TROUPE_WORK_PURGE("work_waiting", TROUPE_SELECTED("work_waiting"))};
 
 constexpr postgres_statement purge_waiting_lane{
   "work_purge_waiting_lane",
-  TROUPE_PURGE("work_waiting", TROUPE_SELECTED_LANE("work_waiting"))};
+  TROUPE_WORK_PURGE("work_waiting", TROUPE_SELECTED_LANE("work_waiting"))};
 
 constexpr postgres_statement purge_dead{
-  "work_purge_dead", TROUPE_PURGE("work_dead", TROUPE_SELECTED("work_dead"))};
+  "work_purge_dead",
+  TROUPE_WORK_PURGE("work_dead", TROUPE_SELECTED("work_dead"))};
 
 constexpr postgres_statement purge_dead_lane{
   "work_purge_dead_lane",
-  TROUPE_PURGE("work_dead", TROUPE_SELECTED_LANE("work_dead"))};
+  TROUPE_WORK_PURGE("work_dead", TROUPE_SELECTED_LANE("work_dead"))};
 
 #undef TROUPE_SELECTED
 #undef TROUPE_SELECTED_LANE
 #undef TROUPE_REDRIVE
-#undef TROUPE_PURGE
 
 /// Nothing if there can be no such work.
 std::vector<postgres_call> call_of(const work_selection& which,

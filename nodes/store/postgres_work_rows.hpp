@@ -47,6 +47,11 @@ constexpr size_t inline_body_max = 4096;
 /// What else there is of an item.
 std::string pack_rest(const work_item& x);
 
+/// What makes a transaction large.
+inline size_t bytes_of(const work_request& x) {
+  return x.item.arguments.bytes.size() + x.item.notes.size();
+}
+
 // -- rows --------------------------------------------------------------------
 
 /// A row is not what this store has written.
@@ -79,6 +84,27 @@ claimed_work read_claimed(const postgres_rows& x, int row);
 
 /// @throws damaged_row
 work_view read_view(const postgres_rows& x, int row);
+
+// -- what statements have in common ------------------------------------------
+
+/// A commit of this entity was done in the transaction of the statement: that has
+/// written the entity's row, and nothing else of the transaction does.
+#define TROUPE_COMMITTED_NOW(service_of_it, key_of_it)                         \
+  "EXISTS (SELECT FROM entity e WHERE e.service = " service_of_it " "          \
+  "AND e.key = " key_of_it " AND e.xmin = pg_current_xact_id()::xid OFFSET 0)"
+
+/// Removes work as if it had never been there. A key may have been forgotten, and
+/// used again.
+#define TROUPE_WORK_PURGE(table, selected)                                     \
+  "WITH selected AS MATERIALIZED (" selected "), taken AS ("                   \
+  "DELETE FROM " table " d USING selected s WHERE d.id = ANY (ARRAY[s.id]) "   \
+  "RETURNING d.id, d.target, d.key, d.body IS NULL AS is_long), "              \
+  "bodies AS (DELETE FROM work_body b USING taken t "                          \
+  "WHERE t.is_long AND b.id = ANY (ARRAY[t.id])), "                            \
+  "keys AS (DELETE FROM work_key k USING taken t "                             \
+  "WHERE k.target = ANY (ARRAY[t.target]) AND k.key = ANY (ARRAY[t.key]) "     \
+  "AND k.id = t.id) "                                                          \
+  "SELECT count(*) FROM taken"
 
 // -- selections --------------------------------------------------------------
 

@@ -26,20 +26,27 @@ postgres_work_steps::place postgres_work_steps::put(typename Step::value_type x,
 }
 
 postgres_work_steps::place postgres_work_steps::add(const work_request& x) {
-  return add(x, nullptr, open_);
+  return add({&x}, open_);
 }
 
-postgres_work_steps::place postgres_work_steps::add(const work_request& x,
-                                                    const work_report* parent,
-                                                    size_t first) {
-  first = std::max(first, first_of(x.item.id));
+postgres_work_steps::place
+postgres_work_steps::add(const work_request& x, const entity_id& committed) {
+  return add({&x, nullptr, &committed}, open_);
+}
+
+postgres_work_steps::place
+postgres_work_steps::add(const postgres_work_accepts::request& x,
+                         size_t first) {
+  auto& item = x.what->item;
+  auto& key = x.what->idempotency_key;
+  first = std::max(first, first_of(item.id));
   size_t* after_key = nullptr;
-  if (!x.idempotency_key.empty()) {
-    after_key = &after_key_[{key_scope(x.item.target), x.idempotency_key}];
+  if (!key.empty()) {
+    after_key = &after_key_[{key_scope(item.target), key}];
     first = std::max(first, *after_key);
   }
-  auto result = put<accepts>({&x, parent}, first);
-  after_work_[x.item.id] = result.step + 1;
+  auto result = put<accepts>(x, first);
+  after_work_[item.id] = result.step + 1;
   if (after_key)
     *after_key = result.step + 1;
   return result;
@@ -52,7 +59,7 @@ postgres_work_steps::place postgres_work_steps::add(const work_report& x,
   auto result = put<reports>({&x, now}, first_of(x.id));
   auto after = result.step + 1;
   for (auto& next : x.follow)
-    after = std::max(after, add(next, &x, result.step + 1).step + 1);
+    after = std::max(after, add({&next, &x}, result.step + 1).step + 1);
   after_work_[x.id] = after;
   return result;
 }

@@ -36,6 +36,10 @@ public:
 
   place add(const work_request& x);
 
+  /// For a transaction that begins with commits: only if that of `committed` was
+  /// done.
+  place add(const work_request& x, const entity_id& committed);
+
   /// With what follows it.
   place add(const work_report& x, work_time now);
 
@@ -77,7 +81,7 @@ private:
     }
   };
 
-  place add(const work_request& x, const work_report* parent, size_t first);
+  place add(const postgres_work_accepts::request& x, size_t first);
 
   /// Adds to the first step of its kind from `first` on.
   template <class Step>

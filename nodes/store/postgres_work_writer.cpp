@@ -3,6 +3,7 @@
 #include "nodes/store/postgres_asker.hpp"
 #include "nodes/store/postgres_sending.hpp"
 #include "nodes/store/postgres_work_moves.hpp"
+#include "nodes/store/postgres_work_rows.hpp"
 
 namespace troupe {
 
@@ -40,10 +41,6 @@ postgres_role work_role(const postgres_options& options) {
     result.statements.push_back(x);
   result.awaits_end = true;
   return result;
-}
-
-size_t bytes_of(const work_request& x) {
-  return x.item.arguments.bytes.size() + x.item.notes.size();
 }
 
 size_t bytes_of(const postgres_work_writer::job& x) {

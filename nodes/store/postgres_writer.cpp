@@ -4,7 +4,9 @@
 
 #include "nodes/store/claim_error.hpp"
 #include "nodes/store/postgres_asker.hpp"
+#include "nodes/store/postgres_commit_work.hpp"
 #include "nodes/store/postgres_sending.hpp"
+#include "nodes/store/postgres_work_rows.hpp"
 
 namespace troupe {
 
@@ -37,6 +39,8 @@ postgres_role writer_role(const postgres_options& options) {
                         &postgres_commits::full, &postgres_releases::statement,
                         &remove_outcomes},
                        true};
+  for (auto x : postgres_commit_work::statements())
+    result.statements.push_back(x);
   for (auto x : sending_statements())
     result.statements.push_back(x);
   return result;
@@ -53,6 +57,10 @@ const entity_id& entity_of(const postgres_writer::job& x) {
   return std::visit(visitor, x);
 }
 
+/// What a row of work is taken for beside its arguments: about a thousand are in a
+/// transaction then, which is a part of a second.
+constexpr size_t bytes_of_work = 4096;
+
 size_t bytes_of(const postgres_writer::job& x) {
   auto commit = std::get_if<committing>(&x);
   if (!commit)
@@ -60,8 +68,9 @@ size_t bytes_of(const postgres_writer::job& x) {
   auto result = commit->request.next.state.size();
   for (auto& y : commit->request.outcomes)
     result += y.body.size();
-  for (auto& y : commit->request.outbox)
-    result += y.body.size();
+  for (auto& y : commit->request.work)
+    result += bytes_of(y) + bytes_of_work;
+  result += commit->request.withdrawn.size() * bytes_of_work;
   return result;
 }
 
@@ -83,17 +92,26 @@ commits_of(const std::vector<postgres_writer::job*>& xs) {
   return result;
 }
 
-postgres_call call_of(const std::vector<postgres_writer::job*>& xs) {
+postgres_transaction
+commit_all(const std::vector<postgres_commits::request>& xs) {
+  postgres_transaction result{{postgres_commits::call(xs)}};
+  for (auto& x : postgres_commit_work::calls(xs))
+    result.calls.push_back(std::move(x));
+  return result;
+}
+
+postgres_transaction
+transaction_of(const std::vector<postgres_writer::job*>& xs) {
   if (std::holds_alternative<claiming>(*xs.front()))
-    return postgres_claims::call(claims_of(xs));
+    return {{postgres_claims::call(claims_of(xs))}};
   if (std::holds_alternative<committing>(*xs.front()))
-    return postgres_commits::call(commits_of(xs));
+    return commit_all(commits_of(xs));
   std::vector<postgres_releases::request> releases;
   for (auto x : xs) {
     auto& release = std::get<releasing>(*x);
     releases.push_back({&release.entity, release.token});
   }
-  return postgres_releases::call(releases);
+  return {{postgres_releases::call(releases)}};
 }
 
 constexpr const char* unique_violation = "23505";
@@ -204,7 +222,7 @@ std::vector<postgres_outcome>
 postgres_writer::send(const std::vector<part>& parts, bool is_patient) {
   std::vector<postgres_transaction> transactions;
   for (auto& x : parts)
-    transactions.push_back({{call_of(x)}});
+    transactions.push_back(transaction_of(x));
   return troupe::send(session_, std::move(transactions), is_patient);
 }
 

@@ -4,9 +4,10 @@
 //
 // Requests of one entity keep their order: what waits is done in waves, in each
 // of which an entity has one request at most. A wave is a transaction for each
-// kind of request (postgres_group.hpp), and these go out together. If one fails,
-// for a row that somebody has locked or a value that does not fit, its requests
-// are tried one by one, so that the fault is answered by its own request.
+// kind of request (postgres_group.hpp), and these go out together; that of commits
+// has the work that they bring (postgres_commit_work.hpp). If one fails, for a row
+// that somebody has locked or a value that does not fit, its requests are tried
+// one by one, so that the fault is answered by its own request.
 //
 // A connection that is lost while a commit is under way leaves it unknown. The
 // session is ended before the next one begins, and commits that were on their

@@ -3,6 +3,7 @@
 #include "nodes/store/sqlite_connection.hpp"
 #include "nodes/store/sqlite_locks.hpp"
 #include "nodes/store/sqlite_query.hpp"
+#include "nodes/store/sqlite_work.hpp"
 
 namespace troupe {
 
@@ -31,15 +32,15 @@ sqlite_entities::sqlite_entities(
   SQLite::Database& db,
   std::function<std::chrono::system_clock::time_point()> now)
   : db_(db), now_(std::move(now)),
-    find_(db_, "SELECT revision, schema, token, state FROM entity "
+    find_(db_, "SELECT revision, schema, token, state, reminders FROM entity "
                "WHERE service = ?1 AND key = ?2"),
     insert_(db_, "INSERT INTO entity (service, key, revision, schema, token) "
                  "VALUES (?1, ?2, 0, 1, ?3)"),
     set_token_(db_, "UPDATE entity SET token = ?3 "
                     "WHERE service = ?1 AND key = ?2"),
-    update_(db_, "UPDATE entity SET revision = ?3, schema = ?4, state = ?5 "
-                 "WHERE service = ?1 AND key = ?2 AND token = ?6 "
-                 "AND revision = ?7"),
+    update_(db_, "UPDATE entity SET revision = ?3, schema = ?4, state = ?5, "
+                 "reminders = ?8 WHERE service = ?1 AND key = ?2 "
+                 "AND token = ?6 AND revision = ?7"),
     at_base_(db_, "SELECT 1 FROM entity WHERE service = ?1 AND key = ?2 "
                   "AND token = ?3 AND revision = ?4"),
     remove_uncommitted_(db_, "DELETE FROM entity WHERE service = ?1 "
@@ -51,9 +52,7 @@ sqlite_entities::sqlite_entities(
                       "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"),
     oldest_outcomes_(db_, "SELECT number, recorded_at FROM outcome "
                           "ORDER BY number LIMIT ?1"),
-    remove_outcomes_(db_, "DELETE FROM outcome WHERE number <= ?1"),
-    add_outbox_(db_, "INSERT INTO outbox (service, key, target, content_type, "
-                     "body) VALUES (?1, ?2, ?3, ?4, ?5)") {}
+    remove_outcomes_(db_, "DELETE FROM outcome WHERE number <= ?1") {}
 
 void sqlite_entities::forget_uncommitted() {
   db_.exec("DELETE FROM entity INDEXED BY uncommitted WHERE revision = 0");
@@ -80,7 +79,7 @@ claimed_state sqlite_entities::find(const entity_id& entity, bool& is_known) {
   if (!is_known)
     return {};
   return {{static_cast<uint64_t>(found.number(0)), found.bytes(3),
-           static_cast<uint32_t>(found.number(1))},
+           static_cast<uint32_t>(found.number(1)), found.bytes(4)},
           read_token(found.column(2))};
 }
 
@@ -94,7 +93,7 @@ void sqlite_entities::release(const entity_id& entity, fencing_token token) {
 // -- commits -----------------------------------------------------------------
 
 commit_outcome sqlite_entities::commit(const commit_request& request,
-                                       sqlite_locks& locks) {
+                                       sqlite_locks& locks, sqlite_work& work) {
   // What can refuse comes before what is written.
   if (has_recorded(request))
     return commit_outcome::refused;
@@ -107,7 +106,10 @@ commit_outcome sqlite_entities::commit(const commit_request& request,
   if (!change_entity(request))
     return commit_outcome::refused;
   add_outcomes(request);
-  add_outbox(request);
+  for (auto& x : request.work)
+    (void)work.accept(x); // passes over those with other work's keys
+  for (auto& id : request.withdrawn)
+    work.withdraw(id);
   return commit_outcome::done;
 }
 
@@ -144,6 +146,10 @@ bool sqlite_entities::change_entity(const commit_request& x) {
     update_.bind(5);
   bind_bytes(update_, 6, token);
   bind_number(update_, 7, x.base);
+  if (x.next.reminders.empty())
+    update_.bind(8);
+  else
+    update_.bindNoCopy(8, x.next.reminders);
   return change(db_, update_);
 }
 
@@ -158,16 +164,6 @@ void sqlite_entities::add_outcomes(const commit_request& x) {
     add_outcome_.bindNoCopy(8, outcome.content_type);
     bind_bytes(add_outcome_, 9, outcome.body);
     change(db_, add_outcome_);
-  }
-}
-
-void sqlite_entities::add_outbox(const commit_request& x) {
-  for (auto& message : x.outbox) {
-    bind_entity(add_outbox_, x.entity);
-    add_outbox_.bindNoCopy(3, message.target);
-    add_outbox_.bindNoCopy(4, message.content_type);
-    bind_bytes(add_outbox_, 5, message.body);
-    change(db_, add_outbox_);
   }
 }
 

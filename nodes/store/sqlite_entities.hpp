@@ -1,5 +1,5 @@
-// Entities, their outcomes and the outbox in data.db, for the thread that writes
-// it: every function is a part of that thread's transaction, and may throw
+// Entities and their outcomes in data.db, for the thread that writes it: every
+// function is a part of that thread's transaction, and may throw
 // SQLite::Exception.
 
 #pragma once
@@ -14,6 +14,7 @@
 namespace troupe {
 
 class sqlite_locks;
+class sqlite_work;
 
 class sqlite_entities {
 public:
@@ -28,7 +29,8 @@ public:
 
   void release(const entity_id& entity, fencing_token token);
 
-  commit_outcome commit(const commit_request& request, sqlite_locks& locks);
+  commit_outcome commit(const commit_request& request, sqlite_locks& locks,
+                        sqlite_work& work);
 
   /// One step of removing what is old; more comes with the next group. Does not
   /// throw.
@@ -40,7 +42,6 @@ private:
   bool is_at_base(const commit_request& x);
   bool change_entity(const commit_request& x);
   void add_outcomes(const commit_request& x);
-  void add_outbox(const commit_request& x);
   size_t remove_oldest_outcomes(int64_t before_ms);
   int64_t now_ms() const;
 
@@ -57,7 +58,6 @@ private:
   SQLite::Statement add_outcome_;
   SQLite::Statement oldest_outcomes_;
   SQLite::Statement remove_outcomes_;
-  SQLite::Statement add_outbox_;
 };
 
 } // namespace troupe

@@ -38,8 +38,6 @@ sqlite_queries::sqlite_queries(const std::filesystem::path& file,
                        "WHERE service = ?1 AND key = ?2 AND id = ?3"),
     list_from_(db_, list_statement(">=")),
     list_after_(db_, list_statement(">")),
-    outbox_(db_, "SELECT number, service, key, target, content_type, body "
-                 "FROM outbox WHERE number > ?1 ORDER BY number LIMIT ?2"),
     shards_(db_, "SELECT count, version, shard.id, owner, epoch FROM shards "
                  "LEFT JOIN shard ON changed > ?1"),
     lock_(db_, std::string{"SELECT "} + sqlite_locks::columns
@@ -87,18 +85,6 @@ std::vector<listed_entity> sqlite_queries::list(const list_request& request) {
     result.push_back({found.bytes(0),
                       {static_cast<uint64_t>(found.number(1)), found.bytes(3),
                        static_cast<uint32_t>(found.number(2))}});
-  return result;
-}
-
-std::vector<outbox_row> sqlite_queries::read_outbox(uint64_t after,
-                                                    size_t limit) {
-  outbox_.bind(1, as_limit(after));
-  outbox_.bind(2, as_limit(limit));
-  std::vector<outbox_row> result;
-  for (sqlite_query found{outbox_}; found.next();)
-    result.push_back({static_cast<uint64_t>(found.number(0)),
-                      {found.bytes(1), found.bytes(2)},
-                      {found.bytes(3), found.bytes(4), found.bytes(5)}});
   return result;
 }
 

@@ -32,8 +32,6 @@ public:
 
   std::vector<listed_entity> list(const list_request& request);
 
-  std::vector<outbox_row> read_outbox(uint64_t after, size_t limit);
-
   /// The shards that have moved after `version`, and how many there are.
   shard_view shards(uint64_t version);
 
@@ -47,7 +45,6 @@ private:
   SQLite::Statement find_outcome_;
   SQLite::Statement list_from_;
   SQLite::Statement list_after_;
-  SQLite::Statement outbox_;
   SQLite::Statement shards_;
   SQLite::Statement lock_;
   sqlite_work_queries work_;

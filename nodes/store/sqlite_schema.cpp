@@ -164,9 +164,33 @@ CREATE INDEX work_key_age ON work_key (accepted_ms);
 )");
 }
 
+/// Entities have reminders, before the state, which stays the last column. What
+/// leaves an entity with its commit is work; nobody has read the outbox.
+void add_reminders(SQLite::Database& db) {
+  db.exec(R"(
+CREATE TABLE entity_3 (
+  service   TEXT NOT NULL,
+  key       TEXT NOT NULL,
+  revision  INTEGER NOT NULL,
+  schema    INTEGER NOT NULL,
+  token     BLOB,
+  reminders TEXT,
+  state     TEXT,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+INSERT INTO entity_3 (service, key, revision, schema, token, state)
+  SELECT service, key, revision, schema, token, state FROM entity;
+DROP TABLE entity;
+ALTER TABLE entity_3 RENAME TO entity;
+CREATE INDEX uncommitted ON entity (service, key) WHERE revision = 0;
+DROP TABLE outbox;
+)");
+}
+
 constexpr sqlite_schema::step data_steps[]{
-  make_entities, add_claims_outcomes_and_outbox, add_shards, add_locks,
-  add_work,
+  make_entities, add_claims_outcomes_and_outbox,
+  add_shards,    add_locks,
+  add_work,      add_reminders,
 };
 
 void make_nodes(SQLite::Database& db) {

@@ -26,7 +26,7 @@ struct sqlite_schema {
   int version() const noexcept { return static_cast<int>(steps.size()); }
 };
 
-/// data.db: entities, outcomes, the outbox, who owns which shard, locks,
+/// data.db: entities, outcomes, who owns which shard, locks,
 /// work.
 const sqlite_schema& data_schema() noexcept;
 

@@ -23,7 +23,10 @@ bool is_too_long(const commit_request& x) {
   };
   return x.next.state.size() > length_max
          || std::any_of(x.outcomes.begin(), x.outcomes.end(), too_long)
-         || std::any_of(x.outbox.begin(), x.outbox.end(), too_long);
+         || std::any_of(x.work.begin(), x.work.end(),
+                        [](const work_request& y) {
+                          return y.item.arguments.bytes.size() > length_max;
+                        });
 }
 
 } // namespace
@@ -188,13 +191,6 @@ void sqlite_store::list(list_request request,
                         callback<std::vector<listed_entity>> done) {
   ask(std::move(done), [request = std::move(request)](sqlite_queries& x) {
     return x.list(request);
-  });
-}
-
-void sqlite_store::read_outbox(uint64_t after, size_t limit,
-                               callback<std::vector<outbox_row>> done) {
-  ask(std::move(done), [after, limit](sqlite_queries& x) {
-    return x.read_outbox(after, limit);
   });
 }
 

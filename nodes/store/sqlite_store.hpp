@@ -4,7 +4,7 @@
 //
 // A folder holds:
 //   lock        held by the node that has the folder
-//   data.db     entities, outcomes, outbox, shards, locks, work
+//   data.db     entities, outcomes, shards, locks, work
 //               (sqlite_schema.cpp);
 //               WAL, synchronous=FULL
 //   cluster.db  the node that has the folder; a file of its own, so that what a
@@ -66,9 +66,6 @@ public:
 
   void list(list_request request,
             callback<std::vector<listed_entity>> done) override;
-
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override;
 
   lock_table* locks() noexcept override;
 

@@ -379,6 +379,16 @@ size_t sqlite_work::purge(const work_selection& which) {
   return ids.size();
 }
 
+void sqlite_work::withdraw(const invocation_id& id) {
+  auto bytes = to_bytes(id);
+  auto is_waiting = [&] {
+    bind_bytes(sql_.read_waiting, 1, bytes);
+    return sqlite_query{sql_.read_waiting}.next();
+  };
+  if (is_waiting())
+    purge(bytes, sql_.read_waiting, sql_.remove_waiting);
+}
+
 void sqlite_work::purge(const token_bytes& id, SQLite::Statement& read,
                         SQLite::Statement& remove_row) {
   auto found = [&] {

@@ -32,6 +32,9 @@ public:
   /// A transaction begins: what others wrote before it is not known.
   void begin() noexcept;
 
+  /// Removes work that waits without a trace; other work stays.
+  void withdraw(const invocation_id& id);
+
   // See `work_queue`.
 
   expected<work_accepted> accept(const work_request& x);

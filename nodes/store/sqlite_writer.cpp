@@ -252,7 +252,7 @@ void sqlite_writer::put(releasing& x, answer&) {
 }
 
 void sqlite_writer::put(committing& x, answer& to) {
-  to.outcome = entities_.commit(x.request, locks_);
+  to.outcome = entities_.commit(x.request, locks_, work_);
 }
 
 void sqlite_writer::put(moving& x, answer& to) {

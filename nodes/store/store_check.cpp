@@ -40,7 +40,8 @@ public:
     report_.deleted = count_of("entity WHERE state IS NULL AND revision > 0");
     report_.uncommitted = count_of("entity WHERE revision = 0");
     report_.outcomes = count_of("outcome");
-    report_.messages = count_of("outbox");
+    report_.queued = count_of("work_waiting") + count_of("work_claimed");
+    report_.dead = count_of("work_dead");
   }
 
 private:

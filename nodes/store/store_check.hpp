@@ -38,8 +38,9 @@ struct store_report {
 
   uint64_t outcomes = 0;
 
-  /// Messages that wait in the outbox.
-  uint64_t messages = 0;
+  /// Work that waits or is under way, and work that died.
+  uint64_t queued = 0;
+  uint64_t dead = 0;
 
   /// The node in cluster.db that has, or had, the folder alone.
   std::vector<node_record> nodes;

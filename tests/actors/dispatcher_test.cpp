@@ -169,6 +169,16 @@ protected:
     return result;
   }
 
+  /// Keeps it as a dead letter, and runs.
+  invocation_id bury(work_request letter) {
+    auto id = letter.item.id;
+    accepted.reset();
+    work->bury(std::move(letter), error::from_handler("t", "no"),
+               [this](auto what) { accepted = what; });
+    run();
+    return id;
+  }
+
   /// As if a node that is not this one had claimed it.
   void claim_as(const std::string& other, work_request request) {
     auto policy = work->policy_of("add");
@@ -263,6 +273,80 @@ TEST_F(dispatcher_test, buries_what_nobody_does_before_it_is_too_old) {
   auto id = put(of("never", "1"));
   advance(6h + 1min);
   EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+}
+
+TEST_F(dispatcher_test,
+       keeps_a_dead_letter_of_somebody_else_and_never_runs_it) {
+  begin();
+  auto id = bury(of("add", "[2,3]"));
+  ASSERT_TRUE(accepted && *accepted);
+  EXPECT_EQ(state_of(id), "dead 1");
+  EXPECT_EQ(work->counts().dead, 1u);
+  EXPECT_EQ(work->running(), 0u);
+  advance(1h);
+  EXPECT_EQ(calls, 0);
+  work_selection all;
+  queue.redrive(all, wall(), wall() + 1h, [](auto) {});
+  advance(2s);
+  EXPECT_EQ(state_of(id), "succeeded 1 5");
+}
+
+TEST_F(dispatcher_test, knows_a_dead_letter_that_comes_again) {
+  begin();
+  auto letter = of("add", "[2,3]");
+  letter.idempotency_key = "m 1";
+  letter.fingerprint = "f";
+  auto again = letter;
+  again.item.id = ids.next(wall());
+  auto id = bury(std::move(letter));
+  auto other = bury(std::move(again));
+  ASSERT_TRUE(accepted && *accepted);
+  EXPECT_EQ((*accepted)->id, id);
+  EXPECT_FALSE((*accepted)->is_new);
+  EXPECT_EQ(state_of(other), "unknown");
+}
+
+TEST_F(dispatcher_test, a_dead_letter_is_dead_whatever_becomes_of_the_report) {
+  begin();
+  for (auto what : {trouble::before, trouble::after}) {
+    queue.reports = {what};
+    auto id = bury(of("add", "[2,3]"));
+    EXPECT_TRUE(accepted && *accepted);
+    advance(1min);
+    EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+    EXPECT_EQ(calls, 0);
+  }
+}
+
+TEST_F(dispatcher_test, says_when_it_could_not_keep_a_dead_letter) {
+  begin();
+  queue.accepts = {trouble::before};
+  auto id = bury(of("add", "[2,3]"));
+  EXPECT_TRUE(accepted && !*accepted);
+  EXPECT_EQ(state_of(id), "unknown");
+  queue.accepts = {trouble::after};
+  auto kept = bury(of("add", "[2,3]"));
+  EXPECT_TRUE(accepted && !*accepted);
+  advance(1min); // it was kept after all, and nobody runs it
+  EXPECT_TRUE(state_of(kept).starts_with("dead")) << state_of(kept);
+  self = "";
+  bury(of("add", "[2,3]"));
+  EXPECT_EQ(accepted->error(), errc::store_unavailable);
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(dispatcher_test, a_dead_letter_of_a_node_that_dies_is_dead) {
+  begin();
+  auto letter = of("add", "[2,3]");
+  auto& item = letter.item;
+  item.accepted = item.due = item.expires = wall();
+  item.attempts_max = 3;
+  letter.claimed_by = "other"; // it could not report it
+  auto id = item.id;
+  queue.accept(std::move(letter), [](auto) {});
+  advance(1min);
+  EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+  EXPECT_EQ(calls, 0);
 }
 
 TEST_F(dispatcher_test, takes_no_more_than_a_megabyte) {

@@ -674,8 +674,8 @@ TEST(listings, fail_without_a_node) {
 // -- the rest -----------------------------------------------------------------
 
 TEST(cli, knows_the_commands_that_are_not_built_yet) {
-  for (auto name : {"deploy", "versions", "alias", "rollback", "logs", "top",
-                    "cost", "schedule"}) {
+  for (auto name :
+       {"deploy", "versions", "alias", "rollback", "logs", "top", "cost"}) {
     auto x = troupe_cli({name, "x"});
     EXPECT_EQ(x.status, 1);
     EXPECT_EQ(x.out, "");

@@ -22,8 +22,39 @@ struct counter {
   NLOHMANN_DEFINE_TYPE_INTRUSIVE(counter, value)
 };
 
+/// Asks after an order, and is told of it.
+struct orders {
+  int open = 0;
+  int asked = 0;
+
+  void place(troupe::context& ctx) {
+    ++open;
+    ctx.entity<counter>("placed").send(&counter::increment, 1);
+    ctx.remind("ask", 24h, &orders::ask);
+  }
+
+  void ask(troupe::context& ctx) {
+    ++asked;
+    ctx.remind("ask", 24h, &orders::ask);
+  }
+
+  void close(troupe::context& ctx) {
+    open = 0;
+    ctx.forget("ask");
+  }
+
+  int times_asked() const { return asked; }
+
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(orders, open, asked)
+};
+
 troupe::module shop() {
   troupe::module m;
+  m.service<orders>("orders")
+    .method("place", &orders::place)
+    .method("ask", &orders::ask)
+    .method("close", &orders::close)
+    .method("times_asked", &orders::times_asked);
   m.function("add", [](int a, int b) { return a + b; });
   m.function("visit", [](troupe::context& ctx, int by) -> troupe::task<int> {
     co_return co_await ctx.entity<counter>("visits").call(&counter::increment,
@@ -54,6 +85,31 @@ TEST(testing_bench, calls_entities_of_their_own) {
   EXPECT_EQ(t.call_entity(&counter::increment, "a", 2), 2);
   EXPECT_EQ(t.call_entity(&counter::increment, "b", 3), 3);
   EXPECT_EQ(t.call_entity(&counter::get, "a"), 2);
+}
+
+TEST(testing_bench, does_what_is_sent_and_reminds_in_virtual_time) {
+  troupe::testing::bench t{shop()};
+  ASSERT_TRUE(t.call_entity(&orders::place, "o1"));
+  t.advance(1s);
+  EXPECT_EQ(t.call_entity(&counter::get, "placed"), 1);
+  t.advance(23h);
+  EXPECT_EQ(t.call_entity(&orders::times_asked, "o1"), 0);
+  t.advance(1h);
+  EXPECT_EQ(t.call_entity(&orders::times_asked, "o1"), 1);
+  t.advance(24h + 1s);
+  EXPECT_EQ(t.call_entity(&orders::times_asked, "o1"), 2);
+  ASSERT_TRUE(t.call_entity(&orders::close, "o1"));
+  t.advance(48h);
+  EXPECT_EQ(t.call_entity(&orders::times_asked, "o1"), 2);
+}
+
+TEST(testing_bench, sends_nothing_with_a_commit_that_is_refused) {
+  troupe::testing::bench t{shop()};
+  t.refuse_next_commit();
+  EXPECT_EQ(t.call_entity(&orders::place, "o1").error(), errc::not_owner);
+  t.advance(25h);
+  EXPECT_EQ(t.call_entity(&counter::get, "placed"), 0);
+  EXPECT_EQ(t.call_entity(&orders::times_asked, "o1"), 0);
 }
 
 TEST(testing_bench, has_locks_in_virtual_time) {

@@ -48,11 +48,6 @@ public:
     lists.set(std::move(done));
   }
 
-  void read_outbox(uint64_t, size_t,
-                   callback<std::vector<outbox_row>> done) override {
-    done(error{errc::store_unavailable, "not this one"});
-  }
-
   std::string describe() const override { return "slow:"; }
 };
 

@@ -87,8 +87,6 @@ private:
     store.release({"s", "d"}, our_token);
     auto listed = testing::list(store, {"s", "", "", 10, true});
     EXPECT_TRUE(listed || listed.error() == errc::store_unavailable);
-    auto outbox = testing::read_outbox(store);
-    EXPECT_TRUE(outbox || outbox.error() == errc::store_unavailable);
   }
 
   /// A claim and a commit that goes on from what the claim found.
@@ -104,7 +102,9 @@ private:
     auto request = testing::change(entity, claimed->found.revision, state);
     auto revision = request.next.revision;
     request.outcomes = {{std::to_string(revision), "", 1, false, "", "b"}};
-    request.outbox = {{entity.key, "", std::to_string(revision)}};
+    request.work = {
+      testing::note({1 + static_cast<uint64_t>(entity.key[0]), revision},
+                    entity.key, std::to_string(revision))};
     switch (testing::commit(store, request)) {
     case commit_outcome::done:
       known.certain = request.next;
@@ -148,16 +148,15 @@ private:
     EXPECT_TRUE(testing::list(store, {"s", "", "", 10, true}));
   }
 
-  /// States, and outcomes and messages with them.
+  /// States, and outcomes and work with them.
   void expect_what_was_told(state_store& store) {
-    std::map<std::string, uint64_t> messages;
-    auto rows = testing::read_outbox(store).value();
-    for (auto& x : rows)
-      messages[x.message.target] = std::stoull(x.message.body);
+    std::map<std::string, uint64_t> last_note;
+    for (auto& x : testing::notes(store))
+      last_note[x.key] = std::stoull(x.method);
     for (auto& [entity, known] : expected_) {
       auto found = testing::load(store, entity).value();
       expect_known(known, found);
-      EXPECT_EQ(messages[entity.key], found.revision);
+      EXPECT_EQ(last_note[entity.key], found.revision);
       for (uint64_t i = 1; i <= found.revision + 1; ++i)
         EXPECT_EQ(testing::find_outcome(store, entity, std::to_string(i))
                     .value()

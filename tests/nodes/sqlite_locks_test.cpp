@@ -1,7 +1,8 @@
 // Locks of several processes on one file: holders that are killed, that forget to
 // release, and that wake up when somebody else has the lock already. Whatever
 // they do, no write of an old holder comes after one of a new holder: every
-// commit leaves its token in the outbox, whose order is that of the commits.
+// commit leaves its token in a piece of work whose id is the new value, so that
+// their order is that of the commits.
 
 #include <algorithm>
 #include <chrono>
@@ -170,7 +171,7 @@ commit_outcome write_under(sqlite_store& store, uint64_t token, bool is_bound,
     auto value = found.exists() ? std::stoull(found.state) : 0;
     auto next = testing::change(guarded, found.revision,
                                 std::to_string(value + 1), owner);
-    next.outbox = {{"log", "text/plain", std::to_string(token)}};
+    next.work = {testing::note({1, value + 1}, "door", std::to_string(token))};
     if (is_bound)
       next.locks = {{"door", token}};
     auto outcome = commit(store, next);
@@ -187,8 +188,8 @@ int hold_again_and_again(const settings& with, unsigned seed) {
   std::mt19937_64 random{seed};
   auto time = 20ms; // a machine that does something else takes longer to write
   for (int i = 0;; ++i) {
-    auto token = acquire_soon(
-      store, std::to_string(seed) + '.' + std::to_string(i), time);
+    auto token =
+      acquire_soon(store, std::to_string(seed) + '.' + std::to_string(i), time);
     auto what = random() % 4;
     if (what == 0)
       // It oversleeps: somebody else has the lock when it wakes up.
@@ -247,8 +248,8 @@ private:
     auto until = std::chrono::steady_clock::now() + 60s;
     while (tokens.size() < commits) {
       ASSERT_LT(std::chrono::steady_clock::now(), until) << "no progress";
-      for (auto& x : testing::read_outbox(store, tokens.size(), 1000).value())
-        tokens.push_back(std::stoull(x.message.body));
+      for (auto& x : testing::notes(store, invocation_id{1, tokens.size()}))
+        tokens.push_back(std::stoull(x.method));
       std::this_thread::sleep_for(2ms); // leaves the processor to the holders
     }
   }
@@ -284,7 +285,7 @@ TEST_F(sqlite_locks_test, no_write_of_an_old_holder_passes) {
   }
   EXPECT_GT(kills, 1u);
   sqlite_store store{folder.path(), shared()};
-  auto log = testing::read_outbox(store, 0, 100'000).value();
+  auto log = testing::notes(store);
   auto found = testing::load(store, guarded).value();
   EXPECT_EQ(found.state, std::to_string(log.size())) << "an update was lost";
   EXPECT_GT(find_lock(*store.locks(), "door").token, 20u);

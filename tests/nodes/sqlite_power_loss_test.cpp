@@ -104,7 +104,9 @@ private:
                           + std::string(random_() % 6 == 0 ? 9000 : 30, 'x')
                           + "\"";
     result.outcomes = {{outcome_id(revision), "", revision, false, "", "b"}};
-    result.outbox = {{entity.key, "", std::to_string(revision)}};
+    result.work = {
+      testing::note({1 + static_cast<uint64_t>(entity.key[0]), revision},
+                    entity.key, std::to_string(revision))};
     return result;
   }
 
@@ -191,9 +193,8 @@ public:
 private:
   std::string compare(state_store& store, size_t count) {
     std::map<std::string, std::vector<std::string>> messages;
-    auto rows = testing::read_outbox(store, 0, 100'000).value();
-    for (auto& x : rows)
-      messages[x.from.key].push_back(x.message.body);
+    for (auto& x : testing::notes(store))
+      messages[x.key].push_back(x.method);
     for (auto& [entity, commits] : load_->history()) {
       auto wrong = compare(store, count, entity, commits, messages[entity.key]);
       if (!wrong.empty())
@@ -220,13 +221,13 @@ private:
         return "has an outcome without its state, or the other way round";
       is_known = is_known || next == found;
       if (is_there)
-        expected_messages.push_back(x->request.outbox[0].body);
+        expected_messages.push_back(x->request.work[0].item.target.method);
     }
     if (!is_known)
       return "has a state that was never submitted";
     return messages == expected_messages
              ? ""
-             : "has messages that do not go with its state";
+             : "has work that does not go with its state";
   }
 
   std::string check_integrity(const std::filesystem::path& folder) {

@@ -217,6 +217,153 @@ WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
 PRAGMA application_id=1416786021;
 PRAGMA user_version=4;
 )"},
+  {5, R"(
+CREATE TABLE fence (
+  id    INTEGER PRIMARY KEY CHECK (id = 0),
+  count INTEGER NOT NULL
+);
+CREATE TABLE entity_2 (
+  service  TEXT NOT NULL,
+  key      TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  schema   INTEGER NOT NULL,
+  token    BLOB,
+  state    TEXT,
+  PRIMARY KEY (service, key)
+) WITHOUT ROWID;
+ALTER TABLE entity_2 RENAME TO entity;
+CREATE INDEX uncommitted ON entity (service, key) WHERE revision = 0;
+CREATE TABLE outcome (
+  number       INTEGER PRIMARY KEY,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  id           TEXT NOT NULL,
+  recorded_at  INTEGER NOT NULL,
+  fingerprint  BLOB NOT NULL,
+  revision     INTEGER NOT NULL,
+  failed       INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL,
+  UNIQUE (service, key, id)
+);
+CREATE TABLE outbox (
+  number       INTEGER PRIMARY KEY AUTOINCREMENT,
+  service      TEXT NOT NULL,
+  key          TEXT NOT NULL,
+  target       TEXT NOT NULL,
+  content_type TEXT NOT NULL,
+  body         BLOB NOT NULL
+);
+CREATE TABLE shard (
+  id      INTEGER PRIMARY KEY,
+  owner   TEXT NOT NULL,
+  epoch   INTEGER NOT NULL,
+  changed INTEGER NOT NULL
+);
+CREATE INDEX shard_changed ON shard (changed);
+CREATE TABLE shards (
+  id      INTEGER PRIMARY KEY CHECK (id = 0),
+  count   INTEGER NOT NULL,
+  version INTEGER NOT NULL
+);
+CREATE TABLE lock (
+  name              TEXT PRIMARY KEY,
+  token             INTEGER NOT NULL,
+  holder            TEXT NOT NULL,
+  ttl_ms            INTEGER NOT NULL,
+  boot              TEXT NOT NULL,
+  end_since_boot_ms INTEGER NOT NULL,
+  end_wall_ms       INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE work_waiting (
+  id           BLOB PRIMARY KEY,
+  lane         TEXT NOT NULL,
+  priority     INTEGER NOT NULL,
+  due_ms       INTEGER NOT NULL,
+  expires_ms   INTEGER NOT NULL,
+  accepted_ms  INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  attempts_max INTEGER NOT NULL,
+  claimed_by   TEXT NOT NULL,
+  target       BLOB NOT NULL,
+  rest         BLOB NOT NULL,
+  answer_type  TEXT NOT NULL,
+  answer       BLOB NOT NULL,
+  body         BLOB
+);
+CREATE TABLE work_claimed (
+  id           BLOB PRIMARY KEY,
+  lane         TEXT NOT NULL,
+  priority     INTEGER NOT NULL,
+  due_ms       INTEGER NOT NULL,
+  expires_ms   INTEGER NOT NULL,
+  accepted_ms  INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  attempts_max INTEGER NOT NULL,
+  claimed_by   TEXT NOT NULL,
+  target       BLOB NOT NULL,
+  rest         BLOB NOT NULL,
+  answer_type  TEXT NOT NULL,
+  answer       BLOB NOT NULL,
+  body         BLOB
+) WITHOUT ROWID;
+CREATE TABLE work_dead (finished_ms INTEGER NOT NULL,
+  id           BLOB PRIMARY KEY,
+  lane         TEXT NOT NULL,
+  priority     INTEGER NOT NULL,
+  due_ms       INTEGER NOT NULL,
+  expires_ms   INTEGER NOT NULL,
+  accepted_ms  INTEGER NOT NULL,
+  attempts     INTEGER NOT NULL,
+  attempts_max INTEGER NOT NULL,
+  claimed_by   TEXT NOT NULL,
+  target       BLOB NOT NULL,
+  rest         BLOB NOT NULL,
+  answer_type  TEXT NOT NULL,
+  answer       BLOB NOT NULL,
+  body         BLOB
+) WITHOUT ROWID;
+CREATE INDEX work_next ON work_waiting (lane, priority DESC, due_ms, id);
+CREATE INDEX work_expiring ON work_waiting (expires_ms);
+CREATE INDEX work_waiting_lane ON work_waiting (lane, id, accepted_ms);
+CREATE INDEX work_dead_lane ON work_dead (lane, id);
+CREATE INDEX work_died ON work_dead (finished_ms);
+CREATE TABLE work_done (
+  number      INTEGER PRIMARY KEY,
+  id          BLOB NOT NULL UNIQUE,
+  target      BLOB NOT NULL,
+  priority    INTEGER NOT NULL,
+  accepted_ms INTEGER NOT NULL,
+  attempts    INTEGER NOT NULL,
+  claimed_by  TEXT NOT NULL,
+  state       INTEGER NOT NULL,
+  answer_type TEXT NOT NULL,
+  answer      BLOB NOT NULL
+);
+CREATE TABLE work_body (
+  id   BLOB PRIMARY KEY,
+  body BLOB NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE work_key (
+  target      BLOB NOT NULL,
+  key         BLOB NOT NULL,
+  id          BLOB NOT NULL,
+  fingerprint BLOB NOT NULL,
+  accepted_ms INTEGER NOT NULL,
+  PRIMARY KEY (target, key)
+) WITHOUT ROWID;
+CREATE INDEX work_key_age ON work_key (accepted_ms);
+INSERT INTO lock VALUES ('door', 7, '', 1000, '', 0, 0);
+INSERT INTO shards VALUES (0, 16, 2);
+INSERT INTO fence VALUES (0, 5);
+INSERT INTO entity (service, key, revision, schema, state)
+  VALUES ('cart', 'ann', 3, 1, '{"a":1}');
+WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100)
+  INSERT INTO entity (service, key, revision, schema, state)
+    SELECT 'long', 'k' || i, i, 1, hex(zeroblob(2000)) FROM n;
+PRAGMA application_id=1416786021;
+PRAGMA user_version=5;
+)"},
 };
 
 class sqlite_schema_test : public ::testing::TestWithParam<schema_version> {
@@ -284,7 +431,7 @@ TEST_P(sqlite_schema_test, takes_claims_and_commits_afterwards) {
   EXPECT_EQ(claimed.value().previous, std::nullopt);
   auto request = testing::change({"cart", "ann"}, 3, "4");
   request.outcomes = {{"id", "", 4, false, "", ""}};
-  request.outbox = {{"mail", "", ""}};
+  request.work = {testing::note({1, 1}, "ann", "one")};
   EXPECT_EQ(testing::commit(store, request), commit_outcome::done);
   EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().revision, 4u);
 }

@@ -65,10 +65,12 @@ TEST_F(sqlite_store_test, has_its_state_again_after_it_was_closed) {
   EXPECT_EQ(commit(store, change(cart, 1, "2")), commit_outcome::done);
 }
 
-TEST_F(sqlite_store_test, has_its_outcomes_and_outbox_after_it_was_closed) {
+TEST_F(sqlite_store_test, has_what_came_with_its_states_after_it_was_closed) {
   auto request = change(cart, 0, "1");
   request.outcomes = {{"id", "print", 1, false, "a/b", "body"}};
-  request.outbox = {{"mail", "a/b", "one"}, {"mail", "a/b", "two"}};
+  request.next.reminders = R"({"tea":"4"})";
+  request.work = {testing::note({1, 1}, "ann", "one"),
+                  testing::note({1, 2}, "ann", "two")};
   {
     sqlite_store store{folder.path()};
     claim(store, cart, our_token).value();
@@ -77,29 +79,10 @@ TEST_F(sqlite_store_test, has_its_outcomes_and_outbox_after_it_was_closed) {
   sqlite_store store{folder.path()};
   EXPECT_EQ(testing::find_outcome(store, cart, "id").value(),
             request.outcomes[0]);
-  EXPECT_EQ(testing::read_outbox(store).value(),
-            (std::vector<outbox_row>{{1, cart, request.outbox[0]},
-                                     {2, cart, request.outbox[1]}}));
-}
-
-TEST_F(sqlite_store_test, never_uses_a_number_of_its_outbox_again) {
-  auto request = change(cart, 0, "1");
-  request.outbox = {{"mail", "a/b", "one"}, {"mail", "a/b", "two"}};
-  {
-    sqlite_store store{folder.path()};
-    claim(store, cart, our_token).value();
-    ASSERT_EQ(commit(store, request), commit_outcome::done);
-  }
-  SQLite::Database{database().string(), SQLite::OPEN_READWRITE}.exec(
-    "DELETE FROM outbox");
-  sqlite_store store{folder.path()};
-  request.base = 1;
-  request.next.revision = 2;
-  ASSERT_EQ(commit(store, request), commit_outcome::done);
-  auto rows = testing::read_outbox(store).value();
-  ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].number, 3u);
-  EXPECT_EQ(rows[1].number, 4u);
+  EXPECT_EQ(testing::notes(store),
+            (std::vector<work_target>{{"note", {}, "ann", "one"},
+                                      {"note", {}, "ann", "two"}}));
+  EXPECT_EQ(claim(store, cart, {3, 4}).value().found, request.next);
 }
 
 TEST_F(sqlite_store_test, forgets_at_its_start_what_was_never_committed) {

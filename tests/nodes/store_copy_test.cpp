@@ -30,7 +30,7 @@ using testing::put;
 class store_copy_test : public ::testing::Test {
 protected:
   /// Two carts and a counter, one cart deleted, one claimed; an outcome and two
-  /// messages.
+  /// pieces of work.
   void fill(state_store& store) {
     put(store, {"cart", "ann"}, "{\"a\":1}");
     put(store, {"cart", "bob"}, "[]");
@@ -40,7 +40,8 @@ protected:
     testing::claim(store, {"counter", "x"}, our_token).value();
     auto request = change({"counter", "x"}, 0, "1");
     request.outcomes = {{"id", "", 1, false, "", ""}};
-    request.outbox = {{"mail", "", "a"}, {"mail", "", "b"}};
+    request.work = {testing::note({1, 1}, "x", "a"),
+                    testing::note({1, 2}, "x", "b")};
     ASSERT_EQ(commit(store, request), commit_outcome::done);
   }
 
@@ -84,7 +85,8 @@ TEST_F(store_copy_test, a_check_counts_what_is_there) {
   EXPECT_EQ(report.deleted, 1u);
   EXPECT_EQ(report.uncommitted, 1u);
   EXPECT_EQ(report.outcomes, 1u);
-  EXPECT_EQ(report.messages, 2u);
+  EXPECT_EQ(report.queued, 2u);
+  EXPECT_EQ(report.dead, 0u);
   EXPECT_TRUE(report.nodes.empty());
   EXPECT_FALSE(report.is_in_use);
 }
@@ -147,7 +149,7 @@ TEST_F(store_copy_test, a_backup_can_be_restored) {
             (stored_state{1, "{\"a\":1}", 1}));
   EXPECT_EQ(testing::load(store, {"cart", "cid"}).value().revision, 2u);
   EXPECT_TRUE(testing::find_outcome(store, {"counter", "x"}, "id").value());
-  EXPECT_EQ(testing::read_outbox(store).value().size(), 2u);
+  EXPECT_EQ(testing::notes(store).size(), 2u);
 }
 
 TEST_F(store_copy_test, a_backup_beside_a_busy_store_is_of_one_moment) {

@@ -1,4 +1,5 @@
-// What the queues of one machine keep of what all queues keep.
+// What the queues of one machine keep of what all queues keep, and the stores of
+// work that comes with commits.
 
 #include <optional>
 
@@ -31,4 +32,5 @@ using work_kinds = ::testing::Types<in_memory, in_sqlite>;
 } // namespace
 } // namespace troupe
 
+#include "tests/support/commit_work_contract.hpp"
 #include "tests/support/work_contract.hpp"

@@ -179,10 +179,7 @@ public:
     inner_->list(std::move(x), std::move(done));
   }
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    inner_->read_outbox(after, limit, std::move(done));
-  }
+  work_queue* work() noexcept override { return inner_->work(); }
 
   std::string describe() const override { return "faulty:"; }
 

@@ -20,7 +20,11 @@ namespace troupe::testing {
 
 class settling_clients {
 public:
-  settling_clients(state_store& store, int count) : store_(store) {
+  /// What a client adds to each change.
+  using addition = std::function<void(commit_request&)>;
+
+  settling_clients(state_store& store, int count, addition add = {})
+    : store_(store), add_(std::move(add)) {
     for (int i = 0; i < count; ++i)
       clients_.emplace_back([this, i] {
         run({"settling", std::to_string(i)});
@@ -84,6 +88,8 @@ private:
         commit_request request{entity, token, known.certain.revision,
                                {},     {},    {}};
         request.next = {known.certain.revision + 1, std::to_string(++attempt)};
+        if (add_)
+          add_(request);
         if (!note(commit(store_, request), request.next, known))
           break;
       }
@@ -147,6 +153,7 @@ private:
   }
 
   state_store& store_;
+  addition add_;
   std::atomic<bool> is_over_{false};
   std::mutex mutex_;
   std::vector<std::string> violations_;

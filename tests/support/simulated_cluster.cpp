@@ -235,11 +235,6 @@ public:
     sim_.store_.list(std::move(request), std::move(done));
   }
 
-  void read_outbox(uint64_t after, size_t limit,
-                   callback<std::vector<outbox_row>> done) override {
-    sim_.store_.read_outbox(after, limit, std::move(done));
-  }
-
   std::string describe() const override { return "simulated:"; }
 
 private:

@@ -89,11 +89,38 @@ inline expected<std::vector<listed_entity>> list(state_store& store,
     .get();
 }
 
-inline expected<std::vector<outbox_row>>
-read_outbox(state_store& store, uint64_t after = 0, size_t limit = 1000) {
-  return begin<expected<std::vector<outbox_row>>>(
-           [&](auto done) { store.read_outbox(after, limit, std::move(done)); })
-    .get();
+// -- work that came with commits ---------------------------------------------
+
+/// A piece of work that waits in the queue and says `text`.
+inline work_request note(invocation_id id, std::string of, std::string text) {
+  work_request result;
+  result.item.id = id;
+  result.item.target = {"note", {}, std::move(of), std::move(text)};
+  result.item.expires = work_time::max();
+  return result;
+}
+
+/// Those that wait, by id, from `after` on.
+inline std::vector<work_target> notes(state_store& store,
+                                      std::optional<invocation_id> after = {}) {
+  std::vector<work_target> result;
+  work_selection which;
+  which.state = work_state::waiting;
+  which.lane = "note/";
+  which.after = after;
+  which.limit = 1000;
+  for (;;) {
+    auto page = begin<expected<std::vector<work_view>>>([&](auto done) {
+                  store.work()->list(which, std::move(done));
+                })
+                  .get()
+                  .value();
+    for (auto& x : page)
+      result.push_back(x.target);
+    if (page.size() < which.limit)
+      return result;
+    which.after = page.back().id;
+  }
 }
 
 } // namespace troupe::testing

@@ -29,10 +29,6 @@ recorded_outcome outcome(std::string id, uint64_t revision = 1) {
           "application/json", "[" + std::to_string(revision) + "]"};
 }
 
-outbox_message message(std::string body) {
-  return {"mail", "text/plain", std::move(body)};
-}
-
 template <class Kind>
 class store_contract : public ::testing::Test {
 protected:
@@ -70,15 +66,6 @@ protected:
     for (auto& x :
          list({"cart", std::move(prefix), std::move(after), limit, false}))
       result.push_back(x.key);
-    return result;
-  }
-
-  std::vector<std::string> outbox_bodies(uint64_t after = 0,
-                                         size_t limit = 100) {
-    std::vector<std::string> result;
-    auto rows = testing::read_outbox(store(), after, limit).value();
-    for (auto& x : rows)
-      result.push_back(x.message.body);
     return result;
   }
 
@@ -320,12 +307,10 @@ TYPED_TEST(store_contract, writes_nothing_of_a_commit_with_a_known_outcome) {
   this->commit(request);
   auto repeat = change(this->cart, 1, "2");
   repeat.outcomes = {outcome("b", 2), outcome("a", 2)};
-  repeat.outbox = {message("twice")};
   EXPECT_EQ(this->commit(repeat), commit_outcome::refused);
   EXPECT_EQ(this->load(this->cart), (stored_state{1, "1", 1}));
   EXPECT_EQ(this->find(this->cart, "a"), outcome("a", 1));
   EXPECT_EQ(this->find(this->cart, "b"), std::nullopt);
-  EXPECT_EQ(this->outbox_bodies(), strings{});
 }
 
 TYPED_TEST(store_contract, writes_no_outcome_of_a_commit_that_was_refused) {
@@ -333,11 +318,9 @@ TYPED_TEST(store_contract, writes_no_outcome_of_a_commit_that_was_refused) {
   for (auto request :
        {change(this->cart, 5, "1"), change(this->cart, 0, "1", theirs)}) {
     request.outcomes = {outcome("a")};
-    request.outbox = {message("m")};
     EXPECT_EQ(this->commit(request), commit_outcome::refused);
   }
   EXPECT_EQ(this->find(this->cart, "a"), std::nullopt);
-  EXPECT_EQ(this->outbox_bodies(), strings{});
 }
 
 TYPED_TEST(store_contract, refuses_a_commit_that_records_an_id_twice) {
@@ -371,11 +354,10 @@ TYPED_TEST(store_contract, an_outcome_outlives_its_entity) {
 TYPED_TEST(store_contract, records_without_touching_a_state_that_stayed) {
   this->put(this->cart, "1");
   commit_request request{this->cart,        our_token,      1,
-                         {1, "ignored", 9}, {outcome("a")}, {message("m")}};
+                         {1, "ignored", 9}, {outcome("a")}, {}};
   EXPECT_EQ(this->commit(request), commit_outcome::done);
   EXPECT_EQ(this->load(this->cart), (stored_state{1, "1", 1}));
   EXPECT_EQ(this->find(this->cart, "a"), outcome("a"));
-  EXPECT_EQ(this->outbox_bodies(), strings{"m"});
 }
 
 TYPED_TEST(store_contract, fences_a_commit_that_only_records) {
@@ -395,38 +377,6 @@ TYPED_TEST(store_contract, records_for_an_entity_that_has_no_state) {
   this->store().release(this->cart, our_token);
   EXPECT_EQ(this->find(this->cart, "a"), outcome("a", 0));
   EXPECT_EQ(this->load(this->cart), stored_state{});
-}
-
-// -- the outbox --------------------------------------------------------------
-
-TYPED_TEST(store_contract, gives_the_outbox_in_the_order_of_the_commits) {
-  this->claim(this->cart);
-  entity_id bob{"cart", "bob"};
-  this->claim(bob);
-  auto first = change(this->cart, 0, "1");
-  first.outbox = {message("a"), message("b")};
-  auto second = change(bob, 0, "1");
-  second.outbox = {{"cart/ann/add", "x/y", std::string{"\0\xFF", 2}}};
-  this->commit(first);
-  this->commit(second);
-  auto rows = testing::read_outbox(this->store()).value();
-  ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0], (outbox_row{1, this->cart, message("a")}));
-  EXPECT_EQ(rows[1], (outbox_row{2, this->cart, message("b")}));
-  EXPECT_EQ(rows[2], (outbox_row{3, bob, second.outbox[0]}));
-}
-
-TYPED_TEST(store_contract, pages_the_outbox) {
-  this->claim(this->cart);
-  auto request = change(this->cart, 0, "1");
-  request.outbox = {message("a"), message("b"), message("c"), message("d")};
-  this->commit(request);
-  EXPECT_EQ(this->outbox_bodies(1, 2), (strings{"b", "c"}));
-  EXPECT_EQ(this->outbox_bodies(3), strings{"d"});
-  EXPECT_EQ(this->outbox_bodies(4), strings{});
-  EXPECT_EQ(this->outbox_bodies(0, 0), strings{});
-  EXPECT_EQ(this->outbox_bodies(UINT64_MAX, SIZE_MAX), strings{});
-  EXPECT_EQ(this->outbox_bodies(0, SIZE_MAX).size(), 4u);
 }
 
 // -- listing -----------------------------------------------------------------
@@ -537,7 +487,6 @@ TYPED_TEST(store_contract, a_refused_change_refuses_none_of_those_beside_it) {
     auto next =
       change(key(i), i == 9 ? 1 : 0, "new", i == 8 ? theirs : our_token);
     next.outcomes = {outcome("a")};
-    next.outbox = {message(std::to_string(i))};
     answers.push_back(begin_commit(this->store(), next));
   }
   for (int i = 0; i < 200; ++i)
@@ -549,7 +498,6 @@ TYPED_TEST(store_contract, a_refused_change_refuses_none_of_those_beside_it) {
   EXPECT_EQ(this->load(key(8)).revision, 0u);
   EXPECT_EQ(this->load(key(9)).state, "old");
   EXPECT_EQ(this->load(key(199)).state, "new");
-  EXPECT_EQ(this->outbox_bodies(0, 1000).size(), 197u);
 }
 
 TYPED_TEST(store_contract, applies_the_changes_of_one_entity_in_their_order) {

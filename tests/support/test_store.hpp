@@ -11,6 +11,7 @@
 
 #include "actors/core/backends.hpp"
 #include "actors/core/lock_backend.hpp"
+#include "nodes/store/memory_work.hpp"
 
 namespace troupe::testing {
 
@@ -75,6 +76,9 @@ public:
   /// The tokens that commits may show.
   std::map<std::string, uint64_t> held_locks;
   bool has_locks = true;
+
+  /// What came with commits waits here.
+  memory_work_queue queue;
 
   /// The locks of the last commit.
   std::vector<lock_proof> shown;
@@ -176,14 +180,11 @@ public:
     done(error{errc::not_implemented, "this store lists nothing"});
   }
 
-  void read_outbox(uint64_t, size_t,
-                   callback<std::vector<outbox_row>> done) override {
-    done(error{errc::not_implemented, "this store has no outbox"});
-  }
-
   lock_table* locks() noexcept override {
     return has_locks ? &locks_ : nullptr;
   }
+
+  work_queue* work() noexcept override { return &queue; }
 
   std::string describe() const override { return "test:"; }
 
@@ -235,6 +236,7 @@ private:
       entities[x.entity] = x.next;
     for (auto& record : x.outcomes)
       outcomes[{x.entity, record.id}] = record;
+    queue.change_with(x.work, x.withdrawn);
     return commit_outcome::done;
   }
 

@@ -33,6 +33,8 @@ constexpr command commands[] = {
   {"import", import_entities},
   {"lock", lock},
   {"queue", queue},
+  {"schedule", schedule},
+  {"subscribe", subscribe},
   {"functions", functions},
   {"services", services},
   {"nodes", nodes},
@@ -44,8 +46,7 @@ constexpr command commands[] = {
 
 /// Part of the fixed command line, for a later day.
 constexpr std::string_view later_commands[] = {
-  "deploy", "versions", "alias", "rollback", "logs",
-  "top",    "cost",     "schedule",
+  "deploy", "versions", "alias", "rollback", "logs", "top", "cost",
 };
 
 bool wants_help(const arguments& args) {

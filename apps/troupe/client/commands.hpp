@@ -62,6 +62,12 @@ void lock(const arguments& args);
 /// Shows, redrives and purges queued calls.
 void queue(const arguments& args);
 
+/// Makes, shows, pauses and deletes schedules.
+void schedule(const arguments& args);
+
+/// Shows the messages that brokers send.
+void subscribe(const arguments& args);
+
 /// Whether there is a `troupe lock NAME`.
 bool is_lock_command(const std::string& name);
 

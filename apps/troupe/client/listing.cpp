@@ -16,8 +16,6 @@ void add_listing_options(command_line& line) {
   line.flag("json", "Print JSON, for programs.");
 }
 
-namespace {
-
 nlohmann::json fetch(const endpoint& node, const std::string& path) {
   http_request request;
   request.target = path;
@@ -28,8 +26,6 @@ nlohmann::json fetch(const endpoint& node, const std::string& path) {
     refuse_answer(node, path);
   }
 }
-
-} // namespace
 
 nlohmann::json fetch(const command_line& line, const std::string& path) {
   return fetch(line.node(), path);

@@ -19,6 +19,9 @@ void add_listing_options(command_line& line);
 /// @throws error_exception if there is none
 nlohmann::json fetch(const command_line& line, const std::string& path);
 
+/// The same of another node than that of the command line.
+nlohmann::json fetch(const endpoint& node, const std::string& path);
+
 /// The list called `member` of the node's `/cluster`.
 /// @throws error_exception if there is none
 nlohmann::json fetch_list(const command_line& line, const char* member);

@@ -193,21 +193,33 @@ TEST(postgres_open, does_not_come_back_to_what_a_newer_troupe_wrote) {
   EXPECT_THAT(refused.error().message(), HasSubstr("newer Troupe"));
 }
 
+/// The tables of a Troupe that knew so many steps.
+void make_version(const std::string& url, size_t version) {
+  constexpr auto as_troupe = "SET ROLE troupe; SET search_path = troupe;";
+  execute(url, "CREATE SCHEMA troupe AUTHORIZATION troupe");
+  execute(
+    url,
+    as_troupe
+      + std::string{"CREATE TABLE schema_version (version bigint NOT NULL);"
+                    "INSERT INTO schema_version VALUES ("}
+      + std::to_string(version) + ")");
+  for (size_t i = 0; i < version; ++i)
+    execute(url, std::string{as_troupe} + postgres_schema_steps()[i]);
+}
+
+/// An entity at revision 1, as the first version wrote it.
+void insert_entity(const std::string& url, const std::string& state) {
+  execute(url, "INSERT INTO troupe.entity (service, key, revision, schema, "
+               "token, state) VALUES ('cart', 'ann', 1, 1, '\\x00', '"
+                 + state + "')");
+}
+
 TEST(postgres_open, each_step_makes_the_next_version) {
   auto url = shared_postgres().new_database();
-  auto steps = postgres_schema_steps();
-  for (size_t before = 0; before < steps.size(); ++before) {
+  for (size_t before = 0; before < postgres_schema_steps().size(); ++before) {
     execute(url, "DROP SCHEMA IF EXISTS troupe CASCADE");
-    if (before > 0) {
-      execute(url, "CREATE SCHEMA troupe AUTHORIZATION troupe");
-      execute(url, "SET ROLE troupe; SET search_path = troupe;"
-                   "CREATE TABLE schema_version (version bigint NOT NULL);"
-                   "INSERT INTO schema_version VALUES ("
-                     + std::to_string(before) + ")");
-    }
-    for (size_t i = 0; i < before; ++i)
-      execute(url, std::string{"SET ROLE troupe; SET search_path = troupe;"}
-                     + steps[i]);
+    if (before > 0)
+      make_version(url, before);
     postgres_store store{url, options()};
     EXPECT_EQ(version(url), newest()) << "from version " << before;
     EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
@@ -217,14 +229,8 @@ TEST(postgres_open, each_step_makes_the_next_version) {
 /// The version before had no work.
 TEST(postgres_open, work_comes_to_a_store_that_had_none) {
   auto url = shared_postgres().new_database();
-  {
-    postgres_store store{url, options()};
-    EXPECT_EQ(testing::put(store, {"cart", "ann"}, "1"), commit_outcome::done);
-  }
-  execute(url, "DROP TABLE troupe.work_waiting, troupe.work_claimed, "
-               "troupe.work_done, troupe.work_dead, troupe.work_body, "
-               "troupe.work_key");
-  execute(url, "UPDATE troupe.schema_version SET version = 4");
+  make_version(url, 4);
+  insert_entity(url, "1");
   postgres_store store{url, options()};
   EXPECT_EQ(version(url), newest());
   EXPECT_EQ(testing::load(store, {"cart", "ann"}).value().state, "1");
@@ -234,6 +240,27 @@ TEST(postgres_open, work_comes_to_a_store_that_had_none) {
   EXPECT_EQ(testing::report(queue, {work_id(1), "node", 1, work_end::succeeded},
                             testing::at(1)),
             work_outcome::done);
+}
+
+/// The version before had an outbox in place of work that comes with commits.
+TEST(postgres_open, commits_take_work_along_in_a_store_where_they_did_not) {
+  auto url = shared_postgres().new_database();
+  make_version(url, 5);
+  insert_entity(url, "1");
+  execute(url, "INSERT INTO troupe.outbox VALUES (1, 'cart', 'ann', '', '', "
+               "'')");
+  postgres_store store{url, options()};
+  EXPECT_EQ(version(url), newest());
+  const entity_id cart{"cart", "ann"};
+  EXPECT_EQ(testing::claim(store, cart, testing::our_token).value().found,
+            (stored_state{1, "1", 1}));
+  auto request = testing::change(cart, 1, "2");
+  request.next.reminders = R"({"tea":1})";
+  request.work = {testing::note(testing::work_id(1), "ann", "one")};
+  EXPECT_EQ(testing::commit(store, request), commit_outcome::done);
+  EXPECT_EQ(testing::claim(store, cart, testing::our_token).value().found,
+            request.next);
+  EXPECT_EQ(testing::notes(store).size(), 1u);
 }
 
 TEST(postgres_open, nodes_that_start_at_once_make_the_tables_once) {

@@ -1,4 +1,5 @@
-// What every queue of work keeps, kept by PostgreSQL.
+// What every queue of work keeps, kept by PostgreSQL, and of work that comes with
+// commits.
 
 #include <gtest/gtest.h>
 
@@ -21,4 +22,5 @@ using work_kinds = ::testing::Types<in_postgres>;
 } // namespace
 } // namespace troupe
 
+#include "tests/support/commit_work_contract.hpp"
 #include "tests/support/work_contract.hpp"

@@ -11,6 +11,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "nodes/store/postgres_commit_work.hpp"
 #include "nodes/store/postgres_server.hpp"
 #include "nodes/store/postgres_store.hpp"
 #include "nodes/store/postgres_work_group.hpp"
@@ -425,8 +426,10 @@ void expect_no_detours(const std::string& url) {
   auto statements = postgres_work_moves::statements();
   for (auto x : postgres_work_queries::statements())
     statements.push_back(x);
-  for (auto x : {&postgres_work_accepts::plain, &postgres_work_accepts::full,
-                 &postgres_work_reports::plain, &postgres_work_reports::full})
+  for (auto x : postgres_commit_work::statements()) // accepts in full are one
+    statements.push_back(x);
+  for (auto x : {&postgres_work_accepts::plain, &postgres_work_reports::plain,
+                 &postgres_work_reports::full})
     statements.push_back(x);
   for (auto x : statements) {
     std::string name = x->name;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/node_process.hpp"
+#include "tests/support/postgres_server.hpp"
 
 namespace troupe::test {
 namespace {
@@ -94,19 +95,35 @@ TEST(queue, keeps_results_that_are_no_json) {
   EXPECT_EQ(x["resultBase64"], "AP8=");
 }
 
-TEST(queue, has_accepted_durably_what_it_answered) {
-  example_node node;
+/// Kills a node on which some calls have begun and some wait.
+void expect_all_done_after_a_kill(const node_settings& settings) {
   std::vector<std::string> all;
-  for (int i = 0; i < 50; ++i)
-    all.push_back(queue(node, "/services/counter/k/increment", "1",
-                        {"Troupe-Delay-Ms: " + std::to_string(i * 20 + 1)}));
-  node->kill();
-  node_settings again;
-  again.folder = node.folder.path();
-  node_process next{again};
+  {
+    node_process node{settings};
+    for (int i = 0; i < 50; ++i)
+      all.push_back(queue(node, "/services/counter/k/increment", "1",
+                          {"Troupe-Delay-Ms: " + std::to_string(i * 20 + 1)}));
+    node.kill();
+  }
+  node_process next{settings};
   for (auto& x : all)
     EXPECT_EQ(outcome(next, x)["state"], "succeeded");
   EXPECT_EQ(post(next, "/services/counter/k/get").body, "50");
+}
+
+TEST(queue, has_accepted_durably_what_it_answered) {
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  expect_all_done_after_a_kill(settings);
+}
+
+TEST(queue, has_accepted_durably_what_it_answered_on_postgres) {
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  settings.options = {"--store", testing::shared_postgres().new_database()};
+  expect_all_done_after_a_kill(settings);
 }
 
 TEST(queue, takes_a_repeat_for_the_same_call) {

@@ -1,0 +1,98 @@
+// Schedules are a service that every node brings along: an entity for each, whose
+// next firing is a reminder of it. So they are as durable as any state, one node
+// fires each, and another one goes on when that is gone; there is nothing else
+// that could forget or double one.
+//
+// When the reminder comes, one commit sends the call of the target, keeps until
+// when the schedule has been looked at, and sets the next reminder. The call has
+// schedule and due time as its idempotency key: also a schedule that was taken
+// back from a copy of the store does not fire one time twice within a day.
+
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "actors/core/context.hpp"
+#include "actors/core/module.hpp"
+#include "actors/model/schedule.hpp"
+#include "actors/work/schedule_spec.hpp"
+
+namespace troupe {
+
+/// The name of the service; no other has it, and it is not called from outside.
+inline constexpr std::string_view schedules_service = "troupe-schedules";
+
+/// Finds a time zone by its name.
+using zone_source = std::function<parsed<time_zone_ptr>(std::string_view name)>;
+
+/// One schedule. Times are whole seconds.
+class schedule_entity {
+public:
+  using time_point = schedule::time_point;
+
+  explicit schedule_entity(const zone_source* zones) : zones_(zones) {}
+
+  // -- methods. They answer `show` -------------------------------------------
+
+  /// The same again changes nothing: `rate` goes on counting from its start.
+  /// @throws error_exception `bad_request` if the expression is none or does not
+  ///         fire any more
+  json put(context& ctx, schedule_spec spec);
+
+  /// Does not fire until it is resumed; what is due meanwhile is not missed.
+  json pause(context& ctx);
+  json resume(context& ctx);
+
+  /// What it is, and when it fires next.
+  json show(context& ctx) const;
+
+  /// What its reminder calls.
+  void fire(context& ctx);
+
+  /// What is known of it without its zone.
+  json summary() const;
+
+private:
+  friend void to_json(json& to, const schedule_entity& from);
+  friend void from_json(const json& from, schedule_entity& to);
+
+  bool exists() const noexcept { return !spec_.expression.empty(); }
+
+  void check_exists(const context& ctx) const;
+
+  /// @throws error_exception `bad_request` if it cannot be read
+  schedule parse(const schedule_spec& spec, time_point start) const;
+
+  /// Sets the reminder for the first firing after `seen_`.
+  void plan(context& ctx, const schedule& what);
+
+  void send(context& ctx, time_point due);
+
+  const zone_source* zones_;
+  schedule_spec spec_;
+
+  /// What `rate` counts from.
+  time_point start_{};
+
+  /// Until when it has been looked at.
+  time_point seen_{};
+
+  /// Nothing if it is paused, or does not fire any more.
+  std::optional<time_point> next_;
+
+  std::optional<time_point> last_;
+  uint64_t fired_ = 0;
+  bool paused_ = false;
+};
+
+/// The service, for every node whose store has a queue.
+module schedules_module(zone_source zones);
+
+/// What is known of a schedule, from its state as it is stored.
+/// @throws std::exception if it is something else
+json schedule_summary(const std::string& name, std::string_view state);
+
+} // namespace troupe

@@ -1,0 +1,36 @@
+// A subscription's source at a broker of MQTT: one connection at a time, made
+// anew with pauses when it ends, on a thread of its own.
+
+#pragma once
+
+#include <memory>
+#include <thread>
+
+#include "actors/core/message_source.hpp"
+#include "actors/messages/subscription.hpp"
+
+namespace troupe {
+
+class mqtt_source final : public message_source {
+public:
+  /// @param sink outlives it
+  mqtt_source(subscription what, message_sink& sink);
+
+  mqtt_source(const mqtt_source&) = delete;
+
+  ~mqtt_source() override;
+
+  void start() override;
+
+  void stop(std::chrono::milliseconds patience) override;
+
+  source_status status() const override;
+
+private:
+  class engine;
+
+  std::shared_ptr<engine> engine_;
+  std::thread thread_;
+};
+
+} // namespace troupe

@@ -1,0 +1,329 @@
+#include "nodes/nats/nats_source.hpp"
+
+#include <optional>
+#include <vector>
+
+#include "actors/model/backoff.hpp"
+
+namespace troupe {
+
+namespace {
+
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
+using clock = std::chrono::steady_clock;
+
+/// Between two connections.
+constexpr backoff_options pauses{200ms, 10s};
+
+/// A connection that lived so long was a good one: the next comes soon.
+constexpr auto good_life = 5s;
+
+/// So long one receive waits; then the time of what is in flight is looked at.
+constexpr milliseconds receive_time = 200ms;
+
+/// Between two questions for the lag.
+constexpr auto lag_time = 2s;
+
+/// Messages in flight are said to be in progress so often within the time after
+/// which they would come again.
+constexpr int signs_of_life = 3;
+
+/// Of one receive.
+constexpr size_t batch_max = 256;
+
+/// A message in flight. What it came from lives as long as it.
+struct delivery {
+  std::shared_ptr<nats::session> from;
+  nats::message_handle raw;
+  std::string reply;
+  message_verdict verdict{};
+};
+
+using delivery_ptr = std::shared_ptr<delivery>;
+
+} // namespace
+
+class nats_source::engine : public std::enable_shared_from_this<engine> {
+public:
+  engine(subscription what, message_sink& sink)
+    : what_(std::move(what)), sink_(sink) {}
+
+  // -- the receiving thread --------------------------------------------------
+
+  void receive() {
+    set_state(source_state::connecting);
+    for (uint32_t failures = 0; !is_stopping();) {
+      auto began = clock::now();
+      try {
+        serve_one_session();
+      } catch (const nats::session_error& e) {
+        set_error(e.what());
+      }
+      set_state(source_state::connecting);
+      if (clock::now() - began > good_life)
+        failures = 0;
+      pause(backoff{pauses}.delay(failures++, random_));
+    }
+    set_state(source_state::stopped);
+    nats_ReleaseThreadMemory();
+  }
+
+  // -- the answering thread --------------------------------------------------
+
+  void answer() {
+    std::shared_ptr<nats::session> last;
+    while (auto batch = next_answers()) {
+      last = batch->back()->from;
+      tell(std::move(*batch));
+    }
+    // What was told is in a buffer, which a connection that ends throws away.
+    if (last)
+      flush(*last);
+    nats_ReleaseThreadMemory();
+  }
+
+  // -- from outside ----------------------------------------------------------
+
+  void stop_receiving() {
+    std::lock_guard guard{mutex_};
+    stops_ = true;
+    changed_.notify_all();
+  }
+
+  /// Waits for what is in flight, for `patience` at most.
+  void wait_until_answered(milliseconds patience) {
+    auto until = clock::now() + patience;
+    auto is_answered = [this] {
+      return in_flight_.empty() && answers_.empty();
+    };
+    std::unique_lock guard{mutex_};
+    while (clock::now() < until
+           && !changed_.wait_until(
+             guard, std::min(until, clock::now() + sign_time()), is_answered)) {
+      guard.unlock();
+      show_progress();
+      guard.lock();
+    }
+  }
+
+  void stop_answering() {
+    std::lock_guard guard{mutex_};
+    ends_ = true;
+    changed_.notify_all();
+  }
+
+  source_status status() const {
+    std::lock_guard guard{mutex_};
+    auto result = status_;
+    result.in_flight = in_flight_.size();
+    return result;
+  }
+
+private:
+  void serve_one_session() {
+    auto session = std::make_shared<nats::session>(what_);
+    {
+      std::lock_guard guard{mutex_};
+      status_.state = source_state::connected;
+      ++status_.connections;
+    }
+    auto last_sign = clock::now();
+    auto next_lag = clock::now();
+    while (auto room = wait_for_room()) {
+      if (*room > 0)
+        for (auto& x : session->receive(std::min(*room, batch_max),
+                                        std::min(receive_time, sign_time())))
+          hand_over(session, std::move(x));
+      auto now = clock::now();
+      if (now - last_sign >= sign_time()) {
+        show_progress();
+        last_sign = now;
+      }
+      if (now >= next_lag) {
+        look_at(*session);
+        next_lag = now + lag_time;
+      }
+    }
+  }
+
+  /// How many more messages may be in flight; 0 if that takes longer than a
+  /// receive; nothing: it stops.
+  std::optional<size_t> wait_for_room() {
+    std::unique_lock guard{mutex_};
+    auto room = [this] {
+      return in_flight_.size() < what_.in_flight
+               ? what_.in_flight - in_flight_.size()
+               : 0;
+    };
+    changed_.wait_for(guard, receive_time,
+                      [&] { return stops_ || room() > 0; });
+    if (stops_)
+      return std::nullopt;
+    return room();
+  }
+
+  void hand_over(const std::shared_ptr<nats::session>& from, nats::received x) {
+    auto entry = std::make_shared<delivery>(
+      delivery{from, std::move(x.raw), std::move(x.reply)});
+    {
+      std::lock_guard guard{mutex_};
+      in_flight_.insert(entry);
+      ++status_.delivered;
+      if (x.lag)
+        status_.lag = x.lag;
+      if (x.message.deliveries > 1)
+        ++status_.redelivered;
+    }
+    sink_.take(std::move(x.message),
+               [self = shared_from_this(), entry](message_verdict verdict) {
+                 entry->verdict = std::move(verdict);
+                 std::lock_guard guard{self->mutex_};
+                 if (self->in_flight_.erase(entry) == 0 || self->ends_)
+                   return; // it is the server's again
+                 self->answers_.push_back(entry);
+                 self->changed_.notify_all();
+               });
+  }
+
+  void show_progress() {
+    std::vector<delivery_ptr> all;
+    {
+      std::lock_guard guard{mutex_};
+      all.assign(in_flight_.begin(), in_flight_.end());
+    }
+    for (auto& x : all)
+      x->from->in_progress(*x->raw);
+  }
+
+  void look_at(nats::session& from) {
+    auto lag = from.lag();
+    auto dropped = from.dropped();
+    std::lock_guard guard{mutex_};
+    status_.lag = lag;
+    if (dropped > 0)
+      status_.last_error = std::to_string(dropped)
+                           + " messages were lost: they came faster than they "
+                             "were taken";
+  }
+
+  std::optional<std::deque<delivery_ptr>> next_answers() {
+    std::unique_lock guard{mutex_};
+    changed_.wait(guard, [this] { return ends_ || !answers_.empty(); });
+    if (ends_)
+      return std::nullopt;
+    // They count until they are told.
+    return answers_;
+  }
+
+  void tell(std::deque<delivery_ptr> all) {
+    auto is_published = publish_answers(all);
+    uint64_t acknowledged = 0;
+    uint64_t given_back = 0;
+    for (auto& x : all) {
+      auto is_done = x->verdict.fate == message_fate::done && is_published;
+      if (is_done)
+        x->from->acknowledge(*x->raw);
+      else
+        x->from->give_back(*x->raw);
+      ++(is_done ? acknowledged : given_back);
+    }
+    auto count = static_cast<ptrdiff_t>(all.size());
+    std::lock_guard guard{mutex_};
+    answers_.erase(answers_.begin(), answers_.begin() + count);
+    status_.acknowledged += acknowledged;
+    status_.given_back += given_back;
+    changed_.notify_all();
+  }
+
+  /// False if the server may not have them all.
+  bool publish_answers(const std::deque<delivery_ptr>& all) {
+    std::set<nats::session*> used;
+    try {
+      for (auto& x : all) {
+        auto& to = x->reply.empty() ? what_.reply_topic : x->reply;
+        if (to.empty() || !x->verdict.answer)
+          continue;
+        x->from->publish(to, *x->verdict.answer);
+        used.insert(x->from.get());
+      }
+      for (auto& session : used)
+        session->flush();
+      return true;
+    } catch (const nats::session_error& e) {
+      set_error(e.what());
+      return false;
+    }
+  }
+
+  void flush(nats::session& x) {
+    try {
+      x.flush();
+    } catch (const nats::session_error& e) {
+      set_error(e.what());
+    }
+  }
+
+  /// Within `ack_wait` several times.
+  milliseconds sign_time() const { return what_.ack_wait / signs_of_life; }
+
+  bool is_stopping() const {
+    std::lock_guard guard{mutex_};
+    return stops_;
+  }
+
+  void pause(std::chrono::nanoseconds time) {
+    std::unique_lock guard{mutex_};
+    changed_.wait_for(guard, time, [this] { return stops_; });
+  }
+
+  void set_state(source_state x) {
+    std::lock_guard guard{mutex_};
+    status_.state = x;
+  }
+
+  void set_error(const std::string& why) {
+    std::lock_guard guard{mutex_};
+    status_.last_error = why;
+  }
+
+  const subscription what_;
+  message_sink& sink_;
+  std::mt19937_64 random_{std::random_device{}()}; // of the receiving thread
+
+  mutable std::mutex mutex_; // guards what follows
+  std::condition_variable changed_;
+  source_status status_;
+  std::set<delivery_ptr> in_flight_;
+  std::deque<delivery_ptr> answers_; // answered, and not told yet
+  bool stops_ = false;
+  bool ends_ = false;
+};
+
+nats_source::nats_source(subscription what, message_sink& sink)
+  : engine_(std::make_shared<engine>(std::move(what), sink)) {}
+
+nats_source::~nats_source() {
+  stop(0ms);
+}
+
+void nats_source::start() {
+  receiver_ = std::thread{[engine = engine_] { engine->receive(); }};
+  answerer_ = std::thread{[engine = engine_] { engine->answer(); }};
+}
+
+void nats_source::stop(milliseconds patience) {
+  if (!receiver_.joinable())
+    return;
+  engine_->stop_receiving();
+  receiver_.join(); // what it has got is in flight now
+  engine_->wait_until_answered(patience);
+  engine_->stop_answering();
+  answerer_.join();
+}
+
+source_status nats_source::status() const {
+  return engine_->status();
+}
+
+} // namespace troupe

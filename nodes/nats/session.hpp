@@ -1,0 +1,97 @@
+// One connection to a server of NATS with one subscription, through the C
+// client: core subjects in a queue group, or a durable pull consumer of
+// JetStream. It makes no new connection by itself: who has it sees that it is
+// over, and makes another.
+
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <nats/nats.h>
+
+#include "actors/core/message_source.hpp"
+#include "actors/messages/subscription.hpp"
+
+namespace troupe::nats {
+
+/// The connection is over, or could not be made.
+struct session_error : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class T, void (*destroy)(T*)>
+struct destroyer {
+  void operator()(T* x) const noexcept { destroy(x); }
+};
+
+template <class T, void (*destroy)(T*)>
+using handle = std::unique_ptr<T, destroyer<T, destroy>>;
+
+using connection_handle = handle<natsConnection, natsConnection_Destroy>;
+using subscription_handle = handle<natsSubscription, natsSubscription_Destroy>;
+using context_handle = handle<jsCtx, jsCtx_Destroy>;
+using message_handle = handle<natsMsg, natsMsg_Destroy>;
+
+/// A message, which must not outlive its session.
+struct received {
+  message_handle raw;
+  incoming_message message;
+
+  /// Who asks waits for the answer here; empty: nobody does.
+  std::string reply{};
+
+  /// Messages behind it that were not delivered yet, of JetStream.
+  std::optional<uint64_t> lag{};
+};
+
+class session {
+public:
+  /// Connects, and subscribes. @throws session_error
+  explicit session(const subscription& what);
+
+  session(const session&) = delete;
+
+  ~session();
+
+  /// What comes within that time, from none to `most`. @throws session_error
+  std::vector<received> receive(size_t most, std::chrono::milliseconds time);
+
+  // -- from another thread, too ----------------------------------------------
+
+  /// Of JetStream; without it there is nothing to say. A connection that broke
+  /// does not say it, and the message comes again.
+  void acknowledge(natsMsg& x) noexcept;
+  void give_back(natsMsg& x) noexcept;
+  void in_progress(natsMsg& x) noexcept;
+
+  /// @throws session_error
+  void publish(const std::string& subject, const payload& body);
+
+  /// The server has what was published. @throws session_error
+  void flush();
+
+  /// Messages that the consumer has not delivered; nothing if the server does
+  /// not tell.
+  std::optional<uint64_t> lag();
+
+  /// Messages that were lost because they came faster than they were taken, of
+  /// core subjects.
+  uint64_t dropped() const;
+
+private:
+  void connect();
+  void subscribe();
+  received read(message_handle raw) const;
+
+  const subscription what_;
+  connection_handle connection_;
+  context_handle context_;
+  subscription_handle subscription_;
+};
+
+} // namespace troupe::nats

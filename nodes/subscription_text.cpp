@@ -1,0 +1,232 @@
+#include "nodes/subscription_text.hpp"
+
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string_view>
+
+#include "actors/core/defaults.hpp"
+#include "nodes/units.hpp"
+
+namespace troupe {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw std::invalid_argument{what};
+}
+
+/// What begins the URL of a broker.
+struct scheme {
+  std::string_view text;
+  bool is_nats;
+  bool tls;
+  uint16_t port;
+};
+
+constexpr scheme schemes[] = {
+  {"mqtt://", false, false, 1883},
+  {"mqtts://", false, true, 8883},
+  {"nats://", true, false, 4222},
+  {"tls://", true, true, 4222},
+};
+
+/// The fields that were written, each until it is taken.
+class fields {
+public:
+  explicit fields(const std::string& text) {
+    for (size_t begin = 0; begin <= text.size();) {
+      auto end = std::min(text.find(',', begin), text.size());
+      add(text.substr(begin, end - begin));
+      begin = end + 1;
+    }
+  }
+
+  /// Empty if it is not there.
+  std::string take(const std::string& name) {
+    auto i = all_.find(name);
+    if (i == all_.end())
+      return {};
+    auto result = std::move(i->second);
+    all_.erase(i);
+    return result;
+  }
+
+  std::string need(const std::string& name) {
+    auto result = take(name);
+    if (result.empty())
+      refuse("there is no " + name);
+    return result;
+  }
+
+  /// Reads one with `read`, if it is there.
+  template <class T, class F>
+  void take(const std::string& name, T& to, F read) {
+    auto text = take(name);
+    if (text.empty())
+      return;
+    try {
+      to = static_cast<T>(read(text));
+    } catch (const std::invalid_argument& e) {
+      refuse(name + ": " + e.what());
+    }
+  }
+
+  void expect_none() const {
+    if (!all_.empty())
+      refuse("there is no field '" + all_.begin()->first + "'");
+  }
+
+private:
+  void add(const std::string& field) {
+    auto colon = field.find(':');
+    if (colon == field.npos || colon == 0 || colon + 1 == field.size())
+      refuse("'" + field + "' is no field; write NAME:VALUE");
+    if (!all_.emplace(field.substr(0, colon), field.substr(colon + 1)).second)
+      refuse("'" + field.substr(0, colon) + "' is given twice");
+  }
+
+  std::map<std::string, std::string> all_;
+};
+
+bool read_broker(const std::string& url, broker_address& to) {
+  for (auto& x : schemes) {
+    if (!url.starts_with(x.text))
+      continue;
+    auto rest = url.substr(x.text.size());
+    if (rest.find('@') != rest.npos)
+      refuse("broker: who asks does not belong into the URL: give user and "
+             "password-file");
+    auto colon = rest.rfind(':');
+    auto has_port = colon != rest.npos && rest.find(']', colon) == rest.npos;
+    to.host = rest.substr(0, has_port ? colon : rest.npos);
+    to.port = x.port;
+    if (has_port)
+      to.port =
+        static_cast<uint16_t>(parse_number(rest.substr(colon + 1), 1, 65'535));
+    if (to.host.starts_with('[') && to.host.ends_with(']'))
+      to.host = to.host.substr(1, to.host.size() - 2);
+    if (to.host.find('/') != to.host.npos)
+      refuse("broker: '" + url + "' has a path");
+    to.tls = x.tls;
+    return x.is_nats;
+  }
+  refuse("broker: '" + url
+         + "' is none of mqtt://, mqtts://, nats:// and tls:// (NATS) with a "
+           "host");
+}
+
+message_identity read_identity(const std::string& text) {
+  using origin = message_identity::origin;
+  if (text == "none")
+    return {origin::none};
+  if (text == "position")
+    return {origin::position};
+  if (text.starts_with("json:"))
+    return {origin::json, text.substr(5)};
+  if (text.starts_with("property:"))
+    return {origin::property, text.substr(9)};
+  refuse("'" + text + "' is none of json:FIELD, property:NAME, position, none");
+}
+
+uint8_t read_version(const std::string& text) {
+  if (text == "3.1.1")
+    return 4;
+  if (text == "5")
+    return 5;
+  refuse("'" + text + "' is none of 3.1.1, 5");
+}
+
+void read_target(fields& from, message_target& to) {
+  auto function = from.take("function");
+  auto colon = function.find(':');
+  to.function = function.substr(0, colon);
+  if (colon != function.npos)
+    to.qualifier = function.substr(colon + 1);
+  to.service = from.take("service");
+  to.method = from.take("method");
+  to.key = from.take("key");
+}
+
+void read_login(fields& from, broker_address& to) {
+  to.user = from.take("user");
+  to.password_file = from.take("password-file");
+  to.ca = from.take("ca");
+  to.certificate = from.take("cert");
+  to.key = from.take("cert-key");
+}
+
+void read_policy(fields& from, work_policy& to) {
+  from.take("attempts", to.attempts_max, [](auto& x) {
+    return parse_number(x, 1, defaults::work::attempts_max);
+  });
+  from.take("pause", to.pause, parse_duration);
+  from.take("pause-max", to.pause_max, parse_duration);
+  from.take("age", to.age_max, parse_duration);
+}
+
+void read_rest(fields& from, subscription& to) {
+  from.take("in-flight", to.in_flight,
+            [](auto& x) { return parse_number(x, 1, UINT32_MAX); });
+  from.take("version", to.mqtt_version, read_version);
+  from.take("qos", to.qos, [](auto& x) { return parse_number(x, 0, 2); });
+  from.take("session", to.session, [](auto& x) {
+    return std::chrono::floor<std::chrono::seconds>(parse_duration(x));
+  });
+  from.take("ack-wait", to.ack_wait, parse_duration);
+  to.argument = from.take("argument");
+  to.reply_topic = from.take("reply-topic");
+  to.group = from.take("group");
+  to.client_id = from.take("client-id");
+  to.will_topic = from.take("will-topic");
+  to.will = from.take("will");
+  to.durable = from.take("durable");
+}
+
+} // namespace
+
+subscription parse_subscription(const std::string& text) {
+  auto equals = text.find('=');
+  if (equals == text.npos || equals == 0)
+    refuse("'" + text
+           + "' is no subscription; write NAME=broker:URL,topic:T,function:F "
+             "or NAME=broker:URL,topic:T,service:S,method:M");
+  fields from{text.substr(equals + 1)};
+  broker_address broker;
+  auto is_nats = read_broker(from.need("broker"), broker);
+  auto stream = from.take("stream");
+  auto topic = topic_pattern::parse(
+    from.need("topic"), is_nats ? topic_style::nats : topic_style::mqtt);
+  if (!topic)
+    refuse("topic: " + topic.reason());
+  subscription result{.name = text.substr(0, equals), .topic = *topic};
+  result.kind = !is_nats         ? broker_kind::mqtt
+                : stream.empty() ? broker_kind::nats
+                                 : broker_kind::jetstream;
+  result.broker = std::move(broker);
+  result.stream = std::move(stream);
+  read_target(from, result.target);
+  read_login(from, result.broker);
+  read_policy(from, result.policy);
+  read_rest(from, result);
+  if (result.kind == broker_kind::jetstream && result.target.is_entity())
+    result.identity.from = message_identity::origin::position;
+  from.take("identity", result.identity, read_identity);
+  from.expect_none();
+  if (auto good = result.validate(); !good)
+    refuse(good.error().message());
+  return result;
+}
+
+std::string to_string(const broker_address& to, broker_kind kind) {
+  auto is_nats = kind != broker_kind::mqtt;
+  std::string result;
+  for (auto& x : schemes)
+    if (x.is_nats == is_nats && x.tls == to.tls)
+      result = x.text;
+  auto is_v6 = to.host.find(':') != to.host.npos;
+  return result + (is_v6 ? "[" + to.host + "]" : to.host) + ":"
+         + std::to_string(to.port);
+}
+
+} // namespace troupe

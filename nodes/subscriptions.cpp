@@ -1,0 +1,216 @@
+#include "nodes/subscriptions.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include "actors/messages/subscription_lease.hpp"
+#include "nodes/assembly.hpp"
+#include "nodes/mqtt/mqtt_source.hpp"
+#include "nodes/nats/nats_source.hpp"
+#include "nodes/subscription_text.hpp"
+
+namespace troupe {
+
+namespace {
+
+intake_surroundings surroundings_of(assembly& actors, delay_line& delays) {
+  intake_surroundings result;
+  result.bury = [&work = actors.work()](work_request letter, error why,
+                                        auto done) {
+    work.bury(std::move(letter), why, std::move(done));
+  };
+  result.after = [&delays](auto time, auto what) {
+    delays.after(time, std::move(what));
+  };
+  result.clock = [&work = actors.work()] { return work.now(); };
+  return result;
+}
+
+std::unique_ptr<message_source> make_source(const subscription& what,
+                                            message_sink& sink) {
+  switch (what.kind) {
+  case broker_kind::mqtt:
+    return std::make_unique<mqtt_source>(what, sink);
+  case broker_kind::nats:
+  case broker_kind::jetstream:
+    return std::make_unique<nats_source>(what, sink);
+  }
+  return nullptr;
+}
+
+} // namespace
+
+class subscriptions::entry {
+public:
+  entry(assembly& actors, delay_line& delays, const subscription& what)
+    : intake_(
+      std::make_shared<message_intake>(actors.system(), actors.environment(),
+                                       what, surroundings_of(actors, delays))) {
+    auto locks = actors.store().locks();
+    if (!actors.cluster() || !what.has_one_owner() || !locks)
+      return;
+    lease_options options;
+    options.after = [&delays](auto time, auto then) {
+      delays.after(time, std::move(then));
+    };
+    options.on_gained = [this] { begin(); };
+    // Another node may have it already.
+    options.on_lost = [this] { end(std::chrono::milliseconds{0}); };
+    lease_ = std::make_shared<subscription_lease>(*locks, what.name,
+                                                  std::move(options));
+  }
+
+  void start() {
+    if (lease_)
+      lease_->start();
+    else
+      begin();
+  }
+
+  void stop(std::chrono::milliseconds patience) {
+    {
+      std::lock_guard guard{mutex_};
+      is_stopped_ = true;
+    }
+    end(patience);
+    if (lease_)
+      lease_->stop();
+  }
+
+  subscription_view view() const {
+    subscription_view result;
+    result.what = &intake_->what();
+    auto count = [](auto& x) { return x.load(std::memory_order_relaxed); };
+    result.succeeded = count(intake_->counts().succeeded);
+    result.retried = count(intake_->counts().retried);
+    result.dead = count(intake_->counts().dead);
+    result.last_failure = intake_->last_error();
+    std::lock_guard guard{mutex_};
+    result.is_here = source_ != nullptr;
+    result.source = status();
+    return result;
+  }
+
+private:
+  /// It is this node's.
+  void begin() {
+    std::lock_guard guard{mutex_};
+    if (is_stopped_ || source_)
+      return;
+    intake_->resume();
+    source_ = make_source(intake_->what(), *intake_);
+    source_->start();
+  }
+
+  /// It is this node's no more.
+  void end(std::chrono::milliseconds patience) {
+    intake_->pause();
+    std::unique_ptr<message_source> source;
+    {
+      std::lock_guard guard{mutex_};
+      source = std::move(source_);
+      if (source)
+        ending_ = source.get();
+    }
+    if (!source)
+      return;
+    source->stop(patience);
+    std::lock_guard guard{mutex_};
+    ending_ = nullptr;
+    before_ = sum(before_, source->status());
+  }
+
+  /// With what sources before this one did. @pre the mutex is held
+  source_status status() const {
+    auto now = source_ ? source_.get() : ending_;
+    return now ? sum(before_, now->status()) : before_;
+  }
+
+  static source_status sum(const source_status& before, source_status x) {
+    x.delivered += before.delivered;
+    x.redelivered += before.redelivered;
+    x.acknowledged += before.acknowledged;
+    x.given_back += before.given_back;
+    x.connections += before.connections;
+    if (x.last_error.empty())
+      x.last_error = before.last_error;
+    return x;
+  }
+
+  const std::shared_ptr<message_intake> intake_;
+  std::shared_ptr<subscription_lease> lease_; // null if it needs none
+  mutable std::mutex mutex_;                  // guards what follows
+  std::unique_ptr<message_source> source_;
+  const message_source* ending_ = nullptr;
+  source_status before_;
+  bool is_stopped_ = false;
+};
+
+subscriptions::subscriptions(assembly& actors,
+                             const std::vector<subscription>& all)
+  : delays_(std::make_unique<delay_line>()) {
+  for (auto& x : all)
+    entries_.push_back(std::make_unique<entry>(actors, *delays_, x));
+}
+
+subscriptions::~subscriptions() {
+  stop(std::chrono::milliseconds{0});
+}
+
+void subscriptions::start() {
+  for (auto& x : entries_)
+    x->start();
+}
+
+void subscriptions::stop(std::chrono::milliseconds patience) {
+  // All at once: their patience is one.
+  std::vector<std::thread> threads;
+  for (auto& x : entries_)
+    threads.emplace_back([&x, patience] { x->stop(patience); });
+  for (auto& x : threads)
+    x.join();
+  // What is left of it is done now, and nobody is told of leases any more.
+  delays_->end();
+}
+
+std::vector<subscription_view> subscriptions::list() const {
+  std::vector<subscription_view> result;
+  for (auto& x : entries_)
+    result.push_back(x->view());
+  return result;
+}
+
+json to_json(const subscription_view& x) {
+  auto& what = *x.what;
+  auto& to = what.target;
+  auto key = what.topic.has_key() ? "{key}" : to.key;
+  auto target = to.is_entity() ? work_target{to.service, {}, key, to.method}
+                               : work_target{to.function, to.qualifier};
+  auto text_or_null = [](const std::string& text) {
+    return text.empty() ? json(nullptr) : json(text);
+  };
+  auto state = x.is_here ? std::string{to_string(x.source.state)} : "standby";
+  json result{{"name", what.name},
+              {"kind", to_string(what.kind)},
+              {"broker", to_string(what.broker, what.kind)},
+              {"topic", what.topic.text()},
+              {"target", to_string(target)},
+              {"state", state},
+              {"inFlight", x.source.in_flight},
+              {"lag", nullptr},
+              {"connections", x.source.connections},
+              {"delivered", x.source.delivered},
+              {"redelivered", x.source.redelivered},
+              {"acknowledged", x.source.acknowledged},
+              {"givenBack", x.source.given_back},
+              {"succeeded", x.succeeded},
+              {"retried", x.retried},
+              {"deadLettered", x.dead},
+              {"brokerError", text_or_null(x.source.last_error)},
+              {"lastFailure", text_or_null(x.last_failure)}};
+  if (x.source.lag)
+    result["lag"] = *x.source.lag;
+  return result;
+}
+
+} // namespace troupe
