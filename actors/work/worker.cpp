@@ -15,6 +15,7 @@
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
+#include "actors/work/group_work.hpp"
 
 namespace troupe {
 
@@ -201,6 +202,8 @@ void dispatcher::worker::begin(claimed_work work, const std::string& by) {
     return refuse(work, by, is_too_old());
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(work, by, is_too_long());
+  if (work.attempt > attempts_of(work.item))
+    return refuse(work, by, is_gone());
   auto target = target_of(work.item.target);
   if (!target)
     return refuse(work, by, target.error());
