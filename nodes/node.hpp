@@ -19,6 +19,7 @@
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
+#include "nodes/schedule_watch.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace spdlog {
@@ -110,9 +111,11 @@ private:
   std::vector<subscription_view> subscription_views() const;
   std::string subscriptions_json() const;
   std::string metrics_text() const;
+  std::optional<schedule_counts> schedule_counts_now() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
   expected<void> join_cluster();
   void stop_subscriptions(std::chrono::milliseconds patience);
+  expected<void> install_own();
   expected<void> load_plugin_file(const std::string& file);
 
   node_options options_;
@@ -121,6 +124,7 @@ private:
   cluster_log cluster_log_;
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
+  std::unique_ptr<schedule_watch> schedules_; // null if the store has none
   gateway_host host_;
   std::unique_ptr<subscriptions> subscriptions_; // null if there are none
   std::atomic<subscriptions*> current_subscriptions_{nullptr}; // for HTTP
