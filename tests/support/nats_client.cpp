@@ -124,7 +124,8 @@ nats_client::pending nats_client::look_at(const std::string& stream,
   check(js_GetConsumerInfo(&info, context_, stream.c_str(), consumer.c_str(),
                            nullptr, &code),
         "consumer");
-  pending result{info->NumPending, static_cast<uint64_t>(info->NumAckPending)};
+  pending result{info->NumPending, static_cast<uint64_t>(info->NumAckPending),
+                 info->Delivered.Consumer};
   jsConsumerInfo_Destroy(info);
   return result;
 }

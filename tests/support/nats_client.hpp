@@ -47,10 +47,11 @@ public:
   /// The next message of `subscribe`.
   std::optional<std::string> receive();
 
-  /// What a consumer has not acknowledged.
+  /// What a consumer has not acknowledged, and how often it has delivered.
   struct pending {
     uint64_t not_delivered = 0;
     uint64_t not_acknowledged = 0;
+    uint64_t deliveries = 0;
   };
 
   pending look_at(const std::string& stream, const std::string& consumer);
