@@ -162,6 +162,8 @@ public:
     each("troupe_subscription_given_back_total",
          "Messages that the broker got back.", sum,
          [](view x) { return x.source.given_back; });
+    each("troupe_subscription_done_total", "Messages whose call was answered.",
+         sum, [](view x) { return x.succeeded; });
     each("troupe_subscription_retries_total",
          "Calls that failed and are made again.", sum,
          [](view x) { return x.retried; });

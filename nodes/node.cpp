@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/messages/subscription_book.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
@@ -170,12 +171,13 @@ expected<void> node::open() {
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
-  actors.work.policy = [](const std::string& lane) {
+  actors.work.policy = [this](const std::string& lane) {
     work_policy result;
     // A schedule that gives up would never fire again.
     if (lane == std::string{schedules_service} + "/")
       result.attempts_max = defaults::work::attempts_max;
-    return result;
+    auto i = options_.queued.find(lane);
+    return i != options_.queued.end() ? i->second.apply(result) : result;
   };
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
@@ -185,10 +187,6 @@ expected<void> node::open() {
   actors.work.room.node_max = options_.queue.concurrency;
   actors.work.keep_results = options_.queue.keep_results;
   actors.work.keep_dead = options_.queue.keep_dead;
-  actors.work.policy = [this](const std::string& lane) {
-    auto i = options_.queued.find(lane);
-    return i != options_.queued.end() ? i->second.apply({}) : work_policy{};
-  };
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -208,6 +206,10 @@ expected<void> node::open() {
           assembly_->install("troupe", schedules_module(load_time_zone));
         !done)
       return done.error();
+  if (auto done =
+        assembly_->install("troupe subscriptions", subscriptions_module());
+      !done)
+    return done.error();
   if (auto cluster = assembly_->cluster())
     cluster->router().on_drain([this] { static_cast<void>(leave()); });
   host_.cluster = [this] { return cluster_json(); };
@@ -220,6 +222,7 @@ expected<void> node::open() {
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.subscriptions = [this] { return subscriptions_json(); };
+  host_.subscription = [this](auto& name) { return subscription_json(name); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
@@ -310,12 +313,7 @@ expected<void> node::join() {
   if (assembly_->cluster())
     if (auto joined = join_cluster(); !joined)
       return joined.error();
-  if (!options_.subscriptions.empty()) {
-    subscriptions_ =
-      std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
-    subscriptions_->start();
-    current_subscriptions_ = subscriptions_.get();
-  }
+  start_subscriptions();
   return {};
 }
 
@@ -422,6 +420,13 @@ std::string node::subscriptions_json() const {
   return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
 }
 
+json node::subscription_json(const std::string& name) const {
+  for (auto& x : subscription_views())
+    if (x.what->name == name)
+      return to_json(x);
+  return nullptr;
+}
+
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
   assembly_->ask_tree([done = std::move(done)](expected<tree_node> tree) {
     if (tree)
@@ -462,7 +467,26 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+void node::start_subscriptions() {
+  subscriptions_ =
+    std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+  subscriptions_->start();
+  current_subscriptions_ = subscriptions_.get();
+  follower_options options;
+  options.patience = message_limit;
+  options.on_fault = [this](auto& name, auto& why) {
+    log_->warn("the subscription '{}' is passed over: {}",
+               escaped(name, options_.log.format),
+               escaped(why, options_.log.format));
+  };
+  follower_ = std::make_unique<subscription_follower>(
+    assembly_->store(), *subscriptions_, std::move(options));
+  follower_->start();
+}
+
 void node::stop_subscriptions(std::chrono::milliseconds patience) {
+  if (follower_)
+    follower_->stop();
   if (subscriptions_)
     subscriptions_->stop(patience);
 }

@@ -19,6 +19,7 @@
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
+#include "nodes/subscription_follower.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace spdlog {
@@ -109,6 +110,8 @@ private:
   std::string cluster_json() const;
   std::vector<subscription_view> subscription_views() const;
   std::string subscriptions_json() const;
+  json subscription_json(const std::string& name) const;
+  void start_subscriptions();
   std::string metrics_text() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
   expected<void> join_cluster();
@@ -122,7 +125,8 @@ private:
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
-  std::unique_ptr<subscriptions> subscriptions_; // null if there are none
+  std::unique_ptr<subscriptions> subscriptions_; // null before they start
+  std::unique_ptr<subscription_follower> follower_;
   std::atomic<subscriptions*> current_subscriptions_{nullptr}; // for HTTP
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file

@@ -1,6 +1,5 @@
 #include "nodes/subscription_text.hpp"
 
-#include <map>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -31,16 +30,26 @@ constexpr scheme schemes[] = {
   {"tls://", true, true, 4222},
 };
 
+subscription_fields split_fields(const std::string& text) {
+  subscription_fields result;
+  for (size_t begin = 0; begin <= text.size();) {
+    auto end = std::min(text.find(',', begin), text.size());
+    auto field = text.substr(begin, end - begin);
+    auto colon = field.find(':');
+    if (colon == field.npos || colon == 0 || colon + 1 == field.size())
+      refuse("'" + field + "' is no field; write NAME:VALUE");
+    auto name = field.substr(0, colon);
+    if (!result.emplace(name, field.substr(colon + 1)).second)
+      refuse("'" + name + "' is given twice");
+    begin = end + 1;
+  }
+  return result;
+}
+
 /// The fields that were written, each until it is taken.
 class fields {
 public:
-  explicit fields(const std::string& text) {
-    for (size_t begin = 0; begin <= text.size();) {
-      auto end = std::min(text.find(',', begin), text.size());
-      add(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-  }
+  explicit fields(subscription_fields all) : all_(std::move(all)) {}
 
   /// Empty if it is not there.
   std::string take(const std::string& name) {
@@ -78,15 +87,7 @@ public:
   }
 
 private:
-  void add(const std::string& field) {
-    auto colon = field.find(':');
-    if (colon == field.npos || colon == 0 || colon + 1 == field.size())
-      refuse("'" + field + "' is no field; write NAME:VALUE");
-    if (!all_.emplace(field.substr(0, colon), field.substr(colon + 1)).second)
-      refuse("'" + field.substr(0, colon) + "' is given twice");
-  }
-
-  std::map<std::string, std::string> all_;
+  subscription_fields all_;
 };
 
 bool read_broker(const std::string& url, broker_address& to) {
@@ -191,7 +192,13 @@ subscription parse_subscription(const std::string& text) {
     refuse("'" + text
            + "' is no subscription; write NAME=broker:URL,topic:T,function:F "
              "or NAME=broker:URL,topic:T,service:S,method:M");
-  fields from{text.substr(equals + 1)};
+  return parse_subscription(text.substr(0, equals),
+                            split_fields(text.substr(equals + 1)));
+}
+
+subscription parse_subscription(const std::string& name,
+                                subscription_fields all) {
+  fields from{std::move(all)};
   broker_address broker;
   auto is_nats = read_broker(from.need("broker"), broker);
   auto stream = from.take("stream");
@@ -199,7 +206,7 @@ subscription parse_subscription(const std::string& text) {
     from.need("topic"), is_nats ? topic_style::nats : topic_style::mqtt);
   if (!topic)
     refuse("topic: " + topic.reason());
-  subscription result{.name = text.substr(0, equals), .topic = *topic};
+  subscription result{.name = name, .topic = *topic};
   result.kind = !is_nats         ? broker_kind::mqtt
                 : stream.empty() ? broker_kind::nats
                                  : broker_kind::jetstream;
@@ -215,6 +222,21 @@ subscription parse_subscription(const std::string& text) {
   from.expect_none();
   if (auto good = result.validate(); !good)
     refuse(good.error().message());
+  return result;
+}
+
+subscription_fields fields_from(const json& x) {
+  if (!x.is_object())
+    refuse("a subscription is a JSON object of its fields");
+  subscription_fields result;
+  for (auto& [name, value] : x.items()) {
+    if (!value.is_string() && !value.is_number_integer())
+      refuse("the field '" + name + "' is a text or a whole number");
+    auto text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (text.empty())
+      refuse("the field '" + name + "' is empty");
+    result.emplace(name, std::move(text));
+  }
   return result;
 }
 

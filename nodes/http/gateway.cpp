@@ -213,15 +213,6 @@ void gateway::drain(http::exchange& x) {
   x.respond(std::move(answer));
 }
 
-void gateway::subscriptions(http::exchange& x, const path_view& path) {
-  if (path.count != 1)
-    refuse(errc::not_found, "the path is /subscriptions");
-  check_get(x.request());
-  if (!x.request().query().empty())
-    refuse(errc::bad_request, "this takes no parameters");
-  x.respond(json_answer(host_.subscriptions()));
-}
-
 void gateway::tree(http::exchange& x) {
   // The exchange lives until it is answered; only this thread answers it.
   host_.tree([self = self_, back = way_back_, &x](expected<std::string> body) {

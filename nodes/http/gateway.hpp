@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/codec.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/core/lender.hpp"
@@ -43,6 +44,9 @@ struct gateway_host {
 
   /// The body of `/subscriptions`.
   std::function<std::string()> subscriptions;
+
+  /// One of them as this node sees it; null if it does not have it.
+  std::function<json(const std::string& name)> subscription;
 
   /// Has the node `id` leave.
   std::function<expected<void>(const std::string& id)> drain;
@@ -95,15 +99,15 @@ private:
   void owner(http::exchange& x);
   void drain(http::exchange& x);
   void tree(http::exchange& x);
-  void subscriptions(http::exchange& x, const path_view& path);
 
   // -- /services (gateway_services.cpp) --------------------------------------
 
   void services(http::exchange& x, const path_view& path);
 
   /// Calls an entity, or changes it in another way.
+  /// @param status of an answer that is good
   void call_entity(http::exchange& x, call_target& service,
-                   std::unique_ptr<entity_call> to);
+                   std::unique_ptr<entity_call> to, unsigned status = 200);
 
   /// Answers with what is stored of an entity.
   void read_entity(http::exchange& x, call_target& service, entity_id which);
@@ -172,10 +176,23 @@ private:
 
   void schedules(http::exchange& x, const path_view& path);
 
-  /// What it calls is there.
   void check_schedule(std::string_view body);
   void list_schedules(http::exchange& x, call_target& service);
   void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
+
+  /// What is to be called later is there.
+  void check_target(const work_target& to);
+
+  // -- /subscriptions (gateway_subscriptions.cpp) ----------------------------
+
+  void subscriptions(http::exchange& x, const path_view& path);
+  void show_subscription(http::exchange& x, call_target& service,
+                         const std::string& name);
+  void put_subscription(http::exchange& x, call_target& service,
+                        const std::string& name);
+  void change_subscriptions(http::exchange& x, call_target& service,
+                            std::string method, std::string arguments,
+                            unsigned status = 200);
 
   // -- /map (gateway_map.cpp) ------------------------------------------------
 

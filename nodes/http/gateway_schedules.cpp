@@ -87,8 +87,10 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
 }
 
 void gateway::check_schedule(std::string_view body) {
-  auto spec = parse_json(body).get<schedule_spec>();
-  auto& to = spec.target;
+  check_target(parse_json(body).get<schedule_spec>().target);
+}
+
+void gateway::check_target(const work_target& to) {
   if (!to.is_entity()) {
     auto target = port_.function(to.name, to.qualifier);
     if (!target)

@@ -119,7 +119,7 @@ void gateway::services(http::exchange& x, const path_view& path) {
 }
 
 void gateway::call_entity(http::exchange& x, call_target& service,
-                          std::unique_ptr<entity_call> to) {
+                          std::unique_ptr<entity_call> to, unsigned status) {
   auto& request = x.request();
   if (wants_queue(request))
     return queue_entity_call(x, service, *to);
@@ -128,8 +128,8 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   to->idempotency_key = read_idempotency_key(request);
   to->if_match = read_condition(request);
   to->locks = read_locks(request);
-  if (to->operation != entity_operation::call)
-    call->answer.status = status_no_content;
+  call->answer.status =
+    to->operation == entity_operation::call ? status : status_no_content;
   call->entity = std::move(to);
   auto type = request.field("Content-Type");
   call->arguments({std::move(request.body()),
