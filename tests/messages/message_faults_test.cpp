@@ -341,7 +341,8 @@ protected:
         return false;
       if (!from.failure().empty())
         return false;
-      std::this_thread::sleep_for(10ms); // between two looks
+      // Between two looks, each of which takes some ports for a minute.
+      std::this_thread::sleep_for(50ms);
     }
   }
 
