@@ -1,22 +1,29 @@
 #include "actors/model/rfc3339.hpp"
 
-#include <cstdio>
-
 namespace troupe {
+
+namespace {
+
+/// `x` with zeros in front, `digits` long at least.
+std::string padded(unsigned x, size_t digits) {
+  auto text = std::to_string(x);
+  return text.size() < digits ? std::string(digits - text.size(), '0') + text
+                              : text;
+}
+
+} // namespace
 
 std::string to_rfc3339(std::chrono::sys_seconds x) {
   using namespace std::chrono;
   auto day = floor<days>(x);
   year_month_day date{day};
   hh_mm_ss time{x - day};
-  char text[40];
-  std::snprintf(
-    text, sizeof text, "%04d-%02u-%02uT%02d:%02d:%02dZ",
-    static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-    static_cast<unsigned>(date.day()), static_cast<int>(time.hours().count()),
-    static_cast<int>(time.minutes().count()),
-    static_cast<int>(time.seconds().count()));
-  return text;
+  auto two = [](auto part) { return padded(static_cast<unsigned>(part), 2); };
+  return padded(static_cast<unsigned>(static_cast<int>(date.year())), 4) + "-"
+         + two(static_cast<unsigned>(date.month())) + "-"
+         + two(static_cast<unsigned>(date.day())) + "T"
+         + two(time.hours().count()) + ":" + two(time.minutes().count()) + ":"
+         + two(time.seconds().count()) + "Z";
 }
 
 } // namespace troupe

@@ -67,7 +67,8 @@ void dispatcher::prepare(work_item& item, const work_policy& policy) const {
   item.attempts_max = policy.attempts_max;
 }
 
-void dispatcher::accept(work_request request, callback<work_accepted> done) {
+void dispatcher::accept(work_request request, callback<work_accepted> done,
+                        begun_by who) {
   if (!queue_)
     return done(no_queue());
   auto& item = request.item;
@@ -90,7 +91,7 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
   if (!request.claimed_by.empty())
     own->item = item;
   queue_->accept(std::move(request),
-                 [this, lane, due = item.due, own, by = request.claimed_by,
+                 [this, lane, due = item.due, own, by = request.claimed_by, who,
                   done = std::move(done)](expected<work_accepted> what) {
                    auto is_new = what && what->is_new;
                    if (is_new)
@@ -104,7 +105,7 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                                                      std::memory_order_relaxed);
                      std::vector<claimed_work> one;
                      one.push_back(std::move(*own));
-                     take(std::move(one), by);
+                     take(std::move(one), by, who);
                    } else if (!by.empty()) {
                      std::lock_guard guard{mutex_};
                      lanes_.ended(lane);
@@ -197,13 +198,14 @@ void dispatcher::report_dead(work_report what, work_accepted accepted,
 }
 
 void dispatcher::take(std::vector<claimed_work> work,
-                      const std::string& claimed_by) {
+                      const std::string& claimed_by, begun_by who) {
   std::lock_guard guard{mutex_};
   for (auto& x : work) {
     running_.insert(x.item.id);
     inbox_.emplace_back(std::move(x), claimed_by);
   }
-  wake();
+  if (who == begun_by::worker)
+    wake();
 }
 
 void dispatcher::wake() {

@@ -88,10 +88,21 @@ public:
   /// work is accepted and waits.
   caf::actor start(caf::local_actor* parent);
 
+  /// Who begins work that was accepted as claimed.
+  enum class begun_by {
+    worker,
+    /// A `starter` of the caller, once `done` was called. Should it not, the worker
+    /// does so a moment later.
+    caller,
+  };
+
+  class starter;
+
   /// Accepts work, durably: when it was accepted, and how often and until when
   /// it is tried, is set here; so is the fingerprint if there is a key without
   /// one. See `work_queue::accept` for errors; and `payload_too_large`.
-  void accept(work_request request, callback<work_accepted> done);
+  void accept(work_request request, callback<work_accepted> done,
+              begun_by who = begun_by::worker);
 
   /// Keeps something that failed elsewhere as a dead letter, of which `why` is
   /// the error: answered when it is durable that nobody runs it. A repeat with
@@ -145,7 +156,8 @@ private:
   };
 
   /// Durable, and claimed by this node: it is to run.
-  void take(std::vector<claimed_work> work, const std::string& claimed_by);
+  void take(std::vector<claimed_work> work, const std::string& claimed_by,
+            begun_by who);
 
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;

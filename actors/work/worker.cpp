@@ -9,12 +9,6 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
-#include "actors/core/idempotency_key.hpp"
-#include "actors/core/module.hpp"
-#include "actors/core/reminder.hpp"
-#include "actors/core/submit.hpp"
-#include "actors/work/attempt.hpp"
-#include "actors/work/follow_up.hpp"
 
 namespace troupe {
 
@@ -39,9 +33,6 @@ constexpr size_t give_back_step = 256;
 constexpr size_t lost_page = 256;
 constexpr size_t sweep_step = 1024;
 
-/// Attempts that one turn begins: others want the thread as well.
-constexpr size_t begun_max = 64;
-
 /// INTERNAL: does something with an answer of the store.
 struct work_answer {
   std::function<void()> then;
@@ -53,12 +44,6 @@ payload to_payload(const error& reason) {
 
 error is_gone() {
   return {errc::instance_lost, "the node that ran it is gone"};
-}
-
-error is_too_long() {
-  return {errc::bad_request, "its pipeline has more than "
-                               + std::to_string(defaults::work::steps_max)
-                               + " steps: it may lead back into itself"};
 }
 
 error is_too_old() {
@@ -77,7 +62,8 @@ namespace troupe {
 // -- its life ------------------------------------------------------------------
 
 dispatcher::worker::worker(caf::actor_config& cfg, dispatcher& front)
-  : caf::event_based_actor(cfg), front_(front), routes_(front.env_.routes) {}
+  : caf::event_based_actor(cfg), front_(front), routes_(front.env_.routes),
+    starter_(front, home_system()) {}
 
 caf::behavior dispatcher::worker::make_behavior() {
   return {
@@ -148,24 +134,14 @@ void dispatcher::worker::tick() {
 }
 
 void dispatcher::worker::wake() {
-  std::vector<std::pair<claimed_work, std::string>> next;
   {
     std::lock_guard guard{front_.mutex_};
     front_.woken_ = false;
-    auto& inbox = front_.inbox_;
-    auto end =
-      inbox.begin() + static_cast<ptrdiff_t>(std::min(inbox.size(), begun_max));
-    next.assign(std::make_move_iterator(inbox.begin()),
-                std::make_move_iterator(end));
-    inbox.erase(inbox.begin(), end);
     for (auto& [lane, due] : std::exchange(front_.followed_, {}))
       if (is_here(lane))
         front_.lanes_.waits(lane, due);
-    if (!inbox.empty())
-      front_.wake();
   }
-  for (auto& [work, by] : next)
-    begin(std::move(work), by);
+  starter_.begin_waiting(context());
   fetch();
 }
 
@@ -180,57 +156,6 @@ void dispatcher::worker::come_back(std::optional<work_time> due) {
 }
 
 // -- doing ---------------------------------------------------------------------
-
-bool dispatcher::worker::wants_arguments(const claimed_work& x) const {
-  return !front_.policy_of(x.item.target.lane()).on_failure.empty();
-}
-
-expected<call_target_ptr> dispatcher::worker::target_of(const work_target& to) {
-  if (to.is_entity() && !is_valid_key(to.key))
-    return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
-  auto result = to.is_entity() ? find_service(*routes_, to.name)
-                               : find_function(*routes_, to.name, to.qualifier);
-  if (result && !(*result)->callable_by_bytes())
-    return error{errc::bad_request,
-                 "'" + to.name + "' can be called from C++ only"};
-  return result;
-}
-
-void dispatcher::worker::begin(claimed_work work, const std::string& by) {
-  if (work.item.expires < front_.now())
-    return refuse(work, by, is_too_old());
-  if (steps_before(work.item) > defaults::work::steps_max)
-    return refuse(work, by, is_too_long());
-  auto target = target_of(work.item.target);
-  if (!target)
-    return refuse(work, by, target.error());
-  if (work.attempt == 1)
-    front_.counts_.count_wait(front_.now() - work.item.due);
-  auto keep = wants_arguments(work);
-  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
-  auto& item = call->work().item;
-  if (item.target.is_entity()) {
-    auto& to = item.target;
-    call->entity =
-      std::make_unique<entity_call>(entity_call{to.name, to.key, to.method});
-    call->entity->idempotency_key =
-      is_reminder(item) ? reminder_key(item.id) : work_key(item.id);
-  }
-  call->routing_key = item.routing_key;
-  call->trace = item.trace;
-  call->id = item.id;
-  call->submitted = steady_now();
-  call->deadline = call->submitted + (*target)->timeout();
-  submit_watched(front_.env_, **target, call, home_system(), context());
-}
-
-void dispatcher::worker::refuse(const claimed_work& work, const std::string& by,
-                                const error& why) {
-  auto call =
-    caf::make_counted<attempt>(front_, work, by, wants_arguments(work));
-  call->start();
-  call->finish(why, context());
-}
 
 void dispatcher::worker::report_again() {
   std::vector<unsettled> again;
@@ -323,7 +248,7 @@ void dispatcher::worker::fetch() {
       if (got && !got->empty()) {
         front_.counts_.claimed.fetch_add(got->size(),
                                          std::memory_order_relaxed);
-        front_.take(std::move(*got), self);
+        front_.take(std::move(*got), self, begun_by::worker);
       }
       if (look_again) // more may have come meanwhile, or is due later
         look_.next = {};

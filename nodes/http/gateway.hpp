@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,12 +20,12 @@
 #include "actors/core/work_queue.hpp"
 #include "actors/model/deadline_wheel.hpp"
 #include "actors/routing/call_port.hpp"
+#include "actors/work/starter.hpp"
 #include "nodes/http/handler.hpp"
 
 namespace troupe {
 
 class lock_keeper;
-class dispatcher;
 class function_name;
 class page_reader;
 
@@ -159,6 +160,10 @@ private:
   void queue_entity_call(http::exchange& x, call_target& service,
                          const entity_call& to);
   void queue_call(http::exchange& x, work_request request);
+
+  /// Begins what this thread accepted, at the end of the turn.
+  void begin_accepted();
+
   void invocations(http::exchange& x, const path_view& path);
 
   // -- /queue (gateway_queue.cpp) --------------------------------------------
@@ -233,6 +238,10 @@ private:
   call_port port_;
   const gateway_host& host_;
   turn turn_;
+  std::optional<dispatcher::starter> starter_;
+
+  /// It is put off already.
+  bool begins_ = false;
   deadline_wheel wheel_;
   bool ticking_ = false;
   invocation* submitting_ = nullptr;

@@ -1,12 +1,11 @@
 #include "nodes/http/gateway_parts.hpp"
 
 #include <charconv>
-#include <cstdio>
-#include <ctime>
 
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "actors/messages/subscription_book.hpp"
+#include "actors/model/rfc3339.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/http/uri.hpp"
 
@@ -173,17 +172,12 @@ http::response json_answer(std::string body) {
 }
 
 std::string to_rfc3339(std::chrono::system_clock::time_point time) {
-  auto ms = std::chrono::floor<std::chrono::milliseconds>(time)
-              .time_since_epoch()
-              .count();
-  auto seconds = static_cast<std::time_t>(ms / 1000);
-  std::tm utc{};
-  ::gmtime_r(&seconds, &utc);
-  char text[40];
-  auto length = std::strftime(text, sizeof(text), "%FT%T", &utc);
-  std::snprintf(text + length, sizeof(text) - length, ".%03dZ",
-                static_cast<int>(ms % 1000));
-  return text;
+  using namespace std::chrono;
+  auto second = floor<seconds>(time);
+  auto ms = std::to_string(floor<milliseconds>(time - second).count());
+  auto text = to_rfc3339(second);
+  text.back() = '.';
+  return text.append(3 - ms.size(), '0') + ms + "Z";
 }
 
 } // namespace troupe

@@ -150,8 +150,11 @@ TEST(postgres_replication, no_commit_is_lost_with_the_primary) {
   }
   pair.primary.sql("ALTER DATABASE " + database_of(url)
                    + " RESET synchronous_commit");
-  EXPECT_THAT(refusal(pair.standby.url_of(url), sync_options()),
-              HasSubstr("standby"));
+  // Once the database that was just made is there too.
+  EXPECT_TRUE(eventually([&] {
+    return refusal(pair.standby.url_of(url), sync_options()).find("standby")
+           != std::string::npos;
+  }));
 
   timeline_log timelines;
   postgres_store store{url, timelines.watched(sync_options())};
