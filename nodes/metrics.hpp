@@ -2,6 +2,7 @@
 
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "actors/core/route_table.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/http/server.hpp"
+#include "nodes/schedule_watch.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace troupe {
@@ -25,10 +27,12 @@ struct lock_metrics {
 /// `routes`, the HTTP server, the locks that this node was asked for, the work
 /// that it did and that waits, the node's part in the cluster if it has one, and
 /// its subscriptions.
+/// @param schedules nothing if they are not known now
 /// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
                             const lock_metrics& locks, const dispatcher& work,
+                            const std::optional<schedule_counts>& schedules,
                             cluster_member* cluster,
                             const std::vector<subscription_view>& messages);
 

@@ -387,7 +387,9 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "How queued calls of a function, or of a service with a slash, are "
      "treated: "
      "any of attempts, pause, max-pause, age, on-success and on-failure, as in "
-     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add. "
+     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add; "
+     "with join:all or join:any, then:NEXT is called with what came of all "
+     "on-success, or of the first one. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
      "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
      "then it is a dead letter.",

@@ -47,7 +47,15 @@ work_time call_host::wall_time() const {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-void call_host::send(work_request) {
+invocation_id call_host::send(work_request) {
+  only_in_a_method();
+}
+
+void call_host::withdraw(const invocation_id&) {
+  only_in_a_method();
+}
+
+void call_host::erase_entity() {
   only_in_a_method();
 }
 
@@ -71,7 +79,8 @@ work_time context::time_after(milliseconds delay) const {
   return host_.wall_time() + delay;
 }
 
-void context::send(work_target to, payload arguments, send_options options) {
+invocation_id context::send(work_target to, payload arguments,
+                            send_options options) {
   check_target(to);
   if (options.priority > work_priority_max)
     refuse("a priority is 0 to 9");
@@ -92,7 +101,7 @@ void context::send(work_target to, payload arguments, send_options options) {
   request.idempotency_key = std::move(key);
   if (!request.idempotency_key.empty())
     request.fingerprint = fingerprint_of(item);
-  host_.send(std::move(request));
+  return host_.send(std::move(request));
 }
 
 void context::remind(std::string name, work_time at, std::string method,

@@ -77,7 +77,12 @@ public:
   /// Wall clock.
   virtual work_time wall_time() const;
 
-  virtual void send(work_request request);
+  /// The id of what is sent.
+  virtual invocation_id send(work_request request);
+
+  virtual void withdraw(const invocation_id& sent);
+
+  virtual void erase_entity();
 
   /// @param request with what is to be called, and when
   virtual void remind(const std::string& name, work_request request);
@@ -188,11 +193,23 @@ public:
   ///   ctx.send({"mail"}, arguments_of(address), {.delay = 10min});
   ///   ctx.send({"counter", {}, "visits", "increment"});
   ///
+  /// Returns the id of the queued call; with an idempotency key there may be
+  /// another one in its place.
   /// @throws error_exception `bad_request` if the target is none, for a const
   ///         method, or if there are more than `defaults::service::sends`;
   ///         `payload_too_large`; `not_implemented` in a function, and if the
   ///         store has no queue
-  void send(work_target to, payload arguments = {}, send_options options = {});
+  invocation_id send(work_target to, payload arguments = {},
+                     send_options options = {});
+
+  /// A call that was sent, here or by an earlier call, is not wanted any more:
+  /// what has not begun by the commit of this call never will; what has begun
+  /// goes on.
+  void withdraw(const invocation_id& sent) { host_.withdraw(sent); }
+
+  /// Once this call has ended well, the entity has no state and no reminders any
+  /// more. What it has sent goes on.
+  void erase() { host_.erase_entity(); }
 
   /// Has `method` of this entity called at `at`, or as soon as possible after
   /// it: a reminder. It is set in the same transaction as what this call did,

@@ -29,6 +29,24 @@ void append_base64(std::string& to, std::string_view bytes) {
 
 } // namespace
 
+std::optional<std::string> from_base64(std::string_view text) {
+  constexpr std::string_view digits =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  auto end = text.find_last_not_of('=') + 1; // 0 if there is nothing else
+  auto padding = text.size() - end;
+  if (text.size() % 4 != 0 || padding > 2
+      || text.substr(0, end).find_first_not_of(digits) != text.npos)
+    return std::nullopt;
+  std::string result(text.size() / 4 * 3, '\0');
+  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(result.data()),
+                      reinterpret_cast<const unsigned char*>(text.data()),
+                      static_cast<int>(text.size()))
+      < 0)
+    return std::nullopt;
+  result.resize(result.size() - padding);
+  return result;
+}
+
 bool is_json(const payload& x) {
   // A mark of UTF-8 may only be at the beginning of all.
   if (!may_be_json(x) || x.bytes.starts_with("\xEF\xBB\xBF"))

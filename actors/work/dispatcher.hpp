@@ -168,12 +168,19 @@ private:
 
   void ended(attempt& what);
   work_report report_of(attempt& what);
+
+  /// Its result can be given to what follows it.
+  static bool can_follow(attempt& what, const work_policy& policy);
   work_report success(attempt& what, const work_policy& policy);
   work_report failure(attempt& what, const work_policy& policy,
                       const error& reason);
   std::vector<work_request> follow_up(const work_item& source,
                                       const std::vector<work_destination>& to,
                                       const payload& arguments);
+
+  /// `next` is accepted with the report.
+  void follow(work_report& report, work_request next);
+
   void report(work_report what, std::string lane, uint32_t tries);
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);

@@ -109,6 +109,8 @@ void gateway::route(http::exchange& x) {
     return invocations(x, path);
   if (first == "queue")
     return queue(x, path);
+  if (first == "groups")
+    return groups(x, path);
   if (first == "schedules")
     return schedules(x, path);
   if (first == "subscriptions")
@@ -123,8 +125,9 @@ void gateway::route(http::exchange& x) {
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /queue, /schedules, "
-         "/subscriptions, /locks/{name}, /cluster, /metrics, /healthz and "
+         "/services/{service}, /invocations/{id}, /queue, /groups, "
+         "/schedules, /subscriptions, /locks/{name}, /cluster, /metrics, "
+         "/healthz and "
          "/readyz");
 }
 

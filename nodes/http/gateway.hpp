@@ -28,6 +28,7 @@ namespace troupe {
 class lock_keeper;
 class function_name;
 class page_reader;
+struct entity_page;
 
 /// What the gateway cannot know by itself. Called on I/O threads: must not
 /// block.
@@ -110,6 +111,11 @@ private:
   void call_entity(http::exchange& x, call_target& service,
                    std::unique_ptr<entity_call> to, unsigned status = 200);
 
+  /// The call that asks for it, with the fields that a call of an entity has.
+  caf::intrusive_ptr<http_call>
+  make_entity_call(http::exchange& x, call_target& service,
+                   std::unique_ptr<entity_call> to);
+
   /// Answers with what is stored of an entity.
   void read_entity(http::exchange& x, call_target& service, entity_id which);
 
@@ -182,8 +188,24 @@ private:
   void schedules(http::exchange& x, const path_view& path);
 
   void check_schedule(std::string_view body);
-  void list_schedules(http::exchange& x, call_target& service);
-  void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
+
+  /// It is there, and may be called from outside.
+  void check_target(const work_target& to);
+
+  /// How a page of entities is shown.
+  using page_text = payload (*)(const entity_page& page);
+
+  /// Answers with a page of the entities of a service of the node's own.
+  void list_service(http::exchange& x, call_target& service, std::string name,
+                    page_text text);
+  void read_service(http_call& call, std::shared_ptr<page_reader> page,
+                    page_text text);
+
+  // -- /groups (gateway_groups.cpp) ------------------------------------------
+
+  void groups(http::exchange& x, const path_view& path);
+  void begin_group(http::exchange& x, call_target& service);
+  void check_group(std::string_view body);
 
   /// What is to be called later is there.
   void check_target(const work_target& to);

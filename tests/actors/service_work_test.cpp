@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/work_id.hpp"
 #include "actors/core/work_policy.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "tests/support/service_fixture.hpp"
@@ -19,8 +20,9 @@ using fate = test_store::fate;
 struct kitchen {
   int orders = 0;
   std::vector<std::string> rang;
+  std::string promised;
 
-  NLOHMANN_DEFINE_TYPE_INTRUSIVE(kitchen, orders, rang)
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(kitchen, orders, rang, promised)
 
   /// Tells the waiter, by name and by type.
   int order(context& ctx, std::string what) {
@@ -57,6 +59,32 @@ struct kitchen {
   void once(context& ctx, std::string key, std::string what) {
     ctx.send({"waiter"}, arguments_of(what), {.idempotency_key = key});
   }
+
+  void promise(context& ctx) {
+    auto id = ctx.send({"waiter"}, arguments_of(std::string{"promised"}),
+                       {.delay = 5s});
+    promised = to_string(id);
+  }
+
+  void take_back(context& ctx) {
+    ctx.withdraw(*parse_invocation_id(promised));
+    promised.clear();
+  }
+
+  void promise_nothing(context& ctx) { ctx.withdraw(ctx.send({"waiter"})); }
+
+  void close(context& ctx) {
+    orders = 99; // nobody will see it
+    ctx.send({"waiter"}, arguments_of(std::string{"closed"}));
+    ctx.erase();
+  }
+
+  void close_and_fail(context& ctx) {
+    ctx.erase();
+    throw std::runtime_error("it does not close");
+  }
+
+  void look_and_close(context& ctx) const { ctx.erase(); }
 
   // -- reminders -------------------------------------------------------------
 
@@ -124,6 +152,12 @@ module kitchen_module(service_work_outside& outside) {
     .method("look", &kitchen::look)
     .method("many", &kitchen::many)
     .method("once", &kitchen::once)
+    .method("promise", &kitchen::promise)
+    .method("take_back", &kitchen::take_back)
+    .method("promise_nothing", &kitchen::promise_nothing)
+    .method("close", &kitchen::close)
+    .method("close_and_fail", &kitchen::close_and_fail)
+    .method("look_and_close", &kitchen::look_and_close)
     .method("set", &kitchen::set)
     .method("set_many", &kitchen::set_many)
     .method("set_to", &kitchen::set_to)
@@ -340,6 +374,50 @@ TEST_F(service_work_test, calls_wait_while_much_is_to_be_sent) {
   store.release();
   store.held = false;
   run();
+}
+
+// -- taking back, and leaving --------------------------------------------------
+
+TEST_F(service_work_test, what_was_sent_and_waits_can_be_taken_back) {
+  EXPECT_EQ(ask("promise"), "null");
+  EXPECT_EQ(list(work_state::waiting).size(), 1u);
+  store.fates = {fate::failed};
+  EXPECT_EQ(ask("take_back"), "store_unavailable none");
+  EXPECT_EQ(list(work_state::waiting).size(), 1u);
+  EXPECT_EQ(ask("take_back"), "null");
+  EXPECT_TRUE(list(work_state::waiting).empty());
+  advance(6s);
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(ask("promise_nothing"), "null");
+  advance(1s);
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(service_work_test, what_has_begun_cannot_be_taken_back) {
+  EXPECT_EQ(ask("promise"), "null");
+  advance(6s);
+  EXPECT_EQ(told, texts{"promised"});
+  EXPECT_EQ(ask("take_back"), "null");
+  EXPECT_EQ(told, texts{"promised"});
+}
+
+TEST_F(service_work_test, an_entity_may_leave) {
+  EXPECT_EQ(ask("order", "x"), "1");
+  EXPECT_EQ(ask("set", R"(["tea",5])"), "null");
+  EXPECT_EQ(ask("close_and_fail"), "std::runtime_error ran");
+  EXPECT_EQ(ask("look_and_close"), "bad_request none");
+  EXPECT_EQ(rang(), "[]");
+  EXPECT_EQ(ask("close"), "null");
+  EXPECT_EQ(rang(), "-");
+  advance(10s);
+  EXPECT_EQ(told, (texts{"x", "closed"}));
+  EXPECT_TRUE(list(work_state::waiting).empty());
+  EXPECT_EQ(rang(), "-");
+  // It begins anew.
+  EXPECT_EQ(ask("order", "y"), "1");
+  // And leaves without a trace when it had none.
+  EXPECT_EQ(ask("close", "", "new"), "null");
+  EXPECT_EQ(rang("new"), "-");
 }
 
 // -- reminders ---------------------------------------------------------------
