@@ -207,9 +207,6 @@ private:
   void begin_group(http::exchange& x, call_target& service);
   void check_group(std::string_view body);
 
-  /// What is to be called later is there.
-  void check_target(const work_target& to);
-
   // -- /subscriptions (gateway_subscriptions.cpp) ----------------------------
 
   void subscriptions(http::exchange& x, const path_view& path);
