@@ -8,6 +8,7 @@
 #include "actors/cluster/cluster_member.hpp"
 #include "actors/cluster/lock_counts.hpp"
 #include "actors/core/route_table.hpp"
+#include "actors/messages/event_router.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/subscriptions.hpp"
@@ -24,12 +25,13 @@ struct lock_metrics {
 /// The body of `/metrics`: every function, exposed actor and service of
 /// `routes`, the HTTP server, the locks that this node was asked for, the work
 /// that it did and that waits, the node's part in the cluster if it has one, and
-/// its subscriptions.
+/// its subscriptions and its rules for events.
 /// @param cluster null for a node by itself
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
                             const lock_metrics& locks, const dispatcher& work,
                             cluster_member* cluster,
-                            const std::vector<subscription_view>& messages);
+                            const std::vector<subscription_view>& messages,
+                            const event_router& events);
 
 } // namespace troupe

@@ -2,6 +2,7 @@
 
 #include "actors/service/activation.hpp"
 
+#include "actors/core/event_routes.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/reminder.hpp"
@@ -56,6 +57,28 @@ void activation::send(work_request request) {
                      + " others at most");
   to.complete(request);
   sent.work.push_back(std::move(request));
+}
+
+size_t activation::publish(const cloud_event& event) {
+  auto& to = outlet();
+  auto rules = target_->options().events;
+  if (!rules)
+    refuse_to_send(errc::not_implemented, "there are no rules for events here");
+  auto calls = rules->calls_of(event);
+  if (!calls)
+    throw error_exception{calls.error()};
+  auto& sent = work_->current->sent.work;
+  auto before = sent.size();
+  try {
+    for (auto& x : *calls) {
+      x.item.due = to.now();
+      send(std::move(x));
+    }
+  } catch (...) { // all or none, also if the method goes on
+    sent.resize(before);
+    throw;
+  }
+  return calls->size();
 }
 
 // -- reminders ---------------------------------------------------------------

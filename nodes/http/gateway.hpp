@@ -24,6 +24,7 @@ namespace troupe {
 
 class lock_keeper;
 class dispatcher;
+class event_router;
 class function_name;
 class page_reader;
 
@@ -65,6 +66,9 @@ struct gateway_host {
 
   /// Takes calls that are done later; outlives the server.
   dispatcher* work = nullptr;
+
+  /// Which events call what; outlives the server.
+  event_router* events = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -156,6 +160,17 @@ private:
                          const entity_call& to);
   void queue_call(http::exchange& x, work_request request);
   void invocations(http::exchange& x, const path_view& path);
+
+  // -- /events (gateway_events.cpp) -------------------------------------------
+
+  void events(http::exchange& x, const path_view& path);
+
+  /// It is there, and can be called with bytes.
+  void check_target(const work_target& to);
+
+  /// @param made_by the rules of the calls
+  void queue_events(http::exchange& x, std::vector<work_request> calls,
+                    std::vector<size_t> made_by);
 
   // -- /queue (gateway_queue.cpp) --------------------------------------------
 
