@@ -129,7 +129,8 @@ node::node(node_options options)
       auto is_warning = level == cluster_log::level::warning;
       log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
                escaped(line, format));
-    }) {
+    }),
+    events_(options_.events) {
   if (options_.id.empty())
     options_.id = host_name();
 }
@@ -168,6 +169,7 @@ expected<void> node::open() {
   actors.scheduler_threads = options_.scheduler_threads;
   actors.incarnation = incarnation_;
   actors.service.idle_time = options_.entities.idle_time;
+  actors.service.events = &events_;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
   actors.adjust_limits = [this](const std::string& name,
@@ -215,6 +217,7 @@ expected<void> node::open() {
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
+  host_.events = &events_;
   return {};
 }
 
@@ -253,6 +256,13 @@ expected<void> node::load_plugins() {
           : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
+  for (auto& x : options_.events)
+    if (auto& to = x.target; to.is_entity()
+                               ? !routes->services.contains(to.service)
+                               : !routes->functions.contains(to.function))
+      log_->warn("--event {}: this node has no {} '{}'", x.name,
+                 to.is_entity() ? "service" : "function",
+                 to.is_entity() ? to.service : to.function);
   return {};
 }
 
@@ -411,7 +421,7 @@ std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
                          assembly_->work(), schedule_counts_now(),
-                         assembly_->cluster(), subscription_views());
+                         assembly_->cluster(), subscription_views(), events_);
 }
 
 std::optional<schedule_counts> node::schedule_counts_now() const {

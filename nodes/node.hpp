@@ -14,6 +14,7 @@
 
 #include "actors/core/expected.hpp"
 #include "actors/core/module.hpp"
+#include "actors/messages/event_router.hpp"
 #include "nodes/assembly.hpp"
 #include "nodes/cluster_log.hpp"
 #include "nodes/http/gateway.hpp"
@@ -125,6 +126,7 @@ private:
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
   cluster_log cluster_log_;
+  event_router events_;
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   std::unique_ptr<schedule_watch> schedules_; // null if the store has none

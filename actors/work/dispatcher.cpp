@@ -68,20 +68,26 @@ void dispatcher::prepare(work_item& item, const work_policy& policy) const {
   item.attempts_max = policy.attempts_max;
 }
 
+std::optional<error> dispatcher::make_ready(work_request& x) const {
+  if (x.item.arguments.bytes.size() > defaults::work::payload_max)
+    return error{errc::payload_too_large,
+                 "queued calls take "
+                   + std::to_string(defaults::work::payload_max)
+                   + " bytes at most"};
+  if (!x.idempotency_key.empty() && x.fingerprint.empty())
+    x.fingerprint = fingerprint_of(x.item);
+  prepare(x.item, policy_of(x.item.target.lane()));
+  return std::nullopt;
+}
+
 void dispatcher::accept(work_request request, callback<work_accepted> done,
                         begun_by who) {
   if (!queue_)
     return done(no_queue());
+  if (auto wrong = make_ready(request))
+    return done(*wrong);
   auto& item = request.item;
-  if (item.arguments.bytes.size() > defaults::work::payload_max)
-    return done(error{errc::payload_too_large,
-                      "queued calls take "
-                        + std::to_string(defaults::work::payload_max)
-                        + " bytes at most"});
-  if (!request.idempotency_key.empty() && request.fingerprint.empty())
-    request.fingerprint = fingerprint_of(item);
   auto lane = item.target.lane();
-  prepare(item, policy_of(lane));
   auto self = peers_.self();
   if (!self.empty() && item.due == item.accepted) {
     std::lock_guard guard{mutex_};
@@ -115,6 +121,26 @@ void dispatcher::accept(work_request request, callback<work_accepted> done,
                    }
                    done(std::move(what));
                  });
+}
+
+void dispatcher::accept_all(std::vector<work_request> requests,
+                            callback<std::vector<work_accepted>> done) {
+  if (!queue_)
+    return done(no_queue());
+  std::vector<std::pair<std::string, work_time>> places;
+  for (auto& x : requests) {
+    if (auto wrong = make_ready(x))
+      return done(*wrong);
+    places.emplace_back(x.item.target.lane(), x.item.due);
+  }
+  queue_->accept_all(std::move(requests),
+                     [this, places = std::move(places), done = std::move(done)](
+                       expected<std::vector<work_accepted>> what) {
+                       for (size_t i = 0; what && i < places.size(); ++i)
+                         if ((*what)[i].is_new)
+                           waits(places[i].first, places[i].second);
+                       done(std::move(what));
+                     });
 }
 
 void dispatcher::complete(work_request& x) {

@@ -104,6 +104,11 @@ public:
   void accept(work_request request, callback<work_accepted> done,
               begun_by who = begun_by::worker);
 
+  /// Accepts all of it, durably, or nothing; see `accept` and
+  /// `work_queue::accept_all`. It begins once it is taken out of the queue.
+  void accept_all(std::vector<work_request> requests,
+                  callback<std::vector<work_accepted>> done);
+
   /// Keeps something that failed elsewhere as a dead letter, of which `why` is
   /// the error: answered when it is durable that nobody runs it. A repeat with
   /// its idempotency key is the same letter. `store_unavailable` also while this
@@ -158,6 +163,10 @@ private:
   /// Durable, and claimed by this node: it is to run.
   void take(std::vector<claimed_work> work, const std::string& claimed_by,
             begun_by who);
+
+  /// Sets what is to be said of a request before it is accepted; what is wrong
+  /// with it, if something is.
+  std::optional<error> make_ready(work_request& x) const;
 
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;

@@ -120,12 +120,12 @@ void gateway::route(http::exchange& x) {
   if (first == "url")
     not_built("function URLs");
   if (first == "events")
-    not_built("CloudEvents");
+    return events(x, path);
   if (is_date(first))
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /queue, /groups, "
+         "/services/{service}, /events, /invocations/{id}, /queue, /groups, "
          "/schedules, /subscriptions, /locks/{name}, /cluster, /metrics, "
          "/healthz and "
          "/readyz");
@@ -291,7 +291,7 @@ void gateway::respond(http_call& call) {
     answer = std::move(call.answer);
     if (call.revision)
       answer.add("ETag", "\"" + std::to_string(*call.revision) + "\"");
-    if (answer.status != status_no_content) {
+    if (answer.status != status_no_content && call.has_body) {
       auto& result = call.result();
       answer.add("Content-Type", result.content_type.empty()
                                    ? std::string_view{json_type}

@@ -26,6 +26,7 @@
 namespace troupe {
 
 class lock_keeper;
+class event_router;
 class function_name;
 class page_reader;
 struct entity_page;
@@ -71,6 +72,9 @@ struct gateway_host {
 
   /// Takes calls that are done later; outlives the server.
   dispatcher* work = nullptr;
+
+  /// Which events call what; outlives the server.
+  event_router* events = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -171,6 +175,14 @@ private:
   void begin_accepted();
 
   void invocations(http::exchange& x, const path_view& path);
+
+  // -- /events (gateway_events.cpp) -------------------------------------------
+
+  void events(http::exchange& x, const path_view& path);
+
+  /// @param made_by the rules of the calls
+  void queue_events(http::exchange& x, std::vector<work_request> calls,
+                    std::vector<size_t> made_by);
 
   // -- /queue (gateway_queue.cpp) --------------------------------------------
 
