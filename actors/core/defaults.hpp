@@ -183,6 +183,15 @@ inline constexpr size_t destinations_max = 16;
 /// that leads back into itself ends.
 inline constexpr uint32_t steps_max = 64;
 
+/// Of a destination outside; what servers take, as a rule.
+inline constexpr size_t url_length_max = 2048;
+
+/// Somebody outside may ask for so long a pause.
+inline constexpr std::chrono::seconds asked_max = 1h;
+
+/// What somebody outside gets to say that it has an event.
+inline constexpr std::chrono::milliseconds send_timeout = 30s;
+
 } // namespace work
 
 namespace scheduler {

@@ -11,6 +11,7 @@
 #include "actors/core/atoms.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/core/reminder.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
@@ -38,6 +39,7 @@ constexpr size_t lanes_page = 1000;
 constexpr size_t give_back_step = 256;
 constexpr size_t lost_page = 256;
 constexpr size_t sweep_step = 1024;
+constexpr size_t expired_step = 256;
 
 /// Attempts that one turn begins: others want the thread as well.
 constexpr size_t begun_max = 64;
@@ -46,10 +48,6 @@ constexpr size_t begun_max = 64;
 struct work_answer {
   std::function<void()> then;
 };
-
-payload to_payload(const error& reason) {
-  return {reason.to_json(), "application/json"};
-}
 
 error is_gone() {
   return {errc::instance_lost, "the node that ran it is gone"};
@@ -201,6 +199,8 @@ void dispatcher::worker::begin(claimed_work work, const std::string& by) {
     return refuse(work, by, is_too_old());
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(work, by, is_too_long());
+  if (work.item.target.is_outside())
+    return send(std::move(work), by);
   auto target = target_of(work.item.target);
   if (!target)
     return refuse(work, by, target.error());
@@ -222,6 +222,29 @@ void dispatcher::worker::begin(claimed_work work, const std::string& by) {
   call->submitted = steady_now();
   call->deadline = call->submitted + (*target)->timeout();
   submit_watched(front_.env_, **target, call, home_system(), context());
+}
+
+void dispatcher::worker::send(claimed_work work, const std::string& by) {
+  auto sender = front_.options_.sender;
+  if (!sender)
+    return refuse(work, by,
+                  {errc::not_found, "this node tells nobody outside"});
+  auto keep = wants_arguments(work);
+  auto& data = work.item.arguments;
+  auto event =
+    event_of(work.item, keep ? data : std::exchange(data, payload{}));
+  if (!event)
+    return refuse(work, by, event.error());
+  if (work.attempt == 1)
+    front_.counts_.count_wait(front_.now() - work.item.due);
+  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  call->start();
+  sender->send(std::move(*event), [call](expected<payload> what) {
+    if (!what)
+      return call->finish(what.error(), nullptr);
+    call->set_result(std::move(*what));
+    call->finish(nullptr);
+  });
 }
 
 void dispatcher::worker::refuse(const claimed_work& work, const std::string& by,
@@ -280,6 +303,8 @@ void dispatcher::worker::looked(const expected<std::vector<work_lane>>& found) {
 }
 
 bool dispatcher::worker::is_here(const std::string& lane) {
+  if (looks_outside(lane))
+    return front_.options_.sender != nullptr;
   if (lane.ends_with('/'))
     return routes_->services.contains(lane.substr(0, lane.size() - 1));
   return routes_->functions.contains(lane);
@@ -372,19 +397,21 @@ void dispatcher::worker::judge_claimants(
 void dispatcher::worker::give_back(const std::string& gone) {
   if (!giving_back_.insert(gone).second)
     return;
-  front_.queue_->give_back(
-    gone, to_payload(is_gone()), front_.now(), give_back_step,
-    come_home<size_t>([this, gone](auto& count) {
-      giving_back_.erase(gone);
-      if (!count)
-        return; // a look at the claimants finds it again
-      front_.counts_.given_back.fetch_add(*count, std::memory_order_relaxed);
-      if (*count == give_back_step)
-        give_back(gone);
-      if (*count > 0)
-        look_.next = {};
-      look();
-    }));
+  front_.queue_->give_back(gone, front_.now(), give_back_step,
+                           come_home<size_t>([this, gone](auto& count) {
+                             giving_back_.erase(gone);
+                             if (!count)
+                               return; // a look at the claimants finds it again
+                             front_.counts_.given_back.fetch_add(
+                               *count, std::memory_order_relaxed);
+                             if (*count == give_back_step)
+                               give_back(gone);
+                             if (*count > 0) {
+                               look_.next = {};
+                               sweep_.next = {}; // what has no attempts left
+                             }
+                             look();
+                           }));
 }
 
 void dispatcher::worker::look_for_lost() {
@@ -451,21 +478,57 @@ void dispatcher::worker::sweep() {
   auto now = steady_now();
   if (!sweep_.is_due(now))
     return;
+  auto self = front_.peers_.self();
+  {
+    std::lock_guard guard{front_.mutex_};
+    if (!front_.claims_ || self.empty())
+      return;
+  }
   sweep_ = {now + sweep_time, true};
   auto time = front_.now();
-  front_.queue_->bury_expired(
-    to_payload(is_too_old()), time, sweep_step,
-    come_home<size_t>([this, time](auto& buried) {
-      if (buried)
-        front_.counts_.expired.fetch_add(*buried, std::memory_order_relaxed);
-      front_.queue_->forget(time - front_.options_.keep_results,
-                            time - front_.options_.keep_dead, time, sweep_step,
-                            come_home<size_t>([this](auto& forgotten) {
-                              sweep_.asked = false;
-                              if (forgotten && *forgotten >= sweep_step)
-                                sweep_.next = {}; // there is more
-                            }));
+  front_.queue_->claim_expired(
+    self, time, expired_step,
+    come_home<std::vector<claimed_work>>([this, self, time](auto& got) {
+      if (got) {
+        if (got->size() == expired_step)
+          sweep_.next = {}; // there is more
+        end_expired(std::move(*got), self);
+      } else if (got.error().what_happened() == effect::unknown) {
+        std::lock_guard guard{front_.mutex_};
+        front_.look_for_lost_ = true;
+      }
+      forget(time);
     }));
+}
+
+/// Each is told of as any failure is: those who are to hear of it do.
+void dispatcher::worker::end_expired(std::vector<claimed_work> work,
+                                     const std::string& by) {
+  front_.counts_.expired.fetch_add(work.size(), std::memory_order_relaxed);
+  {
+    std::lock_guard guard{front_.mutex_};
+    for (auto& x : work)
+      front_.running_.insert(x.item.id);
+  }
+  for (auto& x : work) {
+    auto keep = wants_arguments(x);
+    auto had_attempts = x.attempt < x.item.attempts_max;
+    auto call = caf::make_counted<attempt>(front_, std::move(x), by, keep);
+    call->has_expired();
+    call->start();
+    call->finish(had_attempts ? is_too_old() : is_gone(), context());
+  }
+}
+
+void dispatcher::worker::forget(work_time now) {
+  auto& options = front_.options_;
+  front_.queue_->forget(now - options.keep_results, now - options.keep_dead,
+                        now, sweep_step,
+                        come_home<size_t>([this](auto& forgotten) {
+                          sweep_.asked = false;
+                          if (forgotten && *forgotten >= sweep_step)
+                            sweep_.next = {}; // there is more
+                        }));
 }
 
 void dispatcher::worker::count() {

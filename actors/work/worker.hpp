@@ -53,6 +53,9 @@ private:
   void begin(claimed_work work, const std::string& claimed_by);
   expected<call_target_ptr> target_of(const work_target& to);
 
+  /// Tells somebody outside.
+  void send(claimed_work work, const std::string& claimed_by);
+
   /// Its failure would be told to others.
   bool wants_arguments(const claimed_work& x) const;
 
@@ -78,6 +81,11 @@ private:
   bool runs(const invocation_id& id) const;
   void let_go(const work_view& lost);
   void sweep();
+
+  /// Claimed, for it expired: says that it is over.
+  void end_expired(std::vector<claimed_work> work,
+                   const std::string& claimed_by);
+  void forget(work_time now);
   void count();
 
   template <class T, class F>
