@@ -218,6 +218,12 @@ subscription parse_subscription(const std::string& text) {
   return result;
 }
 
+std::pair<broker_address, bool> parse_broker(const std::string& url) {
+  std::pair<broker_address, bool> result;
+  result.second = read_broker(url, result.first);
+  return result;
+}
+
 std::string to_string(const broker_address& to, broker_kind kind) {
   auto is_nats = kind != broker_kind::mqtt;
   std::string result;
