@@ -14,10 +14,12 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
+#include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
@@ -139,6 +141,8 @@ node::~node() {
   stop_subscriptions(0ms);
   if (server_)
     server_->stop();
+  if (outside_)
+    outside_->stop(0ms);
 }
 
 // -- start -------------------------------------------------------------------
@@ -170,13 +174,6 @@ expected<void> node::open() {
   actors.service.idle_time = options_.entities.idle_time;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
-  actors.work.policy = [](const std::string& lane) {
-    work_policy result;
-    // A schedule that gives up would never fire again.
-    if (lane == std::string{schedules_service} + "/")
-      result.attempts_max = defaults::work::attempts_max;
-    return result;
-  };
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
     auto i = options_.limits.find(name);
@@ -186,9 +183,15 @@ expected<void> node::open() {
   actors.work.keep_results = options_.queue.keep_results;
   actors.work.keep_dead = options_.queue.keep_dead;
   actors.work.policy = [this](const std::string& lane) {
+    auto result = default_policy(lane);
+    // A schedule that gives up would never fire again.
+    if (lane == std::string{schedules_service} + "/")
+      result.attempts_max = defaults::work::attempts_max;
     auto i = options_.queued.find(lane);
-    return i != options_.queued.end() ? i->second.apply({}) : work_policy{};
+    return i != options_.queued.end() ? i->second.apply(result) : result;
   };
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout);
+  actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -239,9 +242,11 @@ expected<void> node::load_plugins() {
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
   for (auto& [lane, settings] : options_.queued)
-    if (lane.ends_with('/')
-          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
-          : !routes->functions.contains(lane))
+    if (is_outside_lane(lane))
+      continue;
+    else if (lane.ends_with('/')
+               ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+               : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
   return {};
@@ -492,6 +497,8 @@ bool node::drain() {
     std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
+  // Those who are cut off are told by another node, or by this one next time.
+  outside_->stop(std::min<std::chrono::milliseconds>(message_limit, left()));
   auto clean = true;
   if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;

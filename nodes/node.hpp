@@ -29,6 +29,7 @@ class logger;
 
 namespace troupe {
 
+class outside_sender;
 struct join_reports;
 
 class node {
@@ -119,6 +120,7 @@ private:
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
   cluster_log cluster_log_;
+  std::unique_ptr<outside_sender> outside_; // outlives the actors
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   gateway_host host_;
