@@ -409,6 +409,8 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add; "
      "with join:all or join:any, then:NEXT is called with what came of all "
      "on-success, or of the first one. "
+     "What comes next may be a URL (https://..., nats://..., mqtt://...), and "
+     "the NAME scheme and host of one. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
      "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
      "then it is a dead letter.",
@@ -425,6 +427,10 @@ void append_queue_rows(std::vector<option_row>& rows) {
   rows.push_back(time_row(
     group, "queue.keep-dead-letters", queue, &queue_options::keep_dead,
     "How long dead letters are kept to be looked at and tried again."));
+  rows.push_back(time_row(
+    group, "queue.send-timeout", queue, &queue_options::send_timeout,
+    "What a destination outside gets to answer that it has an event. Raise it "
+    "for receivers that do all their work before they answer."));
 }
 
 void append_other_rows(std::vector<option_row>& rows) {
@@ -872,6 +878,7 @@ expected<void> node_options::validate() const {
   check.range("queue.concurrency", queue.concurrency, 1, 1'000'000);
   check.time("queue.keep-results", queue.keep_results, 1s, 24h * 366);
   check.time("queue.keep-dead-letters", queue.keep_dead, 1s, 24h * 366);
+  check.time("queue.send-timeout", queue.send_timeout, 10ms, 15min);
   check_cluster(*this, check);
   return check.result();
 }

@@ -167,7 +167,7 @@ private:
   }
 
   void give_back(work_queue& queue) {
-    auto count = testing::give_back(queue, "node", {"{}", ""}, at(7), 100);
+    auto count = testing::give_back(queue, "node", at(7), 100);
     for (auto& [n, possible] : possible_) {
       if (!possible.contains(work_state::claimed))
         continue;
