@@ -190,7 +190,8 @@ expected<void> node::open() {
     auto i = options_.queued.find(lane);
     return i != options_.queued.end() ? i->second.apply(result) : result;
   };
-  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout);
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
+                                              options_.destinations);
   actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
