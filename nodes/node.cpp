@@ -189,7 +189,8 @@ expected<void> node::open() {
     auto own = policy_of_own(lane);
     return i != options_.queued.end() ? i->second.apply(own) : own;
   };
-  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout);
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
+                                              options_.destinations);
   actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;

@@ -136,6 +136,12 @@ void add_queued(node_options& x, const std::string& text) {
     throw std::invalid_argument{"'" + i->first + "' is given twice"};
 }
 
+void add_destination(node_options& x, const std::string& text) {
+  auto [i, added] = x.destinations.insert(parse_receiver_login(text));
+  if (!added)
+    throw std::invalid_argument{"'" + i->first + "' is given twice"};
+}
+
 void add_subscription(node_options& x, const std::string& text) {
   auto what = parse_subscription(text);
   for (auto& other : x.subscriptions)
@@ -416,6 +422,16 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "then it is a dead letter.",
      add_queued, [](const node_options&) { return ""; }, arity::repeatable,
      [](node_options& x) { x.queued.clear(); }, ';'});
+  rows.push_back(
+    {group, "destination", "HOST=LOGIN",
+     "How this node makes itself known to a destination outside, named by "
+     "scheme and host: any of user, password-file, token-file (HTTP), ca, cert "
+     "and cert-key, as in https://example.org=token-file:/etc/troupe/token. "
+     "May "
+     "be given several times; in TROUPE_DESTINATION they are separated by ';'. "
+     "Default: as nobody in particular.",
+     add_destination, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.destinations.clear(); }, ';'});
   rows.push_back(number_row(
     group, "queue.concurrency", queue, &queue_options::concurrency,
     "Queued calls that this node does at once. Lower it to leave more of the "

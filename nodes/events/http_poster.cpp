@@ -5,12 +5,14 @@
 #include <mutex>
 #include <new>
 #include <optional>
+#include <stdexcept>
 #include <thread>
 
 #include <curl/curl.h>
 
 #include "nodes/events/http_answer.hpp"
 #include "nodes/events/receiver_error.hpp"
+#include "nodes/password_file.hpp"
 
 namespace troupe {
 
@@ -60,6 +62,17 @@ public:
 
   CURL* handle() const noexcept { return easy_.get(); }
 
+  /// Why they cannot be read.
+  std::optional<error> read_secrets() {
+    try {
+      password_ = read_password(what_.login.password_file);
+      token_ = read_password(what_.login.token_file);
+      return std::nullopt;
+    } catch (const std::runtime_error& e) {
+      return is_unreachable(what_.url, e.what());
+    }
+  }
+
   void prepare(std::chrono::milliseconds timeout) {
     add_header("Expect:"); // no server is asked first
     auto is_type = [](auto& x) { return x.first == "Content-Type"; };
@@ -86,6 +99,7 @@ public:
     curl_easy_setopt(x, CURLOPT_ERRORBUFFER, detail_);
     curl_easy_setopt(x, CURLOPT_WRITEFUNCTION, &transfer::take);
     curl_easy_setopt(x, CURLOPT_WRITEDATA, this);
+    prepare_login();
   }
 
   void end(CURLcode code) { done_(outcome(code)); }
@@ -94,6 +108,23 @@ public:
   void refuse(error why) { done_(std::move(why)); }
 
 private:
+  void prepare_login() {
+    auto x = easy_.get();
+    auto& login = what_.login;
+    auto set = [x](CURLoption what, const std::string& value) {
+      if (!value.empty())
+        curl_easy_setopt(x, what, value.c_str());
+    };
+    if (!token_.empty())
+      curl_easy_setopt(x, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    set(CURLOPT_XOAUTH2_BEARER, token_);
+    set(CURLOPT_USERNAME, login.user);
+    set(CURLOPT_PASSWORD, password_);
+    set(CURLOPT_CAINFO, login.ca);
+    set(CURLOPT_SSLCERT, login.certificate);
+    set(CURLOPT_SSLKEY, login.key);
+  }
+
   void add_header(const std::string& line) {
     auto longer = curl_slist_append(headers_.get(), line.c_str());
     if (!longer)
@@ -145,6 +176,8 @@ private:
 
   const http_post what_;
   const http_poster::callback done_;
+  std::string password_;
+  std::string token_;
   std::unique_ptr<CURL, easy_deleter> easy_;
   list_handle headers_;
   std::string text_;
@@ -170,6 +203,8 @@ public:
 
   void post(http_post what, callback done) {
     auto next = std::make_unique<transfer>(std::move(what), std::move(done));
+    if (auto why = next->read_secrets())
+      return next->refuse(std::move(*why));
     std::optional<error> refusal;
     {
       std::lock_guard guard{mutex_};

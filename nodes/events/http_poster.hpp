@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "actors/core/expected.hpp"
+#include "nodes/events/receiver_login.hpp"
 
 namespace troupe {
 
@@ -21,6 +22,7 @@ struct http_post {
   std::string url;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
+  receiver_login login{};
 };
 
 struct http_poster_options {
@@ -47,7 +49,7 @@ public:
   ///
   /// | | errorType | effect |
   /// |---|---|---|
-  /// | nobody took a connection | `receiver_unreachable` | ran |
+  /// | no connection, or no password | `receiver_unreachable` | ran |
   /// | 408, 425, 429, 503 | `receiver_busy`, with its Retry-After | ran |
   /// | another 5xx, or a connection that broke | `receiver_failed` | unknown |
   /// | no answer in time | `deadline_exceeded` | unknown |

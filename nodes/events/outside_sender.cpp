@@ -66,8 +66,13 @@ payload to_answer(unsigned status) {
 
 } // namespace
 
-outside_sender::outside_sender(std::chrono::milliseconds timeout)
-  : timeout_(timeout), http_({.timeout = timeout}) {}
+outside_sender::outside_sender(std::chrono::milliseconds timeout, logins known)
+  : timeout_(timeout), logins_(std::move(known)), http_({.timeout = timeout}) {}
+
+receiver_login outside_sender::login_of(const std::string& lane) const {
+  auto i = logins_.find(lane);
+  return i != logins_.end() ? i->second : receiver_login{};
+}
 
 void outside_sender::send(outgoing_event what, callback done) {
   switch (outside_kind_of(what.to)) {
@@ -85,7 +90,8 @@ void outside_sender::post(outgoing_event what, callback done) {
   if (!headers)
     return done(headers.error());
   http_post request{to_string(what.to), std::move(*headers),
-                    std::move(what.event.data).value_or("")};
+                    std::move(what.event.data).value_or(""),
+                    login_of(what.to.name)};
   http_.post(std::move(request),
              [done = std::move(done)](expected<unsigned> status) {
                status ? done(to_answer(*status)) : done(status.error());
@@ -126,8 +132,9 @@ Publisher* outside_sender::publisher_of(
     return nullptr;
   auto& result = all[url];
   if (!result)
-    result = std::make_unique<Publisher>(parse_broker(url).first,
-                                         typename Publisher::options{timeout_});
+    result =
+      std::make_unique<Publisher>(login_of(url).apply(parse_broker(url).first),
+                                  typename Publisher::options{timeout_});
   return result.get();
 }
 

@@ -13,6 +13,7 @@
 
 #include "actors/core/event_sender.hpp"
 #include "nodes/events/http_poster.hpp"
+#include "nodes/events/receiver_login.hpp"
 #include "nodes/mqtt/publisher.hpp"
 #include "nodes/nats/publisher.hpp"
 
@@ -23,8 +24,11 @@ namespace troupe {
 /// which has no properties, in structured mode.
 class outside_sender final : public event_sender {
 public:
+  /// By scheme and host; who is not there is spoken to by nobody in particular.
+  using logins = std::map<std::string, receiver_login>;
+
   /// @param timeout of one attempt
-  explicit outside_sender(std::chrono::milliseconds timeout);
+  outside_sender(std::chrono::milliseconds timeout, logins known);
 
   void send(outgoing_event what,
             std::function<void(expected<payload>)> done) override;
@@ -39,6 +43,8 @@ private:
   void publish_nats(outgoing_event what, callback done);
   void publish_mqtt(outgoing_event what, callback done);
 
+  receiver_login login_of(const std::string& lane) const;
+
   /// The one for that server; null once this is stopped.
   template <class Publisher>
   Publisher*
@@ -46,6 +52,7 @@ private:
                const std::string& url);
 
   const std::chrono::milliseconds timeout_;
+  const logins logins_;
   http_poster http_;
   std::mutex mutex_; // guards what follows
   bool is_stopped_ = false;

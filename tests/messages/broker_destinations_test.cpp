@@ -46,7 +46,8 @@ std::string add(const node_process& node, const std::string& key = "k") {
 }
 
 int dead_letters(const node_process& node, const std::string& lane) {
-  for (auto& x : json::parse(get(node, "/queue").body).at("lanes"))
+  auto lanes = json::parse(get(node, "/queue").body).at("lanes");
+  for (auto& x : lanes)
     if (x["lane"] == lane)
       return x["deadLettered"];
   return 0;

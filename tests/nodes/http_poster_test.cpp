@@ -4,6 +4,7 @@
 #include "nodes/events/http_poster.hpp"
 
 #include <chrono>
+#include <fstream>
 #include <future>
 #include <memory>
 #include <string>
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/canned_node.hpp"
+#include "tests/support/temporary_folder.hpp"
 
 namespace troupe::testing {
 namespace {
@@ -91,6 +93,28 @@ TEST(http_poster, sends_an_empty_body) {
   ASSERT_EQ(requests.size(), 1u);
   EXPECT_EQ(requests[0].field("Content-Length"), "0");
   EXPECT_EQ(requests[0].field("Content-Type"), "");
+}
+
+TEST(http_poster, makes_itself_known) {
+  temporary_folder folder;
+  auto file = (folder.path() / "secret").string();
+  std::ofstream{file} << "s3cret\nmore\n";
+  canned_node server{[](auto&) { return plain(204); }};
+  http_poster poster{{}};
+  http_post what{.url = server.url() + "/", .headers = {}, .body = "x"};
+  what.login.token_file = file;
+  EXPECT_TRUE(get(post(poster, what)));
+  what.login = {.user = "me", .password_file = file};
+  EXPECT_TRUE(get(post(poster, what)));
+  auto requests = server.requests();
+  ASSERT_EQ(requests.size(), 2u);
+  EXPECT_EQ(requests[0].field("Authorization"), "Bearer s3cret");
+  EXPECT_EQ(requests[1].field("Authorization"), "Basic bWU6czNjcmV0");
+  what.login.password_file = file + "2";
+  auto got = get(post(poster, what));
+  ASSERT_FALSE(got);
+  EXPECT_EQ(got.error().type(), "receiver_unreachable");
+  EXPECT_THAT(got.error().message(), Not(HasSubstr("s3cret")));
 }
 
 TEST(http_poster, says_what_an_answer_means) {

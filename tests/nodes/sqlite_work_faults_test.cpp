@@ -171,12 +171,11 @@ private:
     for (auto& [n, possible] : possible_) {
       if (!possible.contains(work_state::claimed))
         continue;
-      auto next = n % 3 == 1 ? work_state::dead : work_state::waiting;
       if (count) {
         possible.erase(work_state::claimed);
-        possible.insert(next);
+        possible.insert(work_state::waiting);
       } else {
-        note(count.error(), possible, next);
+        note(count.error(), possible, work_state::waiting);
       }
     }
   }

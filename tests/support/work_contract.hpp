@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::accept;
 using testing::at;
+using testing::claim_expired;
 using testing::report;
 using testing::work;
 using testing::work_id;
@@ -616,8 +617,8 @@ TYPED_TEST(work_contract, gives_what_expired_to_who_says_so) {
   }
   auto take = [&](size_t limit) {
     std::vector<uint64_t> ids;
-    for (auto& x :
-         claim_expired(this->queue(), "node", at(50), limit).value()) {
+    auto got = claim_expired(this->queue(), "node", at(50), limit).value();
+    for (auto& x : got) {
       EXPECT_EQ(x.attempt, 0u) << "it never began";
       EXPECT_EQ(x.item.arguments, work(x.item.id.low).arguments);
       ids.push_back(x.item.id.low);

@@ -56,7 +56,8 @@ words operator+(words x, const words& y) {
 /// How much there is of a lane: `queued`, `running` or `deadLettered`.
 int count_of(const node_process& node, const std::string& lane,
              const std::string& what) {
-  for (auto& x : json::parse(get(node, "/queue").body).at("lanes"))
+  auto lanes = json::parse(get(node, "/queue").body).at("lanes");
+  for (auto& x : lanes)
     if (x["lane"] == lane)
       return x[what];
   return 0;
