@@ -12,6 +12,7 @@
 #include <boost/program_options.hpp>
 
 #include "actors/core/module.hpp"
+#include "nodes/event_text.hpp"
 #include "nodes/ini_file.hpp"
 #include "nodes/store/store_url.hpp"
 #include "nodes/subscription_text.hpp"
@@ -144,6 +145,15 @@ void add_subscription(node_options& x, const std::string& text) {
   x.subscriptions.push_back(std::move(what));
 }
 
+void add_event_rule(node_options& x, const std::string& text) {
+  auto rule = parse_event_rule(text);
+  for (auto& other : x.events)
+    if (other.name == rule.name)
+      throw std::invalid_argument{"the rule '" + rule.name
+                                  + "' is there twice"};
+  x.events.push_back(std::move(rule));
+}
+
 std::string required(const std::string& text) {
   if (text.empty())
     throw std::invalid_argument{"a value is missing"};
@@ -274,6 +284,15 @@ void append_node_rows(std::vector<option_row>& rows) {
      add_subscription, [](const node_options&) { return ""; },
      arity::repeatable, [](node_options& x) { x.subscriptions.clear(); }, ';'});
   rows.push_back(
+    {group, "event", "NAME=FIELDS",
+     "CloudEvents that call a function or a service, as in "
+     "a=type:com.example.alarm.*,source:/plant/"
+     "{key},service:twin,method:alarm. "
+     "May be given several times; in TROUPE_EVENT they are separated by ';'. "
+     "config/troupe.ini lists the fields.",
+     add_event_rule, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.events.clear(); }, ';'});
+  rows.push_back(
     {group, "insecure", "",
      "Listen where other machines can connect, without TLS and credentials. "
      "Only where everybody on the network is trusted.",
@@ -387,7 +406,9 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "How queued calls of a function, or of a service with a slash, are "
      "treated: "
      "any of attempts, pause, max-pause, age, on-success and on-failure, as in "
-     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add. "
+     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add; "
+     "with join:all or join:any, then:NEXT is called with what came of all "
+     "on-success, or of the first one. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
      "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
      "then it is a dead letter.",
@@ -834,6 +855,9 @@ expected<void> node_options::validate() const {
     if (auto good = x.validate(); !good)
       check.that(false,
                  "subscription '" + x.name + "': " + good.error().message());
+  for (const auto& x : events)
+    if (auto good = x.validate(); !good)
+      check.that(false, "event '" + x.name + "': " + good.error().message());
   for (auto i = plugins.begin(); i != plugins.end(); ++i)
     check.that(std::find(plugins.begin(), i, *i) == i,
                "plugin " + *i + " is named twice");

@@ -17,6 +17,7 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/core/wire_version.hpp"
+#include "actors/messages/event_rule.hpp"
 #include "actors/messages/subscription.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
@@ -219,6 +220,10 @@ struct node_options {
   /// Messages of brokers that call functions and services. Default: none. Every
   /// node of a cluster has the same.
   std::vector<subscription> subscriptions;
+
+  /// Which CloudEvents call what. Default: none. Every node of a cluster has the
+  /// same.
+  std::vector<event_rule> events;
 
   /// Listen where other machines can connect, for HTTP without TLS and
   /// credentials, for nodes without TLS. Default no. Only for networks in which

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "actors/core/defaults.hpp"
+#include "nodes/option_fields.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -28,66 +29,6 @@ constexpr scheme schemes[] = {
   {"mqtts://", false, true, 8883},
   {"nats://", true, false, 4222},
   {"tls://", true, true, 4222},
-};
-
-subscription_fields split_fields(const std::string& text) {
-  subscription_fields result;
-  for (size_t begin = 0; begin <= text.size();) {
-    auto end = std::min(text.find(',', begin), text.size());
-    auto field = text.substr(begin, end - begin);
-    auto colon = field.find(':');
-    if (colon == field.npos || colon == 0 || colon + 1 == field.size())
-      refuse("'" + field + "' is no field; write NAME:VALUE");
-    auto name = field.substr(0, colon);
-    if (!result.emplace(name, field.substr(colon + 1)).second)
-      refuse("'" + name + "' is given twice");
-    begin = end + 1;
-  }
-  return result;
-}
-
-/// The fields that were written, each until it is taken.
-class fields {
-public:
-  explicit fields(subscription_fields all) : all_(std::move(all)) {}
-
-  /// Empty if it is not there.
-  std::string take(const std::string& name) {
-    auto i = all_.find(name);
-    if (i == all_.end())
-      return {};
-    auto result = std::move(i->second);
-    all_.erase(i);
-    return result;
-  }
-
-  std::string need(const std::string& name) {
-    auto result = take(name);
-    if (result.empty())
-      refuse("there is no " + name);
-    return result;
-  }
-
-  /// Reads one with `read`, if it is there.
-  template <class T, class F>
-  void take(const std::string& name, T& to, F read) {
-    auto text = take(name);
-    if (text.empty())
-      return;
-    try {
-      to = static_cast<T>(read(text));
-    } catch (const std::invalid_argument& e) {
-      refuse(name + ": " + e.what());
-    }
-  }
-
-  void expect_none() const {
-    if (!all_.empty())
-      refuse("there is no field '" + all_.begin()->first + "'");
-  }
-
-private:
-  subscription_fields all_;
 };
 
 bool read_broker(const std::string& url, broker_address& to) {
@@ -138,7 +79,7 @@ uint8_t read_version(const std::string& text) {
   refuse("'" + text + "' is none of 3.1.1, 5");
 }
 
-void read_target(fields& from, message_target& to) {
+void read_target(option_fields& from, message_target& to) {
   auto function = from.take("function");
   auto colon = function.find(':');
   to.function = function.substr(0, colon);
@@ -149,7 +90,7 @@ void read_target(fields& from, message_target& to) {
   to.key = from.take("key");
 }
 
-void read_login(fields& from, broker_address& to) {
+void read_login(option_fields& from, broker_address& to) {
   to.user = from.take("user");
   to.password_file = from.take("password-file");
   to.ca = from.take("ca");
@@ -157,7 +98,7 @@ void read_login(fields& from, broker_address& to) {
   to.key = from.take("cert-key");
 }
 
-void read_policy(fields& from, work_policy& to) {
+void read_policy(option_fields& from, work_policy& to) {
   from.take("attempts", to.attempts_max, [](auto& x) {
     return parse_number(x, 1, defaults::work::attempts_max);
   });
@@ -166,7 +107,7 @@ void read_policy(fields& from, work_policy& to) {
   from.take("age", to.age_max, parse_duration);
 }
 
-void read_rest(fields& from, subscription& to) {
+void read_rest(option_fields& from, subscription& to) {
   from.take("in-flight", to.in_flight,
             [](auto& x) { return parse_number(x, 1, UINT32_MAX); });
   from.take("version", to.mqtt_version, read_version);
@@ -198,7 +139,7 @@ subscription parse_subscription(const std::string& text) {
 
 subscription parse_subscription(const std::string& name,
                                 subscription_fields all) {
-  fields from{std::move(all)};
+  option_fields from{std::move(all)};
   broker_address broker;
   auto is_nats = read_broker(from.need("broker"), broker);
   auto stream = from.take("stream");

@@ -18,6 +18,13 @@ work_destination parse_destination(const std::string& text) {
   return std::move(*result);
 }
 
+group_join parse_join(const std::string& text) {
+  auto result = parse_group_join(text);
+  if (!result)
+    throw std::invalid_argument{"join is all or any, not '" + text + "'"};
+  return *result;
+}
+
 void set_field(work_override& to, const std::string& field) {
   auto colon = field.find(':');
   auto name = field.substr(0, colon);
@@ -40,11 +47,15 @@ void set_field(work_override& to, const std::string& field) {
     to.on_success.push_back(parse_destination(value));
   else if (name == "on-failure")
     to.on_failure.push_back(parse_destination(value));
+  else if (name == "then")
+    to.then.push_back(parse_destination(value));
+  else if (name == "join")
+    once(to.join, parse_join(value));
   else
     throw std::invalid_argument{
       "'" + name
       + "' is none of attempts, pause, max-pause, age, on-success, "
-        "on-failure"};
+        "on-failure, join, then"};
 }
 
 /// `counter/` is a service.
@@ -64,6 +75,8 @@ work_policy work_override::apply(work_policy policy) const {
   policy.age_max = age.value_or(policy.age_max);
   policy.on_success = on_success;
   policy.on_failure = on_failure;
+  policy.join = join;
+  policy.then = then;
   return policy;
 }
 

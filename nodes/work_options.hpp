@@ -39,6 +39,8 @@ struct work_override {
   std::optional<std::chrono::milliseconds> age{};
   std::vector<work_destination> on_success{};
   std::vector<work_destination> on_failure{};
+  std::optional<group_join> join{};
+  std::vector<work_destination> then{};
 
   work_policy apply(work_policy policy) const;
 
@@ -46,8 +48,8 @@ struct work_override {
 };
 
 /// Reads `NAME=attempts:5,pause:1s,max-pause:5m,age:6h,on-success:NEXT,
-/// on-failure:NEXT`, any of them, the last two maybe several times. NAME is a
-/// function, or a service with a slash.
+/// on-failure:NEXT,join:all,then:NEXT`, any of them, those with NEXT maybe several
+/// times. NAME is a function, or a service with a slash.
 /// @throws std::invalid_argument that says what is accepted
 std::pair<std::string, work_override>
 parse_work_override(const std::string& text);

@@ -36,6 +36,21 @@ std::optional<std::string> work_policy::validate() const {
     return "there are "
            + std::to_string(defaults::work::destinations_max)
            + " destinations at most";
+  return validate_join();
+}
+
+std::optional<std::string> work_policy::validate_join() const {
+  if (!join)
+    return then.empty() ? std::nullopt
+                        : std::optional<std::string>{
+                            "'then' follows a join: say join:all or join:any"};
+  if (on_success.empty())
+    return "a join needs what it joins: on-success";
+  if (std::max(then.size(), on_failure.size())
+      > defaults::work::group_destinations_max)
+    return "with a join there are "
+           + std::to_string(defaults::work::group_destinations_max)
+           + " then and on-failure at most";
   return std::nullopt;
 }
 

@@ -275,6 +275,12 @@ public:
   /// work. The same item again is the same work, whether it has a key or not.
   virtual void accept(work_request request, callback<work_accepted> done) = 0;
 
+  /// Accepts all of it in one transaction, or nothing. One whose key belongs to
+  /// other work is passed over: it is answered as if it was accepted before.
+  /// Keys that are there twice are the same work.
+  virtual void accept_all(std::vector<work_request> requests,
+                          callback<std::vector<work_accepted>> done) = 0;
+
   /// The lanes with waiting work, by name, `limit` at most from `after` on.
   virtual void lanes(std::string after, size_t limit,
                      callback<std::vector<work_lane>> done) = 0;

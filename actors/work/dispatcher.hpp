@@ -104,6 +104,11 @@ public:
   void accept(work_request request, callback<work_accepted> done,
               begun_by who = begun_by::worker);
 
+  /// Accepts all of it, durably, or nothing; see `accept` and
+  /// `work_queue::accept_all`. It begins once it is taken out of the queue.
+  void accept_all(std::vector<work_request> requests,
+                  callback<std::vector<work_accepted>> done);
+
   /// Keeps something that failed elsewhere as a dead letter, of which `why` is
   /// the error: answered when it is durable that nobody runs it. A repeat with
   /// its idempotency key is the same letter. `store_unavailable` also while this
@@ -159,6 +164,10 @@ private:
   void take(std::vector<claimed_work> work, const std::string& claimed_by,
             begun_by who);
 
+  /// Sets what is to be said of a request before it is accepted; what is wrong
+  /// with it, if something is.
+  std::optional<error> make_ready(work_request& x) const;
+
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;
 
@@ -168,12 +177,19 @@ private:
 
   void ended(attempt& what);
   work_report report_of(attempt& what);
+
+  /// Its result can be given to what follows it.
+  static bool can_follow(attempt& what, const work_policy& policy);
   work_report success(attempt& what, const work_policy& policy);
   work_report failure(attempt& what, const work_policy& policy,
                       const error& reason);
   std::vector<work_request> follow_up(const work_item& source,
                                       const std::vector<work_destination>& to,
                                       const payload& arguments);
+
+  /// `next` is accepted with the report.
+  void follow(work_report& report, work_request next);
+
   void report(work_report what, std::string lane, uint32_t tries);
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);

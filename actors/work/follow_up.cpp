@@ -36,6 +36,7 @@ std::vector<work_request> follow_up(const work_item& source,
     return {};
   auto notes = notes_of(source);
   notes[steps_name] = steps_before(source) + 1;
+  notes.erase("group"); // the group of `source` waits for that alone
   std::vector<work_request> result;
   for (auto& x : to) {
     auto& next = result.emplace_back().item;

@@ -13,6 +13,7 @@
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
+#include "actors/work/group_work.hpp"
 
 namespace troupe {
 
@@ -25,6 +26,10 @@ error is_too_long() {
   return {errc::bad_request, "its pipeline has more than "
                                + std::to_string(defaults::work::steps_max)
                                + " steps: it may lead back into itself"};
+}
+
+error is_gone() {
+  return {errc::instance_lost, "the nodes that ran it are gone"};
 }
 
 error is_too_old() {
@@ -76,6 +81,8 @@ void dispatcher::starter::begin(claimed_work work, const std::string& by,
     return refuse(work, by, is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(work, by, is_too_long(), here);
+  if (work.attempt > attempts_of(work.item))
+    return refuse(work, by, is_gone(), here);
   auto target = target_of(work.item.target);
   if (!target)
     return refuse(work, by, target.error(), here);

@@ -44,6 +44,7 @@ Functions and services as actors.
 
   troupe queue                         show what was queued (invoke --async)
   troupe queue list|show|redrive|purge
+  troupe group begin|list|show|cancel  queue calls whose outcomes belong together
   troupe schedule list|show|put|pause|resume|delete
                                        call something again and again
   troupe subscribe list|show|add|remove

@@ -26,8 +26,10 @@
 namespace troupe {
 
 class lock_keeper;
+class event_router;
 class function_name;
 class page_reader;
+struct entity_page;
 
 /// What the gateway cannot know by itself. Called on I/O threads: must not
 /// block.
@@ -70,6 +72,9 @@ struct gateway_host {
 
   /// Takes calls that are done later; outlives the server.
   dispatcher* work = nullptr;
+
+  /// Which events call what; outlives the server.
+  event_router* events = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -109,6 +114,11 @@ private:
   /// @param status of an answer that is good
   void call_entity(http::exchange& x, call_target& service,
                    std::unique_ptr<entity_call> to, unsigned status = 200);
+
+  /// The call that asks for it, with the fields that a call of an entity has.
+  caf::intrusive_ptr<http_call>
+  make_entity_call(http::exchange& x, call_target& service,
+                   std::unique_ptr<entity_call> to);
 
   /// Answers with what is stored of an entity.
   void read_entity(http::exchange& x, call_target& service, entity_id which);
@@ -166,6 +176,14 @@ private:
 
   void invocations(http::exchange& x, const path_view& path);
 
+  // -- /events (gateway_events.cpp) -------------------------------------------
+
+  void events(http::exchange& x, const path_view& path);
+
+  /// @param made_by the rules of the calls
+  void queue_events(http::exchange& x, std::vector<work_request> calls,
+                    std::vector<size_t> made_by);
+
   // -- /queue (gateway_queue.cpp) --------------------------------------------
 
   void queue(http::exchange& x, const path_view& path);
@@ -182,11 +200,24 @@ private:
   void schedules(http::exchange& x, const path_view& path);
 
   void check_schedule(std::string_view body);
-  void list_schedules(http::exchange& x, call_target& service);
-  void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
 
-  /// What is to be called later is there.
+  /// It is there, and may be called from outside.
   void check_target(const work_target& to);
+
+  /// How a page of entities is shown.
+  using page_text = payload (*)(const entity_page& page);
+
+  /// Answers with a page of the entities of a service of the node's own.
+  void list_service(http::exchange& x, call_target& service, std::string name,
+                    page_text text);
+  void read_service(http_call& call, std::shared_ptr<page_reader> page,
+                    page_text text);
+
+  // -- /groups (gateway_groups.cpp) ------------------------------------------
+
+  void groups(http::exchange& x, const path_view& path);
+  void begin_group(http::exchange& x, call_target& service);
+  void check_group(std::string_view body);
 
   // -- /subscriptions (gateway_subscriptions.cpp) ----------------------------
 

@@ -123,19 +123,29 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   auto& request = x.request();
   if (wants_queue(request))
     return queue_entity_call(x, service, *to);
+  auto call = make_entity_call(x, service, std::move(to));
+  if (call->entity->operation == entity_operation::call)
+    call->answer.status = status;
+  submit(x, std::move(call), service);
+}
+
+caf::intrusive_ptr<gateway::http_call>
+gateway::make_entity_call(http::exchange& x, call_target& service,
+                          std::unique_ptr<entity_call> to) {
+  auto& request = x.request();
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);
   to->if_match = read_condition(request);
   to->locks = read_locks(request);
-  call->answer.status =
-    to->operation == entity_operation::call ? status : status_no_content;
+  if (to->operation != entity_operation::call)
+    call->answer.status = status_no_content;
   call->entity = std::move(to);
   auto type = request.field("Content-Type");
   call->arguments({std::move(request.body()),
                    std::string{type.value_or("application/octet-stream")}});
   port_.prepare(*call, service, timeout);
-  submit(x, std::move(call), service);
+  return call;
 }
 
 // -- what is read from the store ---------------------------------------------

@@ -99,6 +99,19 @@ void memory_work_queue::accept(work_request request,
   done(std::move(answer));
 }
 
+void memory_work_queue::accept_all(std::vector<work_request> requests,
+                                   callback<std::vector<work_accepted>> done) {
+  std::vector<work_accepted> result;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto& x : requests) {
+      work_accepted passed_over{x.item.id, false};
+      result.push_back(add(std::move(x)).value_or(passed_over));
+    }
+  }
+  done(std::move(result));
+}
+
 expected<work_accepted> memory_work_queue::add(work_request request) {
   auto id = request.item.id;
   if (rows_.contains(id))

@@ -85,6 +85,21 @@ void postgres_work_queue::accept(work_request request,
       postgres_unavailable(too_many));
 }
 
+void postgres_work_queue::accept_all(
+  std::vector<work_request> requests,
+  callback<std::vector<work_accepted>> done) {
+  size_t length = 0;
+  for (auto& x : requests)
+    length += length_of(x);
+  if (length > length_max)
+    return done(postgres_unavailable("the work is too long for it"));
+  postgres_work_writer::job x =
+    postgres_work_writer::accepting_all{std::move(requests), std::move(done)};
+  if (!writer_.push(x))
+    std::get<postgres_work_writer::accepting_all>(x).done(
+      postgres_unavailable(too_many));
+}
+
 void postgres_work_queue::lanes(std::string after, size_t limit,
                                 callback<std::vector<work_lane>> done) {
   ask(postgres_work_queries::lanes(after, limit), std::move(done),

@@ -75,6 +75,19 @@ void sqlite_work_queue::accept(work_request request,
          std::move(done));
 }
 
+void sqlite_work_queue::accept_all(std::vector<work_request> requests,
+                                   callback<std::vector<work_accepted>> done) {
+  change(
+    [all = std::move(requests)](sqlite_work& to) {
+      std::vector<work_accepted> result;
+      for (auto& x : all)
+        result.push_back(
+          to.accept(x).value_or(work_accepted{x.item.id, false}));
+      return result;
+    },
+    std::move(done));
+}
+
 void sqlite_work_queue::lanes(std::string after, size_t limit,
                               callback<std::vector<work_lane>> done) {
   ask(std::move(done),

@@ -19,6 +19,9 @@ public:
 
   void accept(work_request request, callback<work_accepted> done) override;
 
+  void accept_all(std::vector<work_request> requests,
+                  callback<std::vector<work_accepted>> done) override;
+
   void lanes(std::string after, size_t limit,
              callback<std::vector<work_lane>> done) override;
 

@@ -42,6 +42,14 @@ inline expected<work_accepted> accept(work_queue& queue, work_request request) {
   return begin_accept(queue, std::move(request)).get();
 }
 
+inline expected<std::vector<work_accepted>>
+accept_all(work_queue& queue, std::vector<work_request> requests) {
+  return begin<expected<std::vector<work_accepted>>>([&](auto done) {
+           queue.accept_all(std::move(requests), std::move(done));
+         })
+    .get();
+}
+
 inline std::future<expected<std::vector<claimed_work>>>
 begin_claim(work_queue& queue, std::string claimed_by,
             std::vector<work_quota> quotas, work_time now) {

@@ -189,6 +189,51 @@ TYPED_TEST(work_contract, the_same_item_again_is_the_same_work) {
   EXPECT_EQ(this->list({work_state::waiting}), (std::vector<uint64_t>{}));
 }
 
+TYPED_TEST(work_contract, many_are_accepted_together) {
+  using testing::accept_all;
+  auto& queue = this->queue();
+  EXPECT_EQ(accept_all(queue, {}).value(), std::vector<work_accepted>{});
+  this->put(work(1));
+  EXPECT_EQ(this->accept_keyed(2, "known"), (work_accepted{work_id(2), true}));
+  EXPECT_EQ(this->accept_keyed(3, "other", "of something else"),
+            (work_accepted{work_id(3), true}));
+  work_target entity{"counter", "", "k", "increment"};
+  auto all = accept_all(queue, {{work(1)},
+                                {work(4, entity)},
+                                {work(5), "known", "print"},
+                                {work(6), "other", "print"},
+                                {work(7), "new", "print"},
+                                {work(8), "new", "print"},
+                                {work(9, entity), "new", "print"},
+                                {work(10)},
+                                {work(10)}});
+  EXPECT_EQ(all.value(), (std::vector<work_accepted>{{work_id(1), false},
+                                                     {work_id(4), true},
+                                                     {work_id(2), false},
+                                                     {work_id(6), false},
+                                                     {work_id(7), true},
+                                                     {work_id(7), false},
+                                                     {work_id(9), true},
+                                                     {work_id(10), true},
+                                                     {work_id(10), false}}));
+  EXPECT_EQ(this->list({work_state::waiting}),
+            (std::vector<uint64_t>{1, 2, 3, 4, 7, 9, 10}));
+}
+
+TYPED_TEST(work_contract, a_thousand_are_accepted_together) {
+  std::vector<work_request> all;
+  for (uint64_t i = 1; i <= 1000; ++i) {
+    auto key = "key " + std::to_string(i);
+    all.push_back({work(i), key, "print"});
+  }
+  all[499].item.arguments.bytes.assign(100'000, 'x'); // in a table of its own
+  auto accepted = testing::accept_all(this->queue(), all).value();
+  ASSERT_EQ(accepted.size(), 1000u);
+  for (uint64_t i = 1; i <= 1000; ++i)
+    EXPECT_EQ(accepted[i - 1], (work_accepted{work_id(i), true}));
+  EXPECT_EQ(this->take({{"add", 2000}}).size(), 1000u);
+}
+
 TYPED_TEST(work_contract, a_key_that_is_repeated_is_the_same_work) {
   EXPECT_EQ(this->accept_keyed(1, "k"), (work_accepted{work_id(1), true}));
   EXPECT_EQ(this->accept_keyed(2, "k"), (work_accepted{work_id(1), false}));
