@@ -182,12 +182,32 @@ public:
     each("troupe_subscription_given_back_total",
          "Messages that the broker got back.", sum,
          [](view x) { return x.source.given_back; });
+    each("troupe_subscription_done_total", "Messages whose call was answered.",
+         sum, [](view x) { return x.succeeded; });
     each("troupe_subscription_retries_total",
          "Calls that failed and are made again.", sum,
          [](view x) { return x.retried; });
     each("troupe_subscription_dead_letters_total",
          "Messages that became dead letters.", sum,
          [](view x) { return x.dead; });
+  }
+
+  void add_events(const event_router& events) {
+    auto calls = make("troupe_event_calls_total",
+                      "Calls that events came to, by rule: accepted over HTTP, "
+                      "known already, or published by handlers here.",
+                      MetricType::Counter);
+    for (size_t i = 0; i < events.rules().size(); ++i) {
+      auto& x = events.counts(i);
+      auto add = [&](const char* what, uint64_t value) {
+        counter(calls, {{"rule", events.rules()[i].name}, {"what", what}},
+                value);
+      };
+      add("accepted", x.accepted);
+      add("repeated", x.repeated);
+      add("published", x.published);
+    }
+    others_.push_back(std::move(calls));
   }
 
   void add_cluster(cluster_member& member) {
@@ -403,7 +423,8 @@ std::string prometheus_text(const route_table& routes,
                             const lock_metrics& locks, const dispatcher& work,
                             const std::optional<schedule_counts>& schedules,
                             cluster_member* cluster,
-                            const std::vector<subscription_view>& messages) {
+                            const std::vector<subscription_view>& messages,
+                            const event_router& events) {
   families all;
   for (auto& [name, route] : routes.functions)
     for (auto& [version, target] : route.versions)
@@ -419,6 +440,8 @@ std::string prometheus_text(const route_table& routes,
     all.add_cluster(*cluster);
   if (!messages.empty())
     all.add_subscriptions(messages);
+  if (!events.rules().empty())
+    all.add_events(events);
   return all.text();
 }
 

@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/outside.hpp"
+#include "actors/messages/subscription_book.hpp"
 #include "actors/work/group_service.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
+#include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
@@ -62,7 +65,7 @@ std::string host_name() {
 /// How queued calls of what the node brings along are treated: a schedule that
 /// gives up would never fire again, a group never end.
 work_policy policy_of_own(const std::string& lane) {
-  work_policy result;
+  auto result = default_policy(lane);
   for (auto service : {schedules_service, groups_service})
     if (lane == std::string{service} + "/") {
       result.attempts_max = defaults::work::attempts_max;
@@ -128,7 +131,8 @@ node::node(node_options options)
       auto is_warning = level == cluster_log::level::warning;
       log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
                escaped(line, format));
-    }) {
+    }),
+    events_(options_.events) {
   if (options_.id.empty())
     options_.id = host_name();
 }
@@ -138,6 +142,8 @@ node::~node() {
   stop_subscriptions(0ms);
   if (server_)
     server_->stop();
+  if (outside_)
+    outside_->stop(0ms);
 }
 
 // -- start -------------------------------------------------------------------
@@ -167,6 +173,7 @@ expected<void> node::open() {
   actors.scheduler_threads = options_.scheduler_threads;
   actors.incarnation = incarnation_;
   actors.service.idle_time = options_.entities.idle_time;
+  actors.service.events = &events_;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
   actors.adjust_limits = [this](const std::string& name,
@@ -182,6 +189,9 @@ expected<void> node::open() {
     auto own = policy_of_own(lane);
     return i != options_.queued.end() ? i->second.apply(own) : own;
   };
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
+                                              options_.destinations);
+  actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -210,13 +220,19 @@ expected<void> node::open() {
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.subscriptions = [this] { return subscriptions_json(); };
+  host_.subscription = [this](auto& name) { return subscription_json(name); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
+  host_.events = &events_;
   return {};
 }
 
 expected<void> node::install_own() {
+  if (auto done =
+        assembly_->install("troupe subscriptions", subscriptions_module());
+      !done)
+    return done;
   if (!assembly_->store().commits_work())
     return {};
   schedules_ = std::make_unique<schedule_watch>(assembly_->store());
@@ -242,11 +258,20 @@ expected<void> node::load_plugins() {
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
   for (auto& [lane, settings] : options_.queued)
-    if (lane.ends_with('/')
-          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
-          : !routes->functions.contains(lane))
+    if (is_outside_lane(lane))
+      continue;
+    else if (lane.ends_with('/')
+               ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+               : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
+  for (auto& x : options_.events)
+    if (auto& to = x.target; to.is_entity()
+                               ? !routes->services.contains(to.service)
+                               : !routes->functions.contains(to.function))
+      log_->warn("--event {}: this node has no {} '{}'", x.name,
+                 to.is_entity() ? "service" : "function",
+                 to.is_entity() ? to.service : to.function);
   return {};
 }
 
@@ -313,12 +338,7 @@ expected<void> node::join() {
   if (assembly_->cluster())
     if (auto joined = join_cluster(); !joined)
       return joined.error();
-  if (!options_.subscriptions.empty()) {
-    subscriptions_ =
-      std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
-    subscriptions_->start();
-    current_subscriptions_ = subscriptions_.get();
-  }
+  start_subscriptions();
   return {};
 }
 
@@ -410,7 +430,7 @@ std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
                          assembly_->work(), schedule_counts_now(),
-                         assembly_->cluster(), subscription_views());
+                         assembly_->cluster(), subscription_views(), events_);
 }
 
 std::optional<schedule_counts> node::schedule_counts_now() const {
@@ -427,6 +447,13 @@ std::string node::subscriptions_json() const {
   for (auto& x : subscription_views())
     list.push_back(to_json(x));
   return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
+}
+
+json node::subscription_json(const std::string& name) const {
+  for (auto& x : subscription_views())
+    if (x.what->name == name)
+      return to_json(x);
+  return nullptr;
 }
 
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
@@ -473,7 +500,26 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+void node::start_subscriptions() {
+  subscriptions_ =
+    std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+  subscriptions_->start();
+  current_subscriptions_ = subscriptions_.get();
+  follower_options options;
+  options.patience = message_limit;
+  options.on_fault = [this](auto& name, auto& why) {
+    log_->warn("the subscription '{}' is passed over: {}",
+               escaped(name, options_.log.format),
+               escaped(why, options_.log.format));
+  };
+  follower_ = std::make_unique<subscription_follower>(
+    assembly_->store(), *subscriptions_, std::move(options));
+  follower_->start();
+}
+
 void node::stop_subscriptions(std::chrono::milliseconds patience) {
+  if (follower_)
+    follower_->stop();
   if (subscriptions_)
     subscriptions_->stop(patience);
 }
@@ -503,6 +549,8 @@ bool node::drain() {
     std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
+  // Those who are cut off are told by another node, or by this one next time.
+  outside_->stop(std::min<std::chrono::milliseconds>(message_limit, left()));
   auto clean = true;
   if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;

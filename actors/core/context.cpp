@@ -3,7 +3,9 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/random_name.hpp"
 #include "actors/core/reminder.hpp"
+#include "actors/model/rfc3339.hpp"
 
 namespace troupe {
 
@@ -59,6 +61,10 @@ void call_host::erase_entity() {
   only_in_a_method();
 }
 
+size_t call_host::publish(const cloud_event&) {
+  only_in_a_method();
+}
+
 void call_host::remind(const std::string&, work_request) {
   only_in_a_method();
 }
@@ -102,6 +108,17 @@ invocation_id context::send(work_target to, payload arguments,
   if (!request.idempotency_key.empty())
     request.fingerprint = fingerprint_of(item);
   return host_.send(std::move(request));
+}
+
+size_t context::publish(cloud_event event) {
+  if (event.id.empty())
+    event.id = random_name();
+  if (event.time.empty())
+    event.time =
+      to_rfc3339(std::chrono::floor<std::chrono::seconds>(host_.wall_time()));
+  if (!trace().empty())
+    event.extensions.emplace("traceparent", std::string{trace()});
+  return host_.publish(event);
 }
 
 void context::remind(std::string name, work_time at, std::string method,

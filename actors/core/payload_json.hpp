@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -11,13 +10,13 @@
 
 namespace troupe {
 
+/// Whether a media type is one of JSON: `*/json`, `*/*+json`, or none at all.
+bool says_json(std::string_view media_type) noexcept;
+
 /// It says that it is JSON, and is.
 bool is_json(const payload& x);
 
 /// Appends `"name":...` or `"nameBase64":"..."`.
 void append_payload(std::string& to, std::string_view name, const payload& x);
-
-/// The bytes that are written so; nothing if it is no base64 (RFC 4648, 4).
-std::optional<std::string> from_base64(std::string_view text);
 
 } // namespace troupe

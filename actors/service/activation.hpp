@@ -84,6 +84,8 @@ public:
 
   void erase_entity() override;
 
+  size_t publish(const cloud_event& event) override;
+
   void remind(const std::string& name, work_request request) override;
 
   bool forget(const std::string& name) override;

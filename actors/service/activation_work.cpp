@@ -2,6 +2,7 @@
 
 #include "actors/service/activation.hpp"
 
+#include "actors/core/event_routes.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/reminder.hpp"
@@ -78,6 +79,28 @@ void activation::erase_entity() {
     refuse_to_send(errc::bad_request,
                    "'" + x.method->name + "' is const: it commits nothing");
   x.erases = true;
+}
+
+size_t activation::publish(const cloud_event& event) {
+  auto& to = outlet();
+  auto rules = target_->options().events;
+  if (!rules)
+    refuse_to_send(errc::not_implemented, "there are no rules for events here");
+  auto calls = rules->calls_of(event);
+  if (!calls)
+    throw error_exception{calls.error()};
+  auto& sent = work_->current->sent.work;
+  auto before = sent.size();
+  try {
+    for (auto& x : *calls) {
+      x.item.due = to.now();
+      send(std::move(x));
+    }
+  } catch (...) { // all or none, also if the method goes on
+    sent.resize(before);
+    throw;
+  }
+  return calls->size();
 }
 
 // -- reminders ---------------------------------------------------------------

@@ -47,7 +47,8 @@ Functions and services as actors.
   troupe group begin|list|show|cancel  queue calls whose outcomes belong together
   troupe schedule list|show|put|pause|resume|delete
                                        call something again and again
-  troupe subscribe list                show the messages that brokers send
+  troupe subscribe list|show|add|remove
+                                       have messages of brokers call something
 
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster

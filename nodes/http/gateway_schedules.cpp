@@ -88,8 +88,7 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
 }
 
 void gateway::check_schedule(std::string_view body) {
-  auto spec = parse_json(body).get<schedule_spec>();
-  check_target(spec.target);
+  check_target(parse_json(body).get<schedule_spec>().target);
 }
 
 void gateway::check_target(const work_target& to) {

@@ -119,11 +119,14 @@ void gateway::services(http::exchange& x, const path_view& path) {
 }
 
 void gateway::call_entity(http::exchange& x, call_target& service,
-                          std::unique_ptr<entity_call> to) {
+                          std::unique_ptr<entity_call> to, unsigned status) {
   auto& request = x.request();
   if (wants_queue(request))
     return queue_entity_call(x, service, *to);
-  submit(x, make_entity_call(x, service, std::move(to)), service);
+  auto call = make_entity_call(x, service, std::move(to));
+  if (call->entity->operation == entity_operation::call)
+    call->answer.status = status;
+  submit(x, std::move(call), service);
 }
 
 caf::intrusive_ptr<gateway::http_call>

@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "actors/core/event_routes.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/core/work_policy.hpp"
@@ -86,6 +87,25 @@ struct kitchen {
 
   void look_and_close(context& ctx) const { ctx.erase(); }
 
+  /// Tells of an event, then maybe fails.
+  size_t tell_all(context& ctx, std::string type, int fails) {
+    auto calls = ctx.publish({.source = "/kitchen", .type = type});
+    if (fails > 0)
+      throw std::runtime_error("it burns");
+    return calls;
+  }
+
+  /// Two of them where there is room for one; goes on.
+  int tell_too_many(context& ctx, int before) {
+    many(ctx, before, 1);
+    try {
+      ctx.publish({.id = "1", .source = "/kitchen", .type = "two"});
+    } catch (const error_exception&) {
+      return -1;
+    }
+    return 0;
+  }
+
   // -- reminders -------------------------------------------------------------
 
   void set(context& ctx, std::string name, int seconds) {
@@ -133,6 +153,25 @@ struct kitchen {
   }
 };
 
+/// The waiter is called for events of the type "one", and twice for "two".
+class kitchen_rules final : public event_routes {
+public:
+  std::vector<cloud_event> seen;
+
+  expected<std::vector<work_request>> calls_of(const cloud_event& x) override {
+    seen.push_back(x);
+    if (auto good = x.validate(); !good)
+      return good.error();
+    std::vector<work_request> result;
+    for (size_t i = x.type == "two" ? 2 : x.type == "one" ? 1 : 0; i > 0; --i) {
+      auto& next = result.emplace_back();
+      next.item.target = {"waiter"};
+      next.item.arguments = {x.id, "text/plain"};
+    }
+    return result;
+  }
+};
+
 struct service_work_outside {
   std::vector<std::string> told;
   std::optional<dispatcher> work;
@@ -158,6 +197,8 @@ module kitchen_module(service_work_outside& outside) {
     .method("close", &kitchen::close)
     .method("close_and_fail", &kitchen::close_and_fail)
     .method("look_and_close", &kitchen::look_and_close)
+    .method("tell_all", &kitchen::tell_all)
+    .method("tell_too_many", &kitchen::tell_too_many)
     .method("set", &kitchen::set)
     .method("set_many", &kitchen::set_many)
     .method("set_to", &kitchen::set_to)
@@ -214,6 +255,7 @@ protected:
     std::vector<work_view> result;
     work_selection which;
     which.state = state;
+    which.limit = 1000;
     store.queue.list(which, [&](auto found) { result = *found; });
     return result;
   }
@@ -334,6 +376,36 @@ TEST_F(service_work_test, who_has_no_commit_cannot_send) {
   serve({});
   EXPECT_EQ(ask("order", "x"), "not_implemented none");
   EXPECT_EQ(ask("set", R"(["tea",1])"), "not_implemented none");
+}
+
+TEST_F(service_work_test, an_event_calls_what_the_rules_say) {
+  kitchen_rules rules;
+  serve({.idle_time = 2s, .outlet = &*work, .events = &rules});
+  EXPECT_EQ(ask("tell_all", R"(["two",0])"), "2");
+  ASSERT_EQ(rules.seen.size(), 1u);
+  auto& id = rules.seen[0].id;
+  EXPECT_EQ(told, (texts{id, id}));
+  EXPECT_EQ(id.size(), 32u) << "it had none";
+  EXPECT_TRUE(rules.seen[0].time.starts_with("2023-11-14T22:13:2"))
+    << rules.seen[0].time;
+  // Nobody listens.
+  EXPECT_EQ(ask("tell_all", R"(["none",0])"), "0");
+  // It goes with what the call did, or not at all.
+  EXPECT_EQ(ask("tell_all", R"(["one",1])"), "std::runtime_error ran");
+  EXPECT_EQ(ask("tell_all", R"(["",0])"), "bad_request none");
+  EXPECT_EQ(told.size(), 2u);
+  serve({.idle_time = 2s, .outlet = &*work});
+  EXPECT_EQ(ask("tell_all", R"(["one",0])"), "not_implemented none");
+}
+
+TEST_F(service_work_test, an_event_calls_all_or_none) {
+  kitchen_rules rules;
+  self = ""; // nobody takes it
+  serve({.idle_time = 2s, .outlet = &*work, .events = &rules});
+  auto room = defaults::service::sends - 1;
+  EXPECT_EQ(ask("tell_too_many", std::to_string(room)), "-1");
+  EXPECT_EQ(list(work_state::waiting).size(), room);
+  EXPECT_EQ(ask("tell_too_many", std::to_string(room - 1)), "0");
 }
 
 TEST_F(service_work_test, one_call_sends_so_much_and_no_more) {
