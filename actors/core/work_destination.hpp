@@ -29,6 +29,8 @@ public:
   /// What is to be called after `source`.
   work_target of(const work_item& source) const;
 
+  bool is_outside() const noexcept { return pattern_.is_outside(); }
+
   /// As `parse` reads it.
   std::string to_string() const { return troupe::to_string(pattern_); }
 

@@ -46,6 +46,11 @@ std::optional<std::string> work_policy::validate_join() const {
                             "'then' follows a join: say join:all or join:any"};
   if (on_success.empty())
     return "a join needs what it joins: on-success";
+  for (auto all : {&on_success, &on_failure, &then})
+    for (auto& x : *all)
+      if (x.is_outside())
+        return "a join is of functions and services, and goes on to such: '"
+               + x.to_string() + "' is a URL";
   if (std::max(then.size(), on_failure.size())
       > defaults::work::group_destinations_max)
     return "with a join there are "
