@@ -103,6 +103,12 @@ TEST(subscribe_at_run_time, brings_messages_until_it_is_removed) {
   auto shown = json::parse(get(node, "/subscriptions/meters").body);
   EXPECT_EQ(shown.at("state"), "connected");
   EXPECT_EQ(shown.at("fields").at("stream"), "METERS");
+  auto metrics = get(node, "/metrics").body;
+  for (auto line :
+       {"troupe_subscription_owned{subscription=\"meters\"} 1",
+        "troupe_subscription_lag{subscription=\"meters\"} 0",
+        "troupe_subscription_done_total{subscription=\"meters\"} 1"})
+    EXPECT_NE(metrics.find(line), std::string::npos) << line;
 
   EXPECT_EQ(remove(node, "meters").status, 204u);
   EXPECT_TRUE(in_a_while([&] { return seen_by(node).empty(); }));
@@ -226,6 +232,34 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
   auto mine = json::parse(get(node, "/subscriptions/mine").body);
   EXPECT_EQ(mine.at("declared"), "option");
   EXPECT_EQ(seen_by(node).size(), 1u);
+}
+
+TEST(subscribe_at_run_time, an_option_has_its_name_for_itself) {
+  meters from;
+  testing::temporary_folder folder;
+  node_settings settings;
+  settings.folder = folder.path();
+  auto plain = settings;
+  settings.options = {"--subscribe", "meters=broker:" + from.server.url()
+                                       + ",topic:sums,function:add"};
+  {
+    node_process node{plain};
+    ASSERT_EQ(put(node, "meters", counting(from.server)).status, 200u);
+    EXPECT_EQ(node.stop(), 0);
+  }
+  {
+    node_process node{settings};
+    EXPECT_TRUE(in_a_while([&] {
+      return node.log().find("'meters' is passed over") != std::string::npos;
+    }));
+    ASSERT_EQ(seen_by(node).size(), 1u);
+    EXPECT_EQ(seen_by(node)["meters"].at("declared"), "option");
+    EXPECT_EQ(error_type(remove(node, "meters")), "bad_request");
+    EXPECT_EQ(node.stop(), 0);
+  }
+  node_process node{plain};
+  from.send("a", 4);
+  EXPECT_TRUE(in_a_while([&] { return value_of(node, "a") == "4"; }));
 }
 
 TEST(subscribe_at_run_time, every_node_of_a_cluster_has_it) {
