@@ -14,12 +14,14 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/messages/subscription_book.hpp"
 #include "actors/work/group_service.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
+#include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
@@ -63,7 +65,7 @@ std::string host_name() {
 /// How queued calls of what the node brings along are treated: a schedule that
 /// gives up would never fire again, a group never end.
 work_policy policy_of_own(const std::string& lane) {
-  work_policy result;
+  auto result = default_policy(lane);
   for (auto service : {schedules_service, groups_service})
     if (lane == std::string{service} + "/") {
       result.attempts_max = defaults::work::attempts_max;
@@ -140,6 +142,8 @@ node::~node() {
   stop_subscriptions(0ms);
   if (server_)
     server_->stop();
+  if (outside_)
+    outside_->stop(0ms);
 }
 
 // -- start -------------------------------------------------------------------
@@ -185,6 +189,9 @@ expected<void> node::open() {
     auto own = policy_of_own(lane);
     return i != options_.queued.end() ? i->second.apply(own) : own;
   };
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
+                                              options_.destinations);
+  actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -251,9 +258,11 @@ expected<void> node::load_plugins() {
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
   for (auto& [lane, settings] : options_.queued)
-    if (lane.ends_with('/')
-          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
-          : !routes->functions.contains(lane))
+    if (is_outside_lane(lane))
+      continue;
+    else if (lane.ends_with('/')
+               ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+               : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
   for (auto& x : options_.events)
@@ -540,6 +549,8 @@ bool node::drain() {
     std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
+  // Those who are cut off are told by another node, or by this one next time.
+  outside_->stop(std::min<std::chrono::milliseconds>(message_limit, left()));
   auto clean = true;
   if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;

@@ -32,6 +32,7 @@ class logger;
 
 namespace troupe {
 
+class outside_sender;
 struct join_reports;
 
 class node {
@@ -127,6 +128,7 @@ private:
   std::shared_ptr<spdlog::logger> log_;
   cluster_log cluster_log_;
   event_router events_;
+  std::unique_ptr<outside_sender> outside_; // outlives the actors
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
   std::unique_ptr<schedule_watch> schedules_; // null if the store has none

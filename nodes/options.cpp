@@ -136,6 +136,12 @@ void add_queued(node_options& x, const std::string& text) {
     throw std::invalid_argument{"'" + i->first + "' is given twice"};
 }
 
+void add_destination(node_options& x, const std::string& text) {
+  auto [i, added] = x.destinations.insert(parse_receiver_login(text));
+  if (!added)
+    throw std::invalid_argument{"'" + i->first + "' is given twice"};
+}
+
 void add_subscription(node_options& x, const std::string& text) {
   auto what = parse_subscription(text);
   for (auto& other : x.subscriptions)
@@ -409,11 +415,23 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add; "
      "with join:all or join:any, then:NEXT is called with what came of all "
      "on-success, or of the first one. "
+     "What comes next may be a URL (https://..., nats://..., mqtt://...), and "
+     "the NAME scheme and host of one. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
      "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
      "then it is a dead letter.",
      add_queued, [](const node_options&) { return ""; }, arity::repeatable,
      [](node_options& x) { x.queued.clear(); }, ';'});
+  rows.push_back(
+    {group, "destination", "HOST=LOGIN",
+     "How this node makes itself known to a destination outside, named by "
+     "scheme and host: any of user, password-file, token-file (HTTP), ca, cert "
+     "and cert-key, as in https://example.org=token-file:/etc/troupe/token. "
+     "May "
+     "be given several times; in TROUPE_DESTINATION they are separated by ';'. "
+     "Default: as nobody in particular.",
+     add_destination, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.destinations.clear(); }, ';'});
   rows.push_back(number_row(
     group, "queue.concurrency", queue, &queue_options::concurrency,
     "Queued calls that this node does at once. Lower it to leave more of the "
@@ -425,6 +443,10 @@ void append_queue_rows(std::vector<option_row>& rows) {
   rows.push_back(time_row(
     group, "queue.keep-dead-letters", queue, &queue_options::keep_dead,
     "How long dead letters are kept to be looked at and tried again."));
+  rows.push_back(time_row(
+    group, "queue.send-timeout", queue, &queue_options::send_timeout,
+    "What a destination outside gets to answer that it has an event. Raise it "
+    "for receivers that do all their work before they answer."));
 }
 
 void append_other_rows(std::vector<option_row>& rows) {
@@ -872,6 +894,7 @@ expected<void> node_options::validate() const {
   check.range("queue.concurrency", queue.concurrency, 1, 1'000'000);
   check.time("queue.keep-results", queue.keep_results, 1s, 24h * 366);
   check.time("queue.keep-dead-letters", queue.keep_dead, 1s, 24h * 366);
+  check.time("queue.send-timeout", queue.send_timeout, 10ms, 15min);
   check_cluster(*this, check);
   return check.result();
 }

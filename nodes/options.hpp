@@ -19,6 +19,7 @@
 #include "actors/core/wire_version.hpp"
 #include "actors/messages/event_rule.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/events/receiver_login.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
 #include "nodes/work_options.hpp"
@@ -214,6 +215,10 @@ struct node_options {
 
   /// Function, or service with a slash → how its queued calls are treated.
   std::map<std::string, work_override> queued;
+
+  /// Scheme and host of destinations outside → how this node makes itself known
+  /// there.
+  std::map<std::string, receiver_login> destinations;
 
   queue_options queue;
 

@@ -181,6 +181,12 @@ subscription_fields fields_from(const json& x) {
   return result;
 }
 
+std::pair<broker_address, bool> parse_broker(const std::string& url) {
+  std::pair<broker_address, bool> result;
+  result.second = read_broker(url, result.first);
+  return result;
+}
+
 std::string to_string(const broker_address& to, broker_kind kind) {
   auto is_nats = kind != broker_kind::mqtt;
   std::string result;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 
 #include "actors/core/codec.hpp"
 #include "actors/messages/subscription.hpp"
@@ -25,6 +26,10 @@ subscription parse_subscription(const std::string& name,
 
 /// @throws std::invalid_argument if it is no object of texts and whole numbers
 subscription_fields fields_from(const json& x);
+
+/// The URL of a broker, and whether it speaks NATS.
+/// @throws std::invalid_argument if it is none
+std::pair<broker_address, bool> parse_broker(const std::string& url);
 
 /// "mqtt://localhost:1883": the broker, without who asks.
 std::string to_string(const broker_address& to, broker_kind kind);

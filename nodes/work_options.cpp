@@ -2,9 +2,8 @@
 
 #include <sstream>
 #include <stdexcept>
-#include <string_view>
 
-#include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -58,13 +57,6 @@ void set_field(work_override& to, const std::string& field) {
         "on-failure, join, then"};
 }
 
-/// `counter/` is a service.
-bool is_lane(std::string_view text) {
-  if (text.ends_with('/'))
-    text.remove_suffix(1);
-  return is_valid_name(text);
-}
-
 } // namespace
 
 work_policy work_override::apply(work_policy policy) const {
@@ -88,10 +80,11 @@ parse_work_override(const std::string& text) {
     throw std::invalid_argument{
       "'" + text
       + "' says nothing; write NAME=attempts:5,age:1h,on-failure:OTHER"};
-  if (!is_lane(name))
+  if (!is_valid_lane(name))
     throw std::invalid_argument{"'" + name
                                 + "' is no name of a function, nor of a "
-                                  "service with a slash (counter/)"};
+                                  "service with a slash (counter/), nor "
+                                  "scheme and host (https://example.org)"};
   std::pair<std::string, work_override> result{name, {}};
   std::istringstream fields{text.substr(equals + 1)};
   for (std::string field; std::getline(fields, field, ',');)

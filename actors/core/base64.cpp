@@ -32,7 +32,7 @@ void append_base64(std::string& to, std::string_view bytes) {
   to.resize(begin + static_cast<size_t>(size));
 }
 
-std::optional<std::string> decode_base64(std::string_view text) {
+std::optional<std::string> from_base64(std::string_view text) {
   if (text.size() % 4 != 0)
     return std::nullopt;
   size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;

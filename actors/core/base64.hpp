@@ -12,6 +12,6 @@ void append_base64(std::string& to, std::string_view bytes);
 
 /// Nothing if it is none: also with white space, without padding, and if bits
 /// are set that stand for nothing.
-std::optional<std::string> decode_base64(std::string_view text);
+std::optional<std::string> from_base64(std::string_view text);
 
 } // namespace troupe

@@ -63,7 +63,7 @@ public:
     if (data_ && base64_)
       refuse("an event has data or data_base64, not both");
     if (base64_) {
-      result_.data = decode_base64(*base64_);
+      result_.data = from_base64(*base64_);
       if (!result_.data)
         refuse("data_base64 of an event is Base64, with padding");
     } else if (data_) {

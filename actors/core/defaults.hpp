@@ -193,6 +193,15 @@ inline constexpr size_t group_destinations_max =
 /// A group that nobody hears of ends after the last attempt of any call.
 inline constexpr std::chrono::milliseconds group_timeout = age_max_max + 1h;
 
+/// Of a destination outside; what servers take, as a rule.
+inline constexpr size_t url_length_max = 2048;
+
+/// Somebody outside may ask for so long a pause.
+inline constexpr std::chrono::seconds asked_max = 1h;
+
+/// What somebody outside gets to say that it has an event.
+inline constexpr std::chrono::milliseconds send_timeout = 30s;
+
 } // namespace work
 
 namespace scheduler {

@@ -22,24 +22,6 @@ bool ends_with_ignoring_case(std::string_view x, std::string_view end) {
 
 } // namespace
 
-std::optional<std::string> from_base64(std::string_view text) {
-  constexpr std::string_view digits =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  auto end = text.find_last_not_of('=') + 1; // 0 if there is nothing else
-  auto padding = text.size() - end;
-  if (text.size() % 4 != 0 || padding > 2
-      || text.substr(0, end).find_first_not_of(digits) != text.npos)
-    return std::nullopt;
-  std::string result(text.size() / 4 * 3, '\0');
-  if (EVP_DecodeBlock(reinterpret_cast<unsigned char*>(result.data()),
-                      reinterpret_cast<const unsigned char*>(text.data()),
-                      static_cast<int>(text.size()))
-      < 0)
-    return std::nullopt;
-  result.resize(result.size() - padding);
-  return result;
-}
-
 bool says_json(std::string_view media_type) noexcept {
   auto media = media_type.substr(0, media_type.find(';'));
   while (media.ends_with(' ') || media.ends_with('\t'))

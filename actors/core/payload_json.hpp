@@ -3,7 +3,6 @@
 
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,8 +18,5 @@ bool is_json(const payload& x);
 
 /// Appends `"name":...` or `"nameBase64":"..."`.
 void append_payload(std::string& to, std::string_view name, const payload& x);
-
-/// The bytes that are written so; nothing if it is no base64 (RFC 4648, 4).
-std::optional<std::string> from_base64(std::string_view text);
 
 } // namespace troupe

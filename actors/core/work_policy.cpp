@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/core/outside.hpp"
 #include "actors/model/backoff.hpp"
 
 namespace troupe {
@@ -33,8 +34,7 @@ std::optional<std::string> work_policy::validate() const {
            + std::to_string(defaults::work::age_max_max.count()) + " ms";
   if (std::max(on_success.size(), on_failure.size())
       > defaults::work::destinations_max)
-    return "there are "
-           + std::to_string(defaults::work::destinations_max)
+    return "there are " + std::to_string(defaults::work::destinations_max)
            + " destinations at most";
   return validate_join();
 }
@@ -52,6 +52,13 @@ std::optional<std::string> work_policy::validate_join() const {
            + std::to_string(defaults::work::group_destinations_max)
            + " then and on-failure at most";
   return std::nullopt;
+}
+
+work_policy default_policy(std::string_view lane) {
+  work_policy result;
+  if (looks_outside(lane))
+    result.attempts_max = defaults::work::attempts_max;
+  return result;
 }
 
 bool is_passing(const error& reason) noexcept {

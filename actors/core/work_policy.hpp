@@ -7,6 +7,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/core/defaults.hpp"
@@ -51,6 +52,11 @@ struct work_policy {
 private:
   std::optional<std::string> validate_join() const;
 };
+
+/// How queued work of `lane` is treated if nobody says otherwise. Whoever is
+/// outside is told until the work is too old: to tell costs little, and nobody
+/// can say how long somebody else is away.
+work_policy default_policy(std::string_view lane);
 
 /// What is to be done after an attempt that failed.
 struct work_verdict {

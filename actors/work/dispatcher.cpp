@@ -29,6 +29,18 @@ dispatcher_options with_clock(dispatcher_options x) {
   return x;
 }
 
+/// Whoever was told of an event may say when it can be told again.
+void wait_as_asked(work_verdict& to, const error& reason, work_time expires,
+                   work_time now) {
+  auto asked = std::min<std::chrono::seconds>(
+    std::chrono::seconds{reason.retry_after_s()}, defaults::work::asked_max);
+  if (!to.again)
+    return;
+  to.again = std::max(*to.again, now + asked);
+  if (*to.again > expires)
+    to.again.reset();
+}
+
 error no_queue() {
   return {errc::not_implemented, "this store has no queue"};
 }
@@ -45,7 +57,7 @@ dispatcher::dispatcher(work_queue* queue, work_peers peers,
 dispatcher::~dispatcher() = default;
 
 work_policy dispatcher::policy_of(const std::string& lane) const {
-  return options_.policy ? options_.policy(lane) : work_policy{};
+  return options_.policy ? options_.policy(lane) : default_policy(lane);
 }
 
 uint32_t dispatcher::running() const {
@@ -283,7 +295,8 @@ work_report dispatcher::success(attempt& what, const work_policy& policy) {
   if (policy.join)
     follow(result, group_after(item, policy, what.result()));
   else
-    result.follow = follow_up(item, policy.on_success, what.result());
+    result.follow = follow_up(item, work_end::succeeded, policy.on_success,
+                              what.result());
   if (auto member = member_of(item))
     follow(result, arrival(item, *member, what.result()));
   result.answer = std::move(what.result());
@@ -304,6 +317,8 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
     verdict = judge(policy, reason, result.attempt, attempts_of(item),
                     first_due(item, policy), item.expires, now(), random_);
   }
+  if (item.target.is_outside())
+    wait_as_asked(verdict, reason, item.expires, now());
   result.uncounted = verdict.uncounted;
   if (verdict.again) {
     result.due = *verdict.again;
@@ -315,7 +330,7 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   result.end = is_told || member ? work_end::failed : work_end::dead;
   if (is_told)
     result.follow =
-      follow_up(item, policy.on_failure,
+      follow_up(item, work_end::failed, policy.on_failure,
                 failure_notice(item, result.attempt, item.arguments, reason));
   if (member)
     follow(result, arrival(item, *member, reason));
@@ -332,7 +347,7 @@ void dispatcher::follow(work_report& report, work_request next) {
 }
 
 std::vector<work_request>
-dispatcher::follow_up(const work_item& source,
+dispatcher::follow_up(const work_item& source, work_end how,
                       const std::vector<work_destination>& to,
                       const payload& arguments) {
   if (to.empty())
@@ -340,7 +355,7 @@ dispatcher::follow_up(const work_item& source,
   std::vector<work_request> result;
   {
     std::lock_guard guard{mutex_};
-    result = troupe::follow_up(source, to, arguments, ids_, now());
+    result = troupe::follow_up(source, how, to, arguments, ids_, now());
   }
   for (auto& x : result)
     prepare(x.item, policy_of(x.item.target.lane()));
@@ -348,7 +363,7 @@ dispatcher::follow_up(const work_item& source,
 }
 
 void dispatcher::ended(attempt& what) {
-  report(report_of(what), what.work().item.target.lane(), 0);
+  report(report_of(what), what.lane(), 0);
 }
 
 void dispatcher::report(work_report what, std::string lane, uint32_t tries) {

@@ -27,6 +27,7 @@
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
+#include "actors/core/event_sender.hpp"
 #include "actors/core/interfaces.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/core/work_outlet.hpp"
@@ -59,6 +60,9 @@ struct dispatcher_options {
 
   std::chrono::milliseconds keep_results = defaults::work::keep_results;
   std::chrono::milliseconds keep_dead = defaults::work::keep_dead;
+
+  /// Tells those outside; null: this node tells nobody. Outlives the dispatcher.
+  event_sender* sender = nullptr;
 
   /// The wall clock.
   std::function<work_time()> clock{};
@@ -160,6 +164,9 @@ private:
     }
   };
 
+  /// @param lane whose place is free once it is settled; empty: none's
+  void report(work_report what, std::string lane, uint32_t tries);
+
   /// Durable, and claimed by this node: it is to run.
   void take(std::vector<claimed_work> work, const std::string& claimed_by,
             begun_by who);
@@ -183,14 +190,13 @@ private:
   work_report success(attempt& what, const work_policy& policy);
   work_report failure(attempt& what, const work_policy& policy,
                       const error& reason);
-  std::vector<work_request> follow_up(const work_item& source,
+  std::vector<work_request> follow_up(const work_item& source, work_end how,
                                       const std::vector<work_destination>& to,
                                       const payload& arguments);
 
   /// `next` is accepted with the report.
   void follow(work_report& report, work_request next);
 
-  void report(work_report what, std::string lane, uint32_t tries);
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);
   void count(const work_report& what);

@@ -2,10 +2,10 @@
 
 #include <optional>
 
+#include "actors/core/base64.hpp"
 #include "actors/core/codec.hpp"
 #include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
-#include "actors/core/payload_json.hpp"
 #include "actors/work/schedule_spec.hpp"
 
 namespace troupe {

@@ -17,7 +17,7 @@ namespace troupe {
 
 namespace {
 
-constexpr unsigned status_accepted = 202;
+
 
 /// The calls, and as much again for what is said of them.
 constexpr size_t body_max = defaults::service::sent_bytes * 3 / 2;

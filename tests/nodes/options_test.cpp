@@ -193,6 +193,29 @@ TEST(options, take_what_becomes_of_queued_calls) {
             2u);
 }
 
+TEST(options, take_destinations_outside) {
+  auto x = parse({"--queued",
+                  "add=on-success:https://a.b/{key},on-failure:nats://a/b.{id}",
+                  "--queued", "https://a.b=attempts:4", "--destination",
+                  "https://a.b=token-file:t,ca:c", "--destination",
+                  "mqtts://a=user:u,password-file:p,cert:c,cert-key:k"});
+  auto policy = x.queued.at("add").apply({});
+  EXPECT_EQ(policy.on_success.at(0).to_string(), "https://a.b/{key}");
+  EXPECT_EQ(policy.on_failure.at(0).to_string(), "nats://a/b.{id}");
+  EXPECT_EQ(x.queued.at("https://a.b").apply({}).attempts_max, 4u);
+  EXPECT_EQ(x.destinations.at("https://a.b"),
+            (receiver_login{.token_file = "t", .ca = "c"}));
+  EXPECT_EQ(x.destinations.at("mqtts://a").user, "u");
+  for (auto text :
+       {"https://a", "https://a=", "https://a/b=user:u", "add=user:u",
+        "ftp://a=user:u", "https://a=who:u",
+        "https://a=user:", "https://a=user:u,user:v", "https://a=cert:c",
+        "http://a=ca:c", "nats://a=token-file:t",
+        "https://a=token-file:t,user:u", "https://a=password-file:p"})
+    EXPECT_THAT(refusal({"--destination", text}), HasSubstr("destination"))
+      << text;
+}
+
 TEST(options, refuse_what_makes_no_sense_for_queued_calls) {
   for (auto text :
        {"add",

@@ -167,16 +167,15 @@ private:
   }
 
   void give_back(work_queue& queue) {
-    auto count = testing::give_back(queue, "node", {"{}", ""}, at(7), 100);
+    auto count = testing::give_back(queue, "node", at(7), 100);
     for (auto& [n, possible] : possible_) {
       if (!possible.contains(work_state::claimed))
         continue;
-      auto next = n % 3 == 1 ? work_state::dead : work_state::waiting;
       if (count) {
         possible.erase(work_state::claimed);
-        possible.insert(next);
+        possible.insert(work_state::waiting);
       } else {
-        note(count.error(), possible, next);
+        note(count.error(), possible, work_state::waiting);
       }
     }
   }

@@ -2,12 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include "nodes/subscription_text.hpp"
+
 namespace troupe {
 namespace {
 
 TEST(tree_report, shows_what_runs_beside_the_actors) {
-  subscription what;
-  what.name = "meters";
+  auto what = parse_subscription(
+    "meters=broker:mqtt://localhost,topic:meters,function:add,identity:none");
   subscription_view view;
   view.what = &what;
   view.is_here = true;
@@ -18,7 +20,9 @@ TEST(tree_report, shows_what_runs_beside_the_actors) {
   tree_node root;
   root.kind = "supervisor";
   root.name = "root";
-  root.children = {{"router", "router"}, {"dispatcher", "work"}};
+  root.children.resize(2);
+  root.children[0].kind = "router";
+  root.children[1].kind = "dispatcher";
   beside_the_tree more{12, {describe(view)}};
   view.is_here = false;
   view.source = {};
