@@ -43,14 +43,13 @@ std::optional<std::string> work_policy::validate_join() const {
   if (!join)
     return then.empty() ? std::nullopt
                         : std::optional<std::string>{
-                            "'then' follows a join: say join:all or join:any"};
+                          "'then' follows a join: say join:all or join:any"};
   if (on_success.empty())
     return "a join needs what it joins: on-success";
-  for (auto all : {&on_success, &on_failure, &then})
-    for (auto& x : *all)
-      if (x.is_outside())
-        return "a join is of functions and services, and goes on to such: '"
-               + x.to_string() + "' is a URL";
+  for (auto& x : on_success)
+    if (looks_outside(x.to_string()))
+      return "a join joins functions and services: " + x.to_string()
+             + " is outside";
   if (std::max(then.size(), on_failure.size())
       > defaults::work::group_destinations_max)
     return "with a join there are "

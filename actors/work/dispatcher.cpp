@@ -166,8 +166,6 @@ void dispatcher::complete(work_request& x) {
   else
     item.expires += policy.age_max;
   item.attempts_max = policy.attempts_max;
-  if (member_of(item))
-    item.attempts_max += attempts_to_tell;
   std::lock_guard guard{mutex_};
   item.id = ids_.next(item.accepted);
 }
@@ -314,7 +312,7 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   work_verdict verdict;
   if (reason.code() != errc::payload_too_large) {
     std::lock_guard guard{mutex_};
-    verdict = judge(policy, reason, result.attempt, attempts_of(item),
+    verdict = judge(policy, reason, result.attempt, item.attempts_max,
                     first_due(item, policy), item.expires, now(), random_);
   }
   if (item.target.is_outside())

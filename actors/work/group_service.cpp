@@ -10,8 +10,8 @@
 #include "actors/core/work_id.hpp"
 #include "actors/model/fingerprint.hpp"
 #include "actors/model/rfc3339.hpp"
+#include "actors/work/follow_up.hpp"
 #include "actors/work/group_work.hpp"
-#include "actors/work/schedule_spec.hpp"
 
 namespace troupe {
 
@@ -312,13 +312,24 @@ void group_entity::tell(context& ctx, const std::vector<std::string>& targets,
                         const payload& what) const {
   for (auto& x : targets) {
     work_request next;
-    next.item.target = parse_work_target(x);
+    next.item.target = parse_group_destination(x);
     next.item.arguments = what;
     next.item.trace = ctx.trace();
     next.item.notes = dump_json({{"steps", steps_ + 2}});
     next.item.priority = priority_;
+    if (next.item.target.is_outside())
+      keep_event(next.item, event_of_end(ctx));
     ctx.host().send(std::move(next));
   }
+}
+
+cloud_event group_entity::event_of_end(const context& ctx) const {
+  cloud_event result;
+  result.id = ctx.key();
+  result.source = "/groups";
+  result.type = "troupe.group." + std::string{name_of(state_, "running")};
+  result.time = time_text(*ended_);
+  return result;
 }
 
 payload group_entity::all_results() const {

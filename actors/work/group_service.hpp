@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "actors/core/cloud_event.hpp"
 #include "actors/core/context.hpp"
 #include "actors/core/defaults.hpp"
 #include "actors/core/module.hpp"
@@ -109,6 +110,9 @@ private:
 
   void tell(context& ctx, const std::vector<std::string>& targets,
             const payload& what) const;
+
+  /// What somebody outside is told, but for the data.
+  cloud_event event_of_end(const context& ctx) const;
 
   payload all_results() const;
   payload failure_notice(const context& ctx) const;

@@ -6,6 +6,7 @@
 #include "actors/core/codec.hpp"
 #include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/work/schedule_spec.hpp"
 
 namespace troupe {
@@ -122,10 +123,10 @@ std::vector<read_call> parse_calls(std::string_view text) {
 std::vector<work_target> parse_targets(std::string_view text,
                                        const std::string& member) {
   if (first_of(text) != '[')
-    return {parse_work_target(text_of(text, member))};
+    return {parse_group_destination(text_of(text, member))};
   std::vector<work_target> result;
   for (auto x : elements_of(text))
-    result.push_back(parse_work_target(text_of(x, member)));
+    result.push_back(parse_group_destination(text_of(x, member)));
   if (result.size() > defaults::work::group_destinations_max)
     refuse("'" + member + "' of a group is "
            + std::to_string(defaults::work::group_destinations_max)
@@ -158,6 +159,11 @@ void check_size(const std::vector<group_call>& calls) {
 }
 
 } // namespace
+
+work_target parse_group_destination(const std::string& text) {
+  return looks_outside(text) ? parse_outside(text).value()
+                             : parse_work_target(text);
+}
 
 group_spec group_spec::parse(std::string_view text) {
   check_json(text);

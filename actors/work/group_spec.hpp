@@ -15,6 +15,10 @@
 
 namespace troupe {
 
+/// As `parse_work_target` does, or somebody outside.
+/// @throws error_exception `bad_request` if it is none of them
+work_target parse_group_destination(const std::string& text);
+
 /// One of the calls.
 struct group_call {
   work_target target;

@@ -62,12 +62,6 @@ std::optional<group_member> member_of(const work_item& x) {
                       (*found)[1].get<uint32_t>()};
 }
 
-uint32_t attempts_of(const work_item& x) {
-  return member_of(x) && x.attempts_max > attempts_to_tell
-           ? x.attempts_max - attempts_to_tell
-           : x.attempts_max;
-}
-
 work_request arrival(const work_item& source, const group_member& x,
                      const payload& result) {
   auto body = numbered(x);

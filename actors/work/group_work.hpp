@@ -29,14 +29,6 @@ std::string notes_of(const group_member& x, uint32_t steps);
 /// Nothing if it is none.
 std::optional<group_member> member_of(const work_item& x);
 
-/// How many attempts begin. A group hears of every end of its calls: when the
-/// nodes of all attempts have died it is told by whoever claims the work once
-/// more. So the store gives out more attempts than are made.
-uint32_t attempts_of(const work_item& x);
-
-/// What `attempts_of` leaves.
-inline constexpr uint32_t attempts_to_tell = 16;
-
 /// Tells the group what its call `x` has given. No ids, times and limits are set.
 work_request arrival(const work_item& source, const group_member& x,
                      const payload& result);

@@ -14,7 +14,6 @@
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
-#include "actors/work/group_work.hpp"
 
 namespace troupe {
 
@@ -82,8 +81,6 @@ void dispatcher::starter::begin(claimed_work work, const std::string& by,
     return refuse(work, by, is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(work, by, is_too_long(), here);
-  if (work.attempt > attempts_of(work.item))
-    return refuse(work, by, is_gone(), here);
   if (work.item.target.is_outside())
     return send(std::move(work), by, here);
   auto target = target_of(work.item.target);

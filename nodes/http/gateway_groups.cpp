@@ -17,8 +17,6 @@ namespace troupe {
 
 namespace {
 
-
-
 /// The calls, and as much again for what is said of them.
 constexpr size_t body_max = defaults::service::sent_bytes * 3 / 2;
 
@@ -100,10 +98,10 @@ void gateway::check_group(std::string_view body) {
   auto spec = group_spec::parse(body);
   for (auto& x : spec.calls)
     check_target(x.target);
-  for (auto& x : spec.then)
-    check_target(x);
-  for (auto& x : spec.on_failure)
-    check_target(x);
+  for (auto list : {&spec.then, &spec.on_failure})
+    for (auto& x : *list)
+      if (!x.is_outside())
+        check_target(x);
 }
 
 } // namespace troupe

@@ -225,6 +225,21 @@ TEST_F(group_service_test, a_result_that_is_no_json_is_given_on_as_it_is) {
   EXPECT_EQ(shown()["calls"][0]["result"]["base64"], "AP/+");
 }
 
+TEST_F(group_service_test, somebody_outside_may_be_told) {
+  ask("begin", R"({"then":["next","https://example.org/done"],)"
+               R"("calls":[{"target":"same","input":7}]})");
+  EXPECT_EQ(followed, texts{"[7]"});
+  work_selection all;
+  all.state = work_state::waiting;
+  auto found = testing::list_work(store.queue, all);
+  texts targets;
+  for (auto& x : *found)
+    targets.push_back(to_string(x.target));
+  EXPECT_NE(
+    std::find(targets.begin(), targets.end(), "https://example.org/done"),
+    targets.end());
+}
+
 TEST_F(group_service_test, has_failed_when_all_have) {
   ask("begin", any_of("fail 1, fail 2"));
   advance(30s);
@@ -290,11 +305,10 @@ TEST_F(group_service_test, hears_of_a_call_whose_nodes_all_have_died) {
     auto got =
       testing::begin_claim(store.queue, "other", {{"double", 1}}, wall()).get();
     ASSERT_EQ(got->size(), 1u) << i;
-    ASSERT_EQ(testing::give_back(store.queue, "other", wall(), 9).value(),
-              1u);
+    ASSERT_EQ(testing::give_back(store.queue, "other", wall(), 9).value(), 1u);
   }
   self = "me";
-  advance(5s);
+  advance(15s); // it is looked for every ten seconds
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(parse_json(told[0])["error"]["errorType"], "instance_lost");
   EXPECT_EQ(dead(), 0u);
@@ -350,6 +364,8 @@ TEST_F(group_service_test, what_is_wrong_is_refused) {
          spec("f", R"(,"join":"some")"),
          spec("f", R"(,"then":["a","b","c","d","e"])"),
          spec("f", R"(,"then":7)"),
+         spec("f", R"(,"then":"https://")"),
+         spec("https://example.org/x"),
          spec("f", R"(,"priority":10)"),
          spec("f", R"(,"timeoutMs":0)"),
          spec("f", R"(,"colour":"red")"),

@@ -16,7 +16,7 @@ namespace {
 using json = nlohmann::json;
 
 constexpr int group_count = 200;
-constexpr int kill_after = 45;
+constexpr int kill_after = 43;
 const words ids{"a", "b", "c"};
 
 bool waits_for_all(int group) {
@@ -27,15 +27,18 @@ json call_of(const std::string& target, json input) {
   return {{"target", target}, {"input", std::move(input)}};
 }
 
-/// Five calls. Of `all`, their results are `group` five times and six, and they
-/// take up to 0.2 s: a node that is killed leaves many behind.
+/// Milliseconds that one of the calls takes, so that a node that is killed leaves
+/// many behind.
+constexpr int pause = 300;
+
+/// Five calls. Of `all`, their results are `group` five times, six, and `pause`.
 std::string spec(int group) {
   json result{{"calls", json::array()}, {"join", "all"}};
   auto& calls = result["calls"];
   if (waits_for_all(group)) {
     for (int i = 1; i <= 3; ++i)
       calls.push_back(call_of("add", {group, i}));
-    calls.push_back(call_of("sleep", group));
+    calls.push_back(call_of("sleep", pause + group));
     calls.push_back(
       call_of("data_service/d" + std::to_string(group) + "/set_data", group));
     result["then"] = "tally/all/take";
@@ -78,6 +81,12 @@ protected:
       return true;
     });
     ASSERT_TRUE(accepted) << group;
+  }
+
+  std::string owner_of(int group) {
+    return state("/cluster/owner?service=troupe-groups&key=key:group-"
+                 + std::to_string(group))
+      .value("node", alive_.front());
   }
 
   void kill(const std::string& victim) {
@@ -144,13 +153,14 @@ TEST_P(group_cluster, what_follows_follows_once_though_nodes_are_killed) {
     begin(group);
     if (waits_for_all(group)) {
       ++all;
-      sum += 5 * group + 6;
+      sum += 5 * group + 6 + pause;
     }
     if (group % kill_after != kill_after - 1)
       continue;
     if (!down.empty())
       start(down);
-    down = ids[kills++ % ids.size()];
+    down = owner_of(group - 1); // which waits for all
+    ++kills;
     kill(down);
   }
   start(down);
