@@ -6,19 +6,29 @@
 #include <vector>
 
 #include "actors/core/errors.hpp"
+#include "actors/core/event_sender.hpp"
 #include "actors/core/work_destination.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/core/work_queue.hpp"
 
 namespace troupe {
 
-/// Calls of `to` with `arguments`, after `source`. They have its routing key, its
-/// trace and its priority, and are one step further than it. Times and limits are
-/// not set.
-std::vector<work_request> follow_up(const work_item& source,
+/// Calls of `to` with `arguments`, after `source`, which ended so at `now`. They
+/// have its routing key, its trace and its priority, and are one step further
+/// than it. Times and limits are not set.
+std::vector<work_request> follow_up(const work_item& source, work_end how,
                                     const std::vector<work_destination>& to,
                                     const payload& arguments, work_ids& ids,
                                     work_time now);
+
+/// Keeps the attributes of an event with the work by which somebody outside is
+/// told of it, so that they are the same however often it is sent: who gets it
+/// twice knows it by its source and id. Its data is the work's arguments.
+/// @pre the event is valid
+void keep_event(work_item& in, cloud_event attributes);
+
+/// What somebody outside is told; `bad_request` if no event was kept.
+expected<outgoing_event> event_of(const work_item& x, payload data);
 
 /// How many steps lie before `x` in its pipeline.
 uint32_t steps_before(const work_item& x);

@@ -9,10 +9,12 @@
 
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/core/reminder.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
+#include "actors/work/group_work.hpp"
 
 namespace troupe {
 
@@ -25,6 +27,10 @@ error is_too_long() {
   return {errc::bad_request, "its pipeline has more than "
                                + std::to_string(defaults::work::steps_max)
                                + " steps: it may lead back into itself"};
+}
+
+error is_gone() {
+  return {errc::instance_lost, "the nodes that ran it are gone"};
 }
 
 error is_too_old() {
@@ -76,6 +82,10 @@ void dispatcher::starter::begin(claimed_work work, const std::string& by,
     return refuse(work, by, is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(work, by, is_too_long(), here);
+  if (work.attempt > attempts_of(work.item))
+    return refuse(work, by, is_gone(), here);
+  if (work.item.target.is_outside())
+    return send(std::move(work), by, here);
   auto target = target_of(work.item.target);
   if (!target)
     return refuse(work, by, target.error(), here);
@@ -97,6 +107,49 @@ void dispatcher::starter::begin(claimed_work work, const std::string& by,
   call->submitted = system_.clock().now();
   call->deadline = call->submitted + (*target)->timeout();
   submit_watched(front_.env_, **target, call, system_, here);
+}
+
+void dispatcher::starter::expire(std::vector<claimed_work> work,
+                                 const std::string& by,
+                                 caf::execution_unit* here) {
+  front_.counts_.expired.fetch_add(work.size(), std::memory_order_relaxed);
+  {
+    std::lock_guard guard{front_.mutex_};
+    for (auto& x : work)
+      front_.running_.insert(x.item.id);
+  }
+  for (auto& x : work) {
+    auto keep = wants_arguments(x);
+    auto had_attempts = x.attempt < x.item.attempts_max;
+    auto call = caf::make_counted<attempt>(front_, std::move(x), by, keep);
+    call->has_expired();
+    call->start();
+    call->finish(had_attempts ? is_too_old() : is_gone(), here);
+  }
+}
+
+void dispatcher::starter::send(claimed_work work, const std::string& by,
+                               caf::execution_unit* here) {
+  auto sender = front_.options_.sender;
+  if (!sender)
+    return refuse(work, by,
+                  {errc::not_found, "this node tells nobody outside"}, here);
+  auto keep = wants_arguments(work);
+  auto& data = work.item.arguments;
+  auto event =
+    event_of(work.item, keep ? data : std::exchange(data, payload{}));
+  if (!event)
+    return refuse(work, by, event.error(), here);
+  if (work.attempt == 1)
+    front_.counts_.count_wait(front_.now() - work.item.due);
+  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  call->start();
+  sender->send(std::move(*event), [call](expected<payload> what) {
+    if (!what)
+      return call->finish(what.error(), nullptr);
+    call->set_result(std::move(*what));
+    call->finish(nullptr);
+  });
 }
 
 void dispatcher::starter::refuse(const claimed_work& work,

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <caf/fwd.hpp>
 
@@ -25,8 +26,17 @@ public:
   void begin(claimed_work work, const std::string& claimed_by,
              caf::execution_unit* here);
 
+  /// Ends what nobody can begin any more, and was claimed for that: it is told of
+  /// as any failure is.
+  void expire(std::vector<claimed_work> work, const std::string& claimed_by,
+              caf::execution_unit* here);
+
 private:
   expected<call_target_ptr> target_of(const work_target& to);
+
+  /// Tells somebody outside.
+  void send(claimed_work work, const std::string& claimed_by,
+            caf::execution_unit* here);
 
   /// Its failure would be told to others.
   bool wants_arguments(const claimed_work& x) const;

@@ -9,6 +9,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/outside.hpp"
 
 namespace troupe {
 
@@ -32,24 +33,12 @@ constexpr size_t lanes_page = 1000;
 constexpr size_t give_back_step = 256;
 constexpr size_t lost_page = 256;
 constexpr size_t sweep_step = 1024;
+constexpr size_t expired_step = 256;
 
 /// INTERNAL: does something with an answer of the store.
 struct work_answer {
   std::function<void()> then;
 };
-
-payload to_payload(const error& reason) {
-  return {reason.to_json(), "application/json"};
-}
-
-error is_gone() {
-  return {errc::instance_lost, "the node that ran it is gone"};
-}
-
-error is_too_old() {
-  return {errc::deadline_exceeded, effect::none,
-          "it could not begin before it was too old"};
-}
 
 } // namespace
 
@@ -205,6 +194,8 @@ void dispatcher::worker::looked(const expected<std::vector<work_lane>>& found) {
 }
 
 bool dispatcher::worker::is_here(const std::string& lane) {
+  if (looks_outside(lane))
+    return front_.options_.sender != nullptr;
   if (lane.ends_with('/'))
     return routes_->services.contains(lane.substr(0, lane.size() - 1));
   return routes_->functions.contains(lane);
@@ -297,19 +288,21 @@ void dispatcher::worker::judge_claimants(
 void dispatcher::worker::give_back(const std::string& gone) {
   if (!giving_back_.insert(gone).second)
     return;
-  front_.queue_->give_back(
-    gone, to_payload(is_gone()), front_.now(), give_back_step,
-    come_home<size_t>([this, gone](auto& count) {
-      giving_back_.erase(gone);
-      if (!count)
-        return; // a look at the claimants finds it again
-      front_.counts_.given_back.fetch_add(*count, std::memory_order_relaxed);
-      if (*count == give_back_step)
-        give_back(gone);
-      if (*count > 0)
-        look_.next = {};
-      look();
-    }));
+  front_.queue_->give_back(gone, front_.now(), give_back_step,
+                           come_home<size_t>([this, gone](auto& count) {
+                             giving_back_.erase(gone);
+                             if (!count)
+                               return; // a look at the claimants finds it again
+                             front_.counts_.given_back.fetch_add(
+                               *count, std::memory_order_relaxed);
+                             if (*count == give_back_step)
+                               give_back(gone);
+                             if (*count > 0) {
+                               look_.next = {};
+                               sweep_.next = {}; // what has no attempts left
+                             }
+                             look();
+                           }));
 }
 
 void dispatcher::worker::look_for_lost() {
@@ -376,21 +369,38 @@ void dispatcher::worker::sweep() {
   auto now = steady_now();
   if (!sweep_.is_due(now))
     return;
+  auto self = front_.peers_.self();
+  {
+    std::lock_guard guard{front_.mutex_};
+    if (!front_.claims_ || self.empty())
+      return;
+  }
   sweep_ = {now + sweep_time, true};
   auto time = front_.now();
-  front_.queue_->bury_expired(
-    to_payload(is_too_old()), time, sweep_step,
-    come_home<size_t>([this, time](auto& buried) {
-      if (buried)
-        front_.counts_.expired.fetch_add(*buried, std::memory_order_relaxed);
-      front_.queue_->forget(time - front_.options_.keep_results,
-                            time - front_.options_.keep_dead, time, sweep_step,
-                            come_home<size_t>([this](auto& forgotten) {
-                              sweep_.asked = false;
-                              if (forgotten && *forgotten >= sweep_step)
-                                sweep_.next = {}; // there is more
-                            }));
+  front_.queue_->claim_expired(
+    self, time, expired_step,
+    come_home<std::vector<claimed_work>>([this, self, time](auto& got) {
+      if (got) {
+        if (got->size() == expired_step)
+          sweep_.next = {}; // there is more
+        starter_.expire(std::move(*got), self, context());
+      } else if (got.error().what_happened() == effect::unknown) {
+        std::lock_guard guard{front_.mutex_};
+        front_.look_for_lost_ = true;
+      }
+      forget(time);
     }));
+}
+
+void dispatcher::worker::forget(work_time now) {
+  auto& options = front_.options_;
+  front_.queue_->forget(now - options.keep_results, now - options.keep_dead,
+                        now, sweep_step,
+                        come_home<size_t>([this](auto& forgotten) {
+                          sweep_.asked = false;
+                          if (forgotten && *forgotten >= sweep_step)
+                            sweep_.next = {}; // there is more
+                        }));
 }
 
 void dispatcher::worker::count() {

@@ -71,6 +71,8 @@ private:
   bool runs(const invocation_id& id) const;
   void let_go(const work_view& lost);
   void sweep();
+
+  void forget(work_time now);
   void count();
 
   template <class T, class F>

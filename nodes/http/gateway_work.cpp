@@ -21,8 +21,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned status_accepted = 202;
-
 /// What the store gets for its answer.
 constexpr milliseconds patience{10'000};
 
