@@ -24,12 +24,12 @@ struct cloud_event {
 
   // -- what every event has --------------------------------------------------
 
-  std::string id;
+  std::string id{};
 
   /// A URI reference.
-  std::string source;
+  std::string source{};
 
-  std::string type;
+  std::string type{};
 
   // -- what it may have; empty: it has not -----------------------------------
 

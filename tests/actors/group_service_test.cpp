@@ -290,7 +290,7 @@ TEST_F(group_service_test, hears_of_a_call_whose_nodes_all_have_died) {
     auto got =
       testing::begin_claim(store.queue, "other", {{"double", 1}}, wall()).get();
     ASSERT_EQ(got->size(), 1u) << i;
-    ASSERT_EQ(testing::give_back(store.queue, "other", {}, wall(), 9).value(),
+    ASSERT_EQ(testing::give_back(store.queue, "other", wall(), 9).value(),
               1u);
   }
   self = "me";
