@@ -90,8 +90,8 @@ struct site {
   troupe::task<troupe::json> report(troupe::context& ctx) {
     auto result = troupe::json::object();
     for (auto& name : std::vector(thermometers.begin(), thermometers.end()))
-      result[name] = co_await ctx.entity<thermometer>(name).call(
-        &thermometer::close_day);
+      result[name] =
+        co_await ctx.entity<thermometer>(name).call(&thermometer::close_day);
     co_return result;
   }
 
