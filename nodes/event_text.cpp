@@ -22,6 +22,13 @@ bool parse_argument(const std::string& text) {
   return text == "event";
 }
 
+std::optional<work_destination> parse_destination(const std::string& text) {
+  auto result = work_destination::parse(text);
+  if (!result)
+    throw std::invalid_argument{result.error().message()};
+  return *result;
+}
+
 void read_target(option_fields& from, message_target& to) {
   auto function = from.take("function");
   auto colon = function.find(':');
@@ -41,13 +48,15 @@ event_rule parse_event_rule(const std::string& text) {
     throw std::invalid_argument{
       "'" + text
       + "' is no rule; write NAME=type:PATTERN,function:F or "
-        "NAME=source:/a/{key},service:S,method:M"};
+        "NAME=source:/a/{key},service:S,method:M or "
+        "NAME=type:PATTERN,to:URL"};
   option_fields from{text.substr(equals + 1)};
   event_rule result{.name = text.substr(0, equals)};
   from.take("type", result.type, parse_pattern);
   from.take("source", result.source, parse_pattern);
   from.take("subject", result.subject, parse_pattern);
   read_target(from, result.target);
+  from.take("to", result.outside, parse_destination);
   result.key_attribute = from.take("key");
   from.take("argument", result.takes_event, parse_argument);
   from.expect_none();

@@ -266,7 +266,8 @@ expected<void> node::load_plugins() {
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
   for (auto& x : options_.events)
-    if (auto& to = x.target; to.is_entity()
+    if (auto& to = x.target; x.outside ? false
+                             : to.is_entity()
                                ? !routes->services.contains(to.service)
                                : !routes->functions.contains(to.function))
       log_->warn("--event {}: this node has no {} '{}'", x.name,

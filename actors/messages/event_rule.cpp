@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "actors/core/cloud_event_json.hpp"
+#include "actors/core/kept_event.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/core/sha256.hpp"
 
 namespace troupe {
@@ -35,9 +37,25 @@ const condition* key_condition(const event_rule& x) {
   return nullptr;
 }
 
-expected<void> check_target(const message_target& to) {
+expected<void> check_outside(const event_rule& x) {
+  auto& to = x.target;
+  if (to.is_entity() || !to.function.empty() || !to.method.empty()
+      || x.takes_event)
+    return bad("give either to, or who is called and with what");
+  auto text = x.outside->to_string();
+  if (!looks_outside(text))
+    return bad("to is a URL: http, https, nats, mqtt");
+  if (text.find("{id}") != text.npos)
+    return bad("{id} has no meaning here");
+  return {};
+}
+
+expected<void> check_target(const event_rule& x) {
+  if (x.outside)
+    return check_outside(x);
+  auto& to = x.target;
   if (to.is_entity() == !to.function.empty())
-    return bad("give a function, or a service and a method");
+    return bad("give a function, a service and a method, or to");
   if (to.is_entity()) {
     if (!is_valid_name(to.service))
       return bad("'" + to.service + "' is no name of a service");
@@ -59,9 +77,11 @@ expected<void> check_key(const event_rule& x) {
     ways += x.*y.pattern && (x.*y.pattern)->has_key();
   if (ways > 1)
     return bad("there is one key: {key} in one pattern, key, or fixed-key");
-  if (ways == 0 && x.target.is_entity())
-    return bad("a service needs its key: {key} in a pattern, key, or "
-               "fixed-key");
+  auto is_needed =
+    x.target.is_entity()
+    || (x.outside && x.outside->to_string().find("{key}") != std::string::npos);
+  if (ways == 0 && is_needed)
+    return bad("it needs a key: {key} in a pattern, key, or fixed-key");
   if (!x.target.key.empty() && !is_valid_key(x.target.key))
     return bad("a key is 1 to 512 bytes of UTF-8");
   auto& name = x.key_attribute;
@@ -96,7 +116,7 @@ expected<void> event_rule::validate() const {
   if (!type && !source && !subject)
     return bad("give a pattern for type, source or subject; type:* is for all "
                "events");
-  if (auto good = check_target(target); !good)
+  if (auto good = check_target(*this); !good)
     return good;
   return check_key(*this);
 }
@@ -115,15 +135,22 @@ expected<work_request> event_rule::call_of(const cloud_event& x) const {
     return key.error();
   work_request result;
   auto& item = result.item;
-  if (target.is_entity()) {
+  if (outside) {
+    item.routing_key = std::move(*key);
+    item.target = outside->of(item);
+    keep_event(item, x);
+  } else if (target.is_entity()) {
     item.target = {target.service, {}, std::move(*key), target.method};
   } else {
     item.target = {target.function, target.qualifier};
     item.routing_key = std::move(*key);
   }
-  item.arguments = takes_event
-                     ? payload{to_json(x), std::string{structured_event_type}}
-                     : x.body();
+  if (outside)
+    item.arguments = {x.data.value_or(""), x.datacontenttype};
+  else
+    item.arguments = takes_event
+                       ? payload{to_json(x), std::string{structured_event_type}}
+                       : x.body();
   if (auto trace = x.attribute("traceparent"))
     item.trace = *trace;
   // It has a space, as no key of a caller has. Whatever else of the event is

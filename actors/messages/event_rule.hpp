@@ -7,6 +7,7 @@
 
 #include "actors/core/cloud_event.hpp"
 #include "actors/core/expected.hpp"
+#include "actors/core/work_destination.hpp"
 #include "actors/core/work_queue.hpp"
 #include "actors/messages/event_pattern.hpp"
 #include "actors/messages/subscription.hpp"
@@ -21,7 +22,11 @@ struct event_rule {
   std::optional<event_pattern> source{};
   std::optional<event_pattern> subject{};
 
+  /// Who is called,
   message_target target{};
+
+  /// or somebody outside, who is told of the event as it is.
+  std::optional<work_destination> outside{};
 
   /// The attribute that is the key; empty: `{key}` of a pattern, or the target's
   /// own, or none.

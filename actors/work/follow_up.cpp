@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "actors/core/cloud_event_json.hpp"
 #include "actors/core/codec.hpp"
+#include "actors/core/kept_event.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/core/payload_json.hpp"
 #include "actors/model/rfc3339.hpp"
@@ -83,23 +83,6 @@ std::vector<work_request> follow_up(const work_item& source, work_end how,
     next.priority = source.priority;
   }
   return result;
-}
-
-void keep_event(work_item& in, cloud_event attributes) {
-  attributes.datacontenttype.clear();
-  attributes.data.reset();
-  auto notes = notes_of(in);
-  notes[event_name] = json::parse(to_json(attributes));
-  in.notes = dump_json(notes);
-}
-
-expected<outgoing_event> event_of(const work_item& x, payload data) {
-  auto event = read_event(dump_json(notes_of(x)[event_name]));
-  if (!event)
-    return event.error();
-  event->datacontenttype = std::move(data.content_type);
-  event->data = std::move(data.bytes);
-  return outgoing_event{x.target, std::move(*event), x.trace};
 }
 
 payload failure_notice(const work_item& source, uint32_t attempts,

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "actors/core/errors.hpp"
-#include "actors/core/event_sender.hpp"
 #include "actors/core/work_destination.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/core/work_queue.hpp"
@@ -20,15 +19,6 @@ std::vector<work_request> follow_up(const work_item& source, work_end how,
                                     const std::vector<work_destination>& to,
                                     const payload& arguments, work_ids& ids,
                                     work_time now);
-
-/// Keeps the attributes of an event with the work by which somebody outside is
-/// told of it, so that they are the same however often it is sent: who gets it
-/// twice knows it by its source and id. Its data is the work's arguments.
-/// @pre the event is valid
-void keep_event(work_item& in, cloud_event attributes);
-
-/// What somebody outside is told; `bad_request` if no event was kept.
-expected<outgoing_event> event_of(const work_item& x, payload data);
 
 /// How many steps lie before `x` in its pipeline.
 uint32_t steps_before(const work_item& x);

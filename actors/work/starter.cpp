@@ -8,6 +8,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/kept_event.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/core/reminder.hpp"

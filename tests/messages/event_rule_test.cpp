@@ -1,6 +1,7 @@
 // Rules for events: how they are written, what they take, and what an event
 // comes to.
 
+#include "actors/core/kept_event.hpp"
 #include "actors/messages/event_router.hpp"
 
 #include <stdexcept>
@@ -60,6 +61,19 @@ TEST(event_rule, is_read_from_a_line) {
   EXPECT_TRUE(x.takes_event);
 }
 
+TEST(event_rule, tells_somebody_outside_of_the_event_as_it_is) {
+  auto request =
+    call("a=source:/plant/{key},to:https://example.org/alarms/{key}");
+  EXPECT_EQ(to_string(request.item.target), "https://example.org/alarms/7");
+  auto told = event_of(request.item, request.item.arguments);
+  ASSERT_TRUE(told) << told.error().message();
+  EXPECT_EQ(told->event, alarm());
+  auto empty = alarm();
+  empty.data.reset();
+  request = call("a=source:/plant/*,to:nats://example.org/alarms", empty);
+  EXPECT_EQ(event_of(request.item, request.item.arguments)->event, empty);
+}
+
 TEST(event_rule, that_makes_no_sense_is_refused) {
   for (auto [text, why] :
        {std::pair{"", "is no rule"},
@@ -71,7 +85,7 @@ TEST(event_rule, that_makes_no_sense_is_refused) {
         {"a=type:x,function:f,service:s,method:m", "give a function"},
         {"a=type:x,service:s,key:subject", "needs a method"},
         {"a=type:x,function:f,method:m", "a method is of a service"},
-        {"a=type:x,service:s,method:m", "needs its key"},
+        {"a=type:x,service:s,method:m", "needs a key"},
         {"a=type:{key},source:{key},service:s,method:m", "there is one key"},
         {"a=type:{key},function:f,key:subject", "there is one key"},
         {"a=type:x,function:f,key:subject,fixed-key:k", "there is one key"},
@@ -82,6 +96,12 @@ TEST(event_rule, that_makes_no_sense_is_refused) {
         {"a=type:x,function:f,argument:all", "none of data, event"},
         {"a=type:x,type:y,function:f", "given twice"},
         {"a=type:x,function:f,colour:red", "there is no field 'colour'"},
+        {"a=type:x,function:f,to:http://h/p", "give either"},
+        {"a=type:x,to:http://h/p,argument:event", "give either"},
+        {"a=type:x,to:notify", "to is a URL"},
+        {"a=type:x,to:http://h/{id}", "{id} has no meaning"},
+        {"a=type:x,to:http://h/{key}", "needs a key"},
+        {"a=type:x,to:ftp://h/p", "is no destination"},
         {"a=type:,function:f", "is no field"}})
     EXPECT_THAT(
       refusal(text),
