@@ -7,6 +7,7 @@
 #include "actors/core/base64.hpp"
 #include "actors/core/codec.hpp"
 #include "actors/core/json_pieces.hpp"
+#include "actors/core/kept_event.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/model/fingerprint.hpp"
 #include "actors/model/rfc3339.hpp"

@@ -118,7 +118,7 @@ void dispatcher::starter::expire(std::vector<claimed_work> work,
   }
   for (auto& x : work) {
     auto keep = wants_arguments(x);
-    auto had_attempts = x.attempt < attempts_of(x.item);
+    auto had_attempts = x.attempt < x.item.attempts_max;
     auto call = caf::make_counted<attempt>(front_, std::move(x), by, keep);
     call->has_expired();
     call->start();

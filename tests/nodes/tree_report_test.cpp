@@ -11,7 +11,7 @@ TEST(tree_report, shows_what_runs_beside_the_actors) {
   auto what = parse_subscription(
     "meters=broker:mqtt://localhost,topic:meters,function:add,identity:none");
   subscription_view view;
-  view.what = &what;
+  view.what = std::make_shared<const subscription>(what);
   view.is_here = true;
   view.source.state = source_state::connected;
   view.source.connections = 3;
