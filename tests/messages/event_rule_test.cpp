@@ -101,7 +101,7 @@ TEST(event_rule, that_makes_no_sense_is_refused) {
         {"a=type:x,to:notify", "to is a URL"},
         {"a=type:x,to:http://h/{id}", "{id} has no meaning"},
         {"a=type:x,to:http://h/{key}", "needs a key"},
-        {"a=type:x,to:ftp://h/p", "is no destination"},
+        {"a=type:x,to:ftp://h/p", "is none of http"},
         {"a=type:,function:f", "is no field"}})
     EXPECT_THAT(
       refusal(text),
