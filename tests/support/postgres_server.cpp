@@ -238,7 +238,7 @@ std::vector<pid_t> postgres_instance::children() const {
 }
 
 /// Whether /proc says so of a process; it may be gone.
-bool is_in_state(pid_t x, char state) {
+static bool is_in_state(pid_t x, char state) {
   auto text = read_file("/proc/" + std::to_string(x) + "/stat");
   return text.find(std::string{") "} + state + " ") != std::string::npos;
 }
