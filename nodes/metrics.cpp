@@ -117,6 +117,26 @@ public:
       add_depth(*depth, work.now());
   }
 
+  /// Of the whole cluster: its nodes share them.
+  void add_schedules(const schedule_counts& x, work_time now) {
+    auto all = make("troupe_schedules", "Schedules, of the whole cluster.",
+                    MetricType::Gauge);
+    gauge(all, {{"state", "active"}}, static_cast<double>(x.active));
+    gauge(all, {{"state", "paused"}}, static_cast<double>(x.paused));
+    gauge(all, {{"state", "ended"}}, static_cast<double>(x.ended));
+    others_.push_back(std::move(all));
+    one("troupe_schedule_firings", "Firings of all schedules that are there.",
+        MetricType::Gauge, static_cast<double>(x.fired));
+    one("troupe_schedule_skipped",
+        "Missed firings of them that were not made up for.", MetricType::Gauge,
+        static_cast<double>(x.skipped));
+    if (!x.next)
+      return;
+    one("troupe_schedule_next_seconds",
+        "Until the next firing of any; below zero if it is late.",
+        MetricType::Gauge, static_cast<double>((*x.next - now).count()) * 1e-3);
+  }
+
   void add_subscriptions(const std::vector<subscription_view>& all) {
     using view = const subscription_view&;
     auto each = [&](const char* name, const char* help, MetricType type,
@@ -162,12 +182,32 @@ public:
     each("troupe_subscription_given_back_total",
          "Messages that the broker got back.", sum,
          [](view x) { return x.source.given_back; });
+    each("troupe_subscription_done_total", "Messages whose call was answered.",
+         sum, [](view x) { return x.succeeded; });
     each("troupe_subscription_retries_total",
          "Calls that failed and are made again.", sum,
          [](view x) { return x.retried; });
     each("troupe_subscription_dead_letters_total",
          "Messages that became dead letters.", sum,
          [](view x) { return x.dead; });
+  }
+
+  void add_events(const event_router& events) {
+    auto calls = make("troupe_event_calls_total",
+                      "Calls that events came to, by rule: accepted over HTTP, "
+                      "known already, or published by handlers here.",
+                      MetricType::Counter);
+    for (size_t i = 0; i < events.rules().size(); ++i) {
+      auto& x = events.counts(i);
+      auto add = [&](const char* what, uint64_t value) {
+        counter(calls, {{"rule", events.rules()[i].name}, {"what", what}},
+                value);
+      };
+      add("accepted", x.accepted);
+      add("repeated", x.repeated);
+      add("published", x.published);
+    }
+    others_.push_back(std::move(calls));
   }
 
   void add_cluster(cluster_member& member) {
@@ -381,8 +421,10 @@ private:
 std::string prometheus_text(const route_table& routes,
                             const http::statistics& http,
                             const lock_metrics& locks, const dispatcher& work,
+                            const std::optional<schedule_counts>& schedules,
                             cluster_member* cluster,
-                            const std::vector<subscription_view>& messages) {
+                            const std::vector<subscription_view>& messages,
+                            const event_router& events) {
   families all;
   for (auto& [name, route] : routes.functions)
     for (auto& [version, target] : route.versions)
@@ -392,10 +434,14 @@ std::string prometheus_text(const route_table& routes,
   all.add_http(http);
   all.add_locks(locks);
   all.add_work(work);
+  if (schedules)
+    all.add_schedules(*schedules, work.now());
   if (cluster)
     all.add_cluster(*cluster);
   if (!messages.empty())
     all.add_subscriptions(messages);
+  if (!events.rules().empty())
+    all.add_events(events);
   return all.text();
 }
 

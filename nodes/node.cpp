@@ -14,15 +14,20 @@
 #include <unistd.h>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/outside.hpp"
+#include "actors/messages/subscription_book.hpp"
+#include "actors/work/group_service.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/banner.hpp"
 #include "nodes/cluster_report.hpp"
 #include "nodes/cluster_setup.hpp"
+#include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
 #include "nodes/time_zones.hpp"
+#include "nodes/tree_report.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -57,6 +62,18 @@ std::string host_name() {
   return ::uname(&info) == 0 ? info.nodename : "node";
 }
 
+/// How queued calls of what the node brings along are treated: a schedule that
+/// gives up would never fire again, a group never end.
+work_policy policy_of_own(const std::string& lane) {
+  auto result = default_policy(lane);
+  for (auto service : {schedules_service, groups_service})
+    if (lane == std::string{service} + "/") {
+      result.attempts_max = defaults::work::attempts_max;
+      result.age_max = defaults::work::age_max_max;
+    }
+  return result;
+}
+
 spdlog::level::level_enum to_spdlog(log_level level) {
   switch (level) {
   case log_level::trace:
@@ -88,21 +105,6 @@ std::shared_ptr<spdlog::logger> make_logger(const log_options& options) {
   return result;
 }
 
-json to_json(const tree_node& x) {
-  auto children = json::array();
-  for (auto& child : x.children)
-    children.push_back(to_json(child));
-  return {{"kind", x.kind},
-          {"name", x.name},
-          {"state", x.state},
-          {"restarts", x.restarts},
-          {"lastReason", x.last_reason},
-          {"queue", x.queue},
-          {"handler", x.handler},
-          {"runningUs", x.running_us},
-          {"children", std::move(children)}};
-}
-
 expected<store_set> open_own_store(const std::string& url,
                                    postgres_options postgres) {
   auto opened = open_store(url, std::move(postgres));
@@ -129,7 +131,8 @@ node::node(node_options options)
       auto is_warning = level == cluster_log::level::warning;
       log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
                escaped(line, format));
-    }) {
+    }),
+    events_(options_.events) {
   if (options_.id.empty())
     options_.id = host_name();
 }
@@ -139,6 +142,8 @@ node::~node() {
   stop_subscriptions(0ms);
   if (server_)
     server_->stop();
+  if (outside_)
+    outside_->stop(0ms);
 }
 
 // -- start -------------------------------------------------------------------
@@ -168,15 +173,9 @@ expected<void> node::open() {
   actors.scheduler_threads = options_.scheduler_threads;
   actors.incarnation = incarnation_;
   actors.service.idle_time = options_.entities.idle_time;
+  actors.service.events = &events_;
   actors.service.budget =
     std::make_shared<activation_budget>(options_.entities.activations);
-  actors.work.policy = [](const std::string& lane) {
-    work_policy result;
-    // A schedule that gives up would never fire again.
-    if (lane == std::string{schedules_service} + "/")
-      result.attempts_max = defaults::work::attempts_max;
-    return result;
-  };
   actors.adjust_limits = [this](const std::string& name,
                                 function_limits limits) {
     auto i = options_.limits.find(name);
@@ -187,8 +186,12 @@ expected<void> node::open() {
   actors.work.keep_dead = options_.queue.keep_dead;
   actors.work.policy = [this](const std::string& lane) {
     auto i = options_.queued.find(lane);
-    return i != options_.queued.end() ? i->second.apply({}) : work_policy{};
+    auto own = policy_of_own(lane);
+    return i != options_.queued.end() ? i->second.apply(own) : own;
   };
+  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
+                                              options_.destinations);
+  actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
     actors.cluster =
@@ -203,11 +206,8 @@ expected<void> node::open() {
   } catch (const std::exception& e) {
     return error{errc::bad_request, e.what()}; // certificates, ports
   }
-  if (assembly_->store().commits_work())
-    if (auto done =
-          assembly_->install("troupe", schedules_module(load_time_zone));
-        !done)
-      return done.error();
+  if (auto done = install_own(); !done)
+    return done;
   if (auto cluster = assembly_->cluster())
     cluster->router().on_drain([this] { static_cast<void>(leave()); });
   host_.cluster = [this] { return cluster_json(); };
@@ -220,10 +220,29 @@ expected<void> node::open() {
   };
   host_.drain = [this](auto& id) { return drain_node(id); };
   host_.subscriptions = [this] { return subscriptions_json(); };
+  host_.subscription = [this](auto& name) { return subscription_json(name); };
   host_.store = &assembly_->store();
   host_.locks = &assembly_->locks();
   host_.work = &assembly_->work();
+  host_.events = &events_;
   return {};
+}
+
+expected<void> node::install_own() {
+  if (auto done =
+        assembly_->install("troupe subscriptions", subscriptions_module());
+      !done)
+    return done;
+  if (!assembly_->store().commits_work())
+    return {};
+  schedules_ = std::make_unique<schedule_watch>(assembly_->store());
+  if (auto done =
+        assembly_->install("troupe", schedules_module(load_time_zone));
+      !done)
+    return done;
+  return assembly_->install(
+    "troupe groups",
+    groups_module({options_.queue.keep_results, options_.queue.keep_dead}));
 }
 
 expected<void> node::install(const std::string& owner, const module& content) {
@@ -239,11 +258,21 @@ expected<void> node::load_plugins() {
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
   for (auto& [lane, settings] : options_.queued)
-    if (lane.ends_with('/')
-          ? !routes->services.contains(lane.substr(0, lane.size() - 1))
-          : !routes->functions.contains(lane))
+    if (is_outside_lane(lane))
+      continue;
+    else if (lane.ends_with('/')
+               ? !routes->services.contains(lane.substr(0, lane.size() - 1))
+               : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
+  for (auto& x : options_.events)
+    if (auto& to = x.target; x.outside ? false
+                             : to.is_entity()
+                               ? !routes->services.contains(to.service)
+                               : !routes->functions.contains(to.function))
+      log_->warn("--event {}: this node has no {} '{}'", x.name,
+                 to.is_entity() ? "service" : "function",
+                 to.is_entity() ? to.service : to.function);
   return {};
 }
 
@@ -310,12 +339,7 @@ expected<void> node::join() {
   if (assembly_->cluster())
     if (auto joined = join_cluster(); !joined)
       return joined.error();
-  if (!options_.subscriptions.empty()) {
-    subscriptions_ =
-      std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
-    subscriptions_->start();
-    current_subscriptions_ = subscriptions_.get();
-  }
+  start_subscriptions();
   return {};
 }
 
@@ -406,8 +430,12 @@ std::string node::cluster_json() const {
 std::string node::metrics_text() const {
   return prometheus_text(*assembly_->routes(), server_->stats(),
                          {assembly_->locks().stats(), assembly_->locks_lost()},
-                         assembly_->work(), assembly_->cluster(),
-                         subscription_views());
+                         assembly_->work(), schedule_counts_now(),
+                         assembly_->cluster(), subscription_views(), events_);
+}
+
+std::optional<schedule_counts> node::schedule_counts_now() const {
+  return schedules_ ? schedules_->ask() : std::nullopt;
 }
 
 std::vector<subscription_view> node::subscription_views() const {
@@ -422,13 +450,24 @@ std::string node::subscriptions_json() const {
   return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
 }
 
+json node::subscription_json(const std::string& name) const {
+  for (auto& x : subscription_views())
+    if (x.what->name == name)
+      return to_json(x);
+  return nullptr;
+}
+
 void node::ask_tree(std::function<void(expected<std::string>)> done) {
-  assembly_->ask_tree([done = std::move(done)](expected<tree_node> tree) {
-    if (tree)
-      done(dump_json(json::array({to_json(*tree)})));
-    else
-      done(tree.error());
-  });
+  beside_the_tree more{assembly_->work().running(), {}};
+  for (auto& x : subscription_views())
+    more.subscriptions.push_back(describe(x));
+  assembly_->ask_tree(
+    [more = std::move(more), done = std::move(done)](expected<tree_node> tree) {
+      if (tree)
+        done(dump_json(tree_json(std::move(*tree), more)));
+      else
+        done(tree.error());
+    });
 }
 
 // -- the way down ------------------------------------------------------------
@@ -462,7 +501,26 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+void node::start_subscriptions() {
+  subscriptions_ =
+    std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+  subscriptions_->start();
+  current_subscriptions_ = subscriptions_.get();
+  follower_options options;
+  options.patience = message_limit;
+  options.on_fault = [this](auto& name, auto& why) {
+    log_->warn("the subscription '{}' is passed over: {}",
+               escaped(name, options_.log.format),
+               escaped(why, options_.log.format));
+  };
+  follower_ = std::make_unique<subscription_follower>(
+    assembly_->store(), *subscriptions_, std::move(options));
+  follower_->start();
+}
+
 void node::stop_subscriptions(std::chrono::milliseconds patience) {
+  if (follower_)
+    follower_->stop();
   if (subscriptions_)
     subscriptions_->stop(patience);
 }
@@ -492,6 +550,8 @@ bool node::drain() {
     std::min<std::chrono::milliseconds>(message_limit, left()));
   assembly_->locks().stop_waiting();
   assembly_->work().stop_claiming();
+  // Those who are cut off are told by another node, or by this one next time.
+  outside_->stop(std::min<std::chrono::milliseconds>(message_limit, left()));
   auto clean = true;
   if (auto cluster = assembly_->cluster()) {
     auto is_alone = view()->nodes.size() < 2;

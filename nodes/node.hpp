@@ -14,11 +14,14 @@
 
 #include "actors/core/expected.hpp"
 #include "actors/core/module.hpp"
+#include "actors/messages/event_router.hpp"
 #include "nodes/assembly.hpp"
 #include "nodes/cluster_log.hpp"
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
+#include "nodes/subscription_follower.hpp"
+#include "nodes/schedule_watch.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace spdlog {
@@ -29,6 +32,7 @@ class logger;
 
 namespace troupe {
 
+class outside_sender;
 struct join_reports;
 
 class node {
@@ -109,20 +113,28 @@ private:
   std::string cluster_json() const;
   std::vector<subscription_view> subscription_views() const;
   std::string subscriptions_json() const;
+  json subscription_json(const std::string& name) const;
+  void start_subscriptions();
   std::string metrics_text() const;
+  std::optional<schedule_counts> schedule_counts_now() const;
   void ask_tree(std::function<void(expected<std::string>)> done);
   expected<void> join_cluster();
   void stop_subscriptions(std::chrono::milliseconds patience);
+  expected<void> install_own();
   expected<void> load_plugin_file(const std::string& file);
 
   node_options options_;
   std::string incarnation_;
   std::shared_ptr<spdlog::logger> log_;
   cluster_log cluster_log_;
+  event_router events_;
+  std::unique_ptr<outside_sender> outside_; // outlives the actors
   std::unique_ptr<assembly> assembly_;
   std::atomic<assembly*> current_{nullptr}; // for the store's threads
+  std::unique_ptr<schedule_watch> schedules_; // null if the store has none
   gateway_host host_;
-  std::unique_ptr<subscriptions> subscriptions_; // null if there are none
+  std::unique_ptr<subscriptions> subscriptions_; // null before they start
+  std::unique_ptr<subscription_follower> follower_;
   std::atomic<subscriptions*> current_subscriptions_{nullptr}; // for HTTP
   std::unique_ptr<http::server> server_;
   std::map<std::string, uint64_t> fingerprints_; // by plugin file

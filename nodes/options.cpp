@@ -12,6 +12,7 @@
 #include <boost/program_options.hpp>
 
 #include "actors/core/module.hpp"
+#include "nodes/event_text.hpp"
 #include "nodes/ini_file.hpp"
 #include "nodes/store/store_url.hpp"
 #include "nodes/subscription_text.hpp"
@@ -135,6 +136,12 @@ void add_queued(node_options& x, const std::string& text) {
     throw std::invalid_argument{"'" + i->first + "' is given twice"};
 }
 
+void add_destination(node_options& x, const std::string& text) {
+  auto [i, added] = x.destinations.insert(parse_receiver_login(text));
+  if (!added)
+    throw std::invalid_argument{"'" + i->first + "' is given twice"};
+}
+
 void add_subscription(node_options& x, const std::string& text) {
   auto what = parse_subscription(text);
   for (auto& other : x.subscriptions)
@@ -142,6 +149,15 @@ void add_subscription(node_options& x, const std::string& text) {
       throw std::invalid_argument{"the subscription '" + what.name
                                   + "' is there twice"};
   x.subscriptions.push_back(std::move(what));
+}
+
+void add_event_rule(node_options& x, const std::string& text) {
+  auto rule = parse_event_rule(text);
+  for (auto& other : x.events)
+    if (other.name == rule.name)
+      throw std::invalid_argument{"the rule '" + rule.name
+                                  + "' is there twice"};
+  x.events.push_back(std::move(rule));
 }
 
 std::string required(const std::string& text) {
@@ -274,6 +290,15 @@ void append_node_rows(std::vector<option_row>& rows) {
      add_subscription, [](const node_options&) { return ""; },
      arity::repeatable, [](node_options& x) { x.subscriptions.clear(); }, ';'});
   rows.push_back(
+    {group, "event", "NAME=FIELDS",
+     "CloudEvents that call a function or a service, as in "
+     "a=type:com.example.alarm.*,source:/plant/"
+     "{key},service:twin,method:alarm. "
+     "May be given several times; in TROUPE_EVENT they are separated by ';'. "
+     "config/troupe.ini lists the fields.",
+     add_event_rule, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.events.clear(); }, ';'});
+  rows.push_back(
     {group, "insecure", "",
      "Listen where other machines can connect, without TLS and credentials. "
      "Only where everybody on the network is trusted.",
@@ -387,12 +412,26 @@ void append_queue_rows(std::vector<option_row>& rows) {
      "How queued calls of a function, or of a service with a slash, are "
      "treated: "
      "any of attempts, pause, max-pause, age, on-success and on-failure, as in "
-     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add. "
+     "resize=attempts:5,age:1h,on-success:publish,on-failure:alarms/{key}/add; "
+     "with join:all or join:any, then:NEXT is called with what came of all "
+     "on-success, or of the first one. "
+     "What comes next may be a URL (https://..., nats://..., mqtt://...), and "
+     "the NAME scheme and host of one. "
      "May be given several times; in TROUPE_QUEUED they are separated by ';'. "
      "Default: 3 attempts, a pause of 1s that doubles up to 5m, an age of 6h, "
      "then it is a dead letter.",
      add_queued, [](const node_options&) { return ""; }, arity::repeatable,
      [](node_options& x) { x.queued.clear(); }, ';'});
+  rows.push_back(
+    {group, "destination", "HOST=LOGIN",
+     "How this node makes itself known to a destination outside, named by "
+     "scheme and host: any of user, password-file, token-file (HTTP), ca, cert "
+     "and cert-key, as in https://example.org=token-file:/etc/troupe/token. "
+     "May "
+     "be given several times; in TROUPE_DESTINATION they are separated by ';'. "
+     "Default: as nobody in particular.",
+     add_destination, [](const node_options&) { return ""; }, arity::repeatable,
+     [](node_options& x) { x.destinations.clear(); }, ';'});
   rows.push_back(number_row(
     group, "queue.concurrency", queue, &queue_options::concurrency,
     "Queued calls that this node does at once. Lower it to leave more of the "
@@ -404,6 +443,10 @@ void append_queue_rows(std::vector<option_row>& rows) {
   rows.push_back(time_row(
     group, "queue.keep-dead-letters", queue, &queue_options::keep_dead,
     "How long dead letters are kept to be looked at and tried again."));
+  rows.push_back(time_row(
+    group, "queue.send-timeout", queue, &queue_options::send_timeout,
+    "What a destination outside gets to answer that it has an event. Raise it "
+    "for receivers that do all their work before they answer."));
 }
 
 void append_other_rows(std::vector<option_row>& rows) {
@@ -834,6 +877,9 @@ expected<void> node_options::validate() const {
     if (auto good = x.validate(); !good)
       check.that(false,
                  "subscription '" + x.name + "': " + good.error().message());
+  for (const auto& x : events)
+    if (auto good = x.validate(); !good)
+      check.that(false, "event '" + x.name + "': " + good.error().message());
   for (auto i = plugins.begin(); i != plugins.end(); ++i)
     check.that(std::find(plugins.begin(), i, *i) == i,
                "plugin " + *i + " is named twice");
@@ -848,6 +894,7 @@ expected<void> node_options::validate() const {
   check.range("queue.concurrency", queue.concurrency, 1, 1'000'000);
   check.time("queue.keep-results", queue.keep_results, 1s, 24h * 366);
   check.time("queue.keep-dead-letters", queue.keep_dead, 1s, 24h * 366);
+  check.time("queue.send-timeout", queue.send_timeout, 10ms, 15min);
   check_cluster(*this, check);
   return check.result();
 }

@@ -17,7 +17,9 @@
 #include "actors/core/expected.hpp"
 #include "actors/core/limits.hpp"
 #include "actors/core/wire_version.hpp"
+#include "actors/messages/event_rule.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/events/receiver_login.hpp"
 #include "nodes/listen_address.hpp"
 #include "nodes/store/postgres_options.hpp"
 #include "nodes/work_options.hpp"
@@ -214,11 +216,19 @@ struct node_options {
   /// Function, or service with a slash → how its queued calls are treated.
   std::map<std::string, work_override> queued;
 
+  /// Scheme and host of destinations outside → how this node makes itself known
+  /// there.
+  std::map<std::string, receiver_login> destinations;
+
   queue_options queue;
 
   /// Messages of brokers that call functions and services. Default: none. Every
   /// node of a cluster has the same.
   std::vector<subscription> subscriptions;
+
+  /// Which CloudEvents call what. Default: none. Every node of a cluster has the
+  /// same.
+  std::vector<event_rule> events;
 
   /// Listen where other machines can connect, for HTTP without TLS and
   /// credentials, for nodes without TLS. Default no. Only for networks in which

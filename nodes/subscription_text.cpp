@@ -1,11 +1,11 @@
 #include "nodes/subscription_text.hpp"
 
-#include <map>
 #include <set>
 #include <stdexcept>
 #include <string_view>
 
 #include "actors/core/defaults.hpp"
+#include "nodes/option_fields.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -29,64 +29,6 @@ constexpr scheme schemes[] = {
   {"mqtts://", false, true, 8883},
   {"nats://", true, false, 4222},
   {"tls://", true, true, 4222},
-};
-
-/// The fields that were written, each until it is taken.
-class fields {
-public:
-  explicit fields(const std::string& text) {
-    for (size_t begin = 0; begin <= text.size();) {
-      auto end = std::min(text.find(',', begin), text.size());
-      add(text.substr(begin, end - begin));
-      begin = end + 1;
-    }
-  }
-
-  /// Empty if it is not there.
-  std::string take(const std::string& name) {
-    auto i = all_.find(name);
-    if (i == all_.end())
-      return {};
-    auto result = std::move(i->second);
-    all_.erase(i);
-    return result;
-  }
-
-  std::string need(const std::string& name) {
-    auto result = take(name);
-    if (result.empty())
-      refuse("there is no " + name);
-    return result;
-  }
-
-  /// Reads one with `read`, if it is there.
-  template <class T, class F>
-  void take(const std::string& name, T& to, F read) {
-    auto text = take(name);
-    if (text.empty())
-      return;
-    try {
-      to = static_cast<T>(read(text));
-    } catch (const std::invalid_argument& e) {
-      refuse(name + ": " + e.what());
-    }
-  }
-
-  void expect_none() const {
-    if (!all_.empty())
-      refuse("there is no field '" + all_.begin()->first + "'");
-  }
-
-private:
-  void add(const std::string& field) {
-    auto colon = field.find(':');
-    if (colon == field.npos || colon == 0 || colon + 1 == field.size())
-      refuse("'" + field + "' is no field; write NAME:VALUE");
-    if (!all_.emplace(field.substr(0, colon), field.substr(colon + 1)).second)
-      refuse("'" + field.substr(0, colon) + "' is given twice");
-  }
-
-  std::map<std::string, std::string> all_;
 };
 
 bool read_broker(const std::string& url, broker_address& to) {
@@ -137,7 +79,7 @@ uint8_t read_version(const std::string& text) {
   refuse("'" + text + "' is none of 3.1.1, 5");
 }
 
-void read_target(fields& from, message_target& to) {
+void read_target(option_fields& from, message_target& to) {
   auto function = from.take("function");
   auto colon = function.find(':');
   to.function = function.substr(0, colon);
@@ -148,7 +90,7 @@ void read_target(fields& from, message_target& to) {
   to.key = from.take("key");
 }
 
-void read_login(fields& from, broker_address& to) {
+void read_login(option_fields& from, broker_address& to) {
   to.user = from.take("user");
   to.password_file = from.take("password-file");
   to.ca = from.take("ca");
@@ -156,7 +98,7 @@ void read_login(fields& from, broker_address& to) {
   to.key = from.take("cert-key");
 }
 
-void read_policy(fields& from, work_policy& to) {
+void read_policy(option_fields& from, work_policy& to) {
   from.take("attempts", to.attempts_max, [](auto& x) {
     return parse_number(x, 1, defaults::work::attempts_max);
   });
@@ -165,7 +107,7 @@ void read_policy(fields& from, work_policy& to) {
   from.take("age", to.age_max, parse_duration);
 }
 
-void read_rest(fields& from, subscription& to) {
+void read_rest(option_fields& from, subscription& to) {
   from.take("in-flight", to.in_flight,
             [](auto& x) { return parse_number(x, 1, UINT32_MAX); });
   from.take("version", to.mqtt_version, read_version);
@@ -191,7 +133,13 @@ subscription parse_subscription(const std::string& text) {
     refuse("'" + text
            + "' is no subscription; write NAME=broker:URL,topic:T,function:F "
              "or NAME=broker:URL,topic:T,service:S,method:M");
-  fields from{text.substr(equals + 1)};
+  return parse_subscription(text.substr(0, equals),
+                            split_fields(text.substr(equals + 1)));
+}
+
+subscription parse_subscription(const std::string& name,
+                                subscription_fields all) {
+  option_fields from{std::move(all)};
   broker_address broker;
   auto is_nats = read_broker(from.need("broker"), broker);
   auto stream = from.take("stream");
@@ -199,7 +147,7 @@ subscription parse_subscription(const std::string& text) {
     from.need("topic"), is_nats ? topic_style::nats : topic_style::mqtt);
   if (!topic)
     refuse("topic: " + topic.reason());
-  subscription result{.name = text.substr(0, equals), .topic = *topic};
+  subscription result{.name = name, .topic = *topic};
   result.kind = !is_nats         ? broker_kind::mqtt
                 : stream.empty() ? broker_kind::nats
                                  : broker_kind::jetstream;
@@ -215,6 +163,27 @@ subscription parse_subscription(const std::string& text) {
   from.expect_none();
   if (auto good = result.validate(); !good)
     refuse(good.error().message());
+  return result;
+}
+
+subscription_fields fields_from(const json& x) {
+  if (!x.is_object())
+    refuse("a subscription is a JSON object of its fields");
+  subscription_fields result;
+  for (auto& [name, value] : x.items()) {
+    if (!value.is_string() && !value.is_number_integer())
+      refuse("the field '" + name + "' is a text or a whole number");
+    auto text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (text.empty())
+      refuse("the field '" + name + "' is empty");
+    result.emplace(name, std::move(text));
+  }
+  return result;
+}
+
+std::pair<broker_address, bool> parse_broker(const std::string& url) {
+  std::pair<broker_address, bool> result;
+  result.second = read_broker(url, result.first);
   return result;
 }
 

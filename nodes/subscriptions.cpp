@@ -40,31 +40,37 @@ std::unique_ptr<message_source> make_source(const subscription& what,
 
 } // namespace
 
-class subscriptions::entry {
+class subscriptions::entry : public std::enable_shared_from_this<entry> {
 public:
-  entry(assembly& actors, delay_line& delays, const subscription& what)
-    : intake_(
-      std::make_shared<message_intake>(actors.system(), actors.environment(),
-                                       what, surroundings_of(actors, delays))) {
-    auto locks = actors.store().locks();
-    if (!actors.cluster() || !what.has_one_owner() || !locks)
-      return;
-    lease_options options;
-    options.after = [&delays](auto time, auto then) {
-      delays.after(time, std::move(then));
-    };
-    options.on_gained = [this] { begin(); };
-    // Another node may have it already.
-    options.on_lost = [this] { end(std::chrono::milliseconds{0}); };
-    lease_ = std::make_shared<subscription_lease>(*locks, what.name,
-                                                  std::move(options));
-  }
+  entry(assembly& actors, delay_line& delays, const subscription& what,
+        bool is_option)
+    : delays_(delays), intake_(std::make_shared<message_intake>(
+                         actors.system(), actors.environment(), what,
+                         surroundings_of(actors, delays))),
+      locks_(actors.cluster() && what.has_one_owner() ? actors.store().locks()
+                                                      : nullptr),
+      is_option_(is_option) {}
 
   void start() {
-    if (lease_)
-      lease_->start();
-    else
-      begin();
+    if (!locks_)
+      return begin();
+    lease_options options;
+    options.after = [&delays = delays_](auto time, auto then) {
+      delays.after(time, std::move(then));
+    };
+    // It may be over before its last step is.
+    options.on_gained = [self = weak_from_this()] {
+      if (auto x = self.lock())
+        x->begin();
+    };
+    // Another node may have it already.
+    options.on_lost = [self = weak_from_this()] {
+      if (auto x = self.lock())
+        x->end(std::chrono::milliseconds{0});
+    };
+    lease_ = std::make_shared<subscription_lease>(*locks_, what().name,
+                                                  std::move(options));
+    lease_->start();
   }
 
   void stop(std::chrono::milliseconds patience) {
@@ -77,9 +83,14 @@ public:
       lease_->stop();
   }
 
+  const subscription& what() const noexcept { return intake_->what(); }
+
+  bool is_option() const noexcept { return is_option_; }
+
   subscription_view view() const {
     subscription_view result;
-    result.what = &intake_->what();
+    result.what = {intake_, &what()};
+    result.is_option = is_option_;
     auto count = [](auto& x) { return x.load(std::memory_order_relaxed); };
     result.succeeded = count(intake_->counts().succeeded);
     result.retried = count(intake_->counts().retried);
@@ -137,8 +148,11 @@ private:
     return x;
   }
 
+  delay_line& delays_;
   const std::shared_ptr<message_intake> intake_;
-  std::shared_ptr<subscription_lease> lease_; // null if it needs none
+  lock_table* const locks_; // null if it needs no owner
+  const bool is_option_;
+  std::shared_ptr<subscription_lease> lease_; // null before it starts, too
   mutable std::mutex mutex_;                  // guards what follows
   std::unique_ptr<message_source> source_;
   const message_source* ending_ = nullptr;
@@ -148,9 +162,9 @@ private:
 
 subscriptions::subscriptions(assembly& actors,
                              const std::vector<subscription>& all)
-  : delays_(std::make_unique<delay_line>()) {
+  : actors_(actors), delays_(std::make_unique<delay_line>()) {
   for (auto& x : all)
-    entries_.push_back(std::make_unique<entry>(actors, *delays_, x));
+    entries_.push_back(std::make_shared<entry>(actors, *delays_, x, true));
 }
 
 subscriptions::~subscriptions() {
@@ -158,26 +172,70 @@ subscriptions::~subscriptions() {
 }
 
 void subscriptions::start() {
-  for (auto& x : entries_)
+  for (auto& x : all())
     x->start();
 }
 
 void subscriptions::stop(std::chrono::milliseconds patience) {
-  // All at once: their patience is one.
-  std::vector<std::thread> threads;
-  for (auto& x : entries_)
-    threads.emplace_back([&x, patience] { x->stop(patience); });
-  for (auto& x : threads)
-    x.join();
+  stop(all(), patience);
   // What is left of it is done now, and nobody is told of leases any more.
   delays_->end();
 }
 
+void subscriptions::stop(const entries& which,
+                         std::chrono::milliseconds patience) {
+  // All at once: their patience is one.
+  std::vector<std::thread> threads;
+  for (auto& x : which)
+    threads.emplace_back([&x, patience] { x->stop(patience); });
+  for (auto& x : threads)
+    x.join();
+}
+
 std::vector<subscription_view> subscriptions::list() const {
   std::vector<subscription_view> result;
-  for (auto& x : entries_)
+  for (auto& x : all())
     result.push_back(x->view());
   return result;
+}
+
+bool subscriptions::is_option(const std::string& name) const {
+  auto now = all();
+  return std::any_of(now.begin(), now.end(), [&](auto& x) {
+    return x->is_option() && x->what().name == name;
+  });
+}
+
+void subscriptions::follow(const std::vector<subscription>& declared,
+                           std::chrono::milliseconds patience) {
+  auto before = all();
+  entries kept;
+  entries unwanted;
+  for (auto& x : before) {
+    auto is_wanted = x->is_option()
+                     || std::find(declared.begin(), declared.end(), x->what())
+                          != declared.end();
+    (is_wanted ? kept : unwanted).push_back(x);
+  }
+  entries added;
+  for (auto& what : declared)
+    if (std::none_of(kept.begin(), kept.end(),
+                     [&](auto& x) { return x->what().name == what.name; }))
+      added.push_back(std::make_shared<entry>(actors_, *delays_, what, false));
+  // One that has changed ends before it begins again, with its name.
+  stop(unwanted, patience);
+  kept.insert(kept.end(), added.begin(), added.end());
+  {
+    std::lock_guard guard{mutex_};
+    entries_ = std::move(kept);
+  }
+  for (auto& x : added)
+    x->start();
+}
+
+subscriptions::entries subscriptions::all() const {
+  std::lock_guard guard{mutex_};
+  return entries_;
 }
 
 json to_json(const subscription_view& x) {
@@ -191,6 +249,7 @@ json to_json(const subscription_view& x) {
   };
   auto state = x.is_here ? std::string{to_string(x.source.state)} : "standby";
   json result{{"name", what.name},
+              {"declared", x.is_option ? "option" : "runtime"},
               {"kind", to_string(what.kind)},
               {"broker", to_string(what.broker, what.kind)},
               {"topic", what.topic.text()},

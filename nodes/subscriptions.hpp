@@ -1,9 +1,11 @@
 // The subscriptions of a node: for each an intake and a source of messages, made
-// when the node serves and ended before it goes.
+// when the node serves and ended before it goes. Those of the options are there
+// all the time; those that were declared at run time come and go.
 
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -19,7 +21,10 @@ class assembly;
 
 /// One subscription as an operator sees it.
 struct subscription_view {
-  const subscription* what = nullptr;
+  std::shared_ptr<const subscription> what;
+
+  /// With `--subscribe`; else at run time.
+  bool is_option = false;
 
   /// This node has it: it alone, or as one of a group.
   bool is_here = false;
@@ -53,11 +58,29 @@ public:
 
   std::vector<subscription_view> list() const;
 
+  /// Whether it is one of the options.
+  bool is_option(const std::string& name) const;
+
+  /// What was declared at run time is this from now on: begins those that are
+  /// new, ends those that are not wanted any more, and does both with one that
+  /// has changed. Calls that run get `patience`. The name of an option is
+  /// passed over. From one thread, which is done with it before `stop`.
+  /// @pre it has started
+  void follow(const std::vector<subscription>& declared,
+              std::chrono::milliseconds patience);
+
 private:
   class entry;
+  using entries = std::vector<std::shared_ptr<entry>>;
 
-  std::unique_ptr<delay_line> delays_;
-  std::vector<std::unique_ptr<entry>> entries_; // outlived by delays_
+  entries all() const;
+
+  static void stop(const entries& which, std::chrono::milliseconds patience);
+
+  assembly& actors_;
+  std::unique_ptr<delay_line> delays_; // outlives the entries
+  mutable std::mutex mutex_;           // guards what follows
+  entries entries_;
 };
 
 } // namespace troupe

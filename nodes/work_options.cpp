@@ -2,9 +2,8 @@
 
 #include <sstream>
 #include <stdexcept>
-#include <string_view>
 
-#include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 #include "nodes/units.hpp"
 
 namespace troupe {
@@ -16,6 +15,13 @@ work_destination parse_destination(const std::string& text) {
   if (!result)
     throw std::invalid_argument{result.error().message()};
   return std::move(*result);
+}
+
+group_join parse_join(const std::string& text) {
+  auto result = parse_group_join(text);
+  if (!result)
+    throw std::invalid_argument{"join is all or any, not '" + text + "'"};
+  return *result;
 }
 
 void set_field(work_override& to, const std::string& field) {
@@ -40,18 +46,15 @@ void set_field(work_override& to, const std::string& field) {
     to.on_success.push_back(parse_destination(value));
   else if (name == "on-failure")
     to.on_failure.push_back(parse_destination(value));
+  else if (name == "then")
+    to.then.push_back(parse_destination(value));
+  else if (name == "join")
+    once(to.join, parse_join(value));
   else
     throw std::invalid_argument{
       "'" + name
       + "' is none of attempts, pause, max-pause, age, on-success, "
-        "on-failure"};
-}
-
-/// `counter/` is a service.
-bool is_lane(std::string_view text) {
-  if (text.ends_with('/'))
-    text.remove_suffix(1);
-  return is_valid_name(text);
+        "on-failure, join, then"};
 }
 
 } // namespace
@@ -64,6 +67,8 @@ work_policy work_override::apply(work_policy policy) const {
   policy.age_max = age.value_or(policy.age_max);
   policy.on_success = on_success;
   policy.on_failure = on_failure;
+  policy.join = join;
+  policy.then = then;
   return policy;
 }
 
@@ -75,10 +80,11 @@ parse_work_override(const std::string& text) {
     throw std::invalid_argument{
       "'" + text
       + "' says nothing; write NAME=attempts:5,age:1h,on-failure:OTHER"};
-  if (!is_lane(name))
+  if (!is_valid_lane(name))
     throw std::invalid_argument{"'" + name
                                 + "' is no name of a function, nor of a "
-                                  "service with a slash (counter/)"};
+                                  "service with a slash (counter/), nor "
+                                  "scheme and host (https://example.org)"};
   std::pair<std::string, work_override> result{name, {}};
   std::istringstream fields{text.substr(equals + 1)};
   for (std::string field; std::getline(fields, field, ',');)

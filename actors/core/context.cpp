@@ -3,7 +3,9 @@
 #include "actors/core/defaults.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/random_name.hpp"
 #include "actors/core/reminder.hpp"
+#include "actors/model/rfc3339.hpp"
 
 namespace troupe {
 
@@ -47,7 +49,19 @@ work_time call_host::wall_time() const {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
-void call_host::send(work_request) {
+invocation_id call_host::send(work_request) {
+  only_in_a_method();
+}
+
+void call_host::withdraw(const invocation_id&) {
+  only_in_a_method();
+}
+
+void call_host::erase_entity() {
+  only_in_a_method();
+}
+
+size_t call_host::publish(const cloud_event&) {
   only_in_a_method();
 }
 
@@ -71,7 +85,8 @@ work_time context::time_after(milliseconds delay) const {
   return host_.wall_time() + delay;
 }
 
-void context::send(work_target to, payload arguments, send_options options) {
+invocation_id context::send(work_target to, payload arguments,
+                            send_options options) {
   check_target(to);
   if (options.priority > work_priority_max)
     refuse("a priority is 0 to 9");
@@ -92,7 +107,18 @@ void context::send(work_target to, payload arguments, send_options options) {
   request.idempotency_key = std::move(key);
   if (!request.idempotency_key.empty())
     request.fingerprint = fingerprint_of(item);
-  host_.send(std::move(request));
+  return host_.send(std::move(request));
+}
+
+size_t context::publish(cloud_event event) {
+  if (event.id.empty())
+    event.id = random_name();
+  if (event.time.empty())
+    event.time =
+      to_rfc3339(std::chrono::floor<std::chrono::seconds>(host_.wall_time()));
+  if (!trace().empty())
+    event.extensions.emplace("traceparent", std::string{trace()});
+  return host_.publish(event);
 }
 
 void context::remind(std::string name, work_time at, std::string method,

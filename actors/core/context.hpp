@@ -16,6 +16,7 @@
 #include <typeinfo>
 #include <utility>
 
+#include "actors/core/cloud_event.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/core/signature.hpp"
 #include "actors/core/typed_call.hpp"
@@ -77,7 +78,15 @@ public:
   /// Wall clock.
   virtual work_time wall_time() const;
 
-  virtual void send(work_request request);
+  /// The id of what is sent.
+  virtual invocation_id send(work_request request);
+
+  virtual void withdraw(const invocation_id& sent);
+
+  virtual void erase_entity();
+
+  /// Sends the calls that an event comes to; how many there are.
+  virtual size_t publish(const cloud_event& event);
 
   /// @param request with what is to be called, and when
   virtual void remind(const std::string& name, work_request request);
@@ -188,11 +197,36 @@ public:
   ///   ctx.send({"mail"}, arguments_of(address), {.delay = 10min});
   ///   ctx.send({"counter", {}, "visits", "increment"});
   ///
+  /// Returns the id of the queued call; with an idempotency key there may be
+  /// another one in its place.
   /// @throws error_exception `bad_request` if the target is none, for a const
   ///         method, or if there are more than `defaults::service::sends`;
   ///         `payload_too_large`; `not_implemented` in a function, and if the
   ///         store has no queue
-  void send(work_target to, payload arguments = {}, send_options options = {});
+  invocation_id send(work_target to, payload arguments = {},
+                     send_options options = {});
+
+  /// A call that was sent, here or by an earlier call, is not wanted any more:
+  /// what has not begun by the commit of this call never will; what has begun
+  /// goes on.
+  void withdraw(const invocation_id& sent) { host_.withdraw(sent); }
+
+  /// Once this call has ended well, the entity has no state and no reminders any
+  /// more. What it has sent goes on.
+  void erase() { host_.erase_entity(); }
+
+  /// Tells of an event: whatever the rules of the node (`--event`) say is called
+  /// with it, as `send` does: durably, and only if this call ends well. An event
+  /// without an id gets one that nobody has; one without a time that of now, and
+  /// one without a `traceparent` that of this call.
+  ///
+  ///   ctx.publish({.source = "/ovens/7", .type = "com.example.hot"});
+  ///
+  /// @returns how many calls it came to: 0, nobody listens
+  /// @throws error_exception as `send`; `bad_request` also for an event that
+  ///         CloudEvents does not allow; `not_implemented` where there are no
+  ///         rules
+  size_t publish(cloud_event event);
 
   /// Has `method` of this entity called at `at`, or as soon as possible after
   /// it: a reminder. It is set in the same transaction as what this call did,

@@ -183,6 +183,25 @@ inline constexpr size_t destinations_max = 16;
 /// that leads back into itself ends.
 inline constexpr uint32_t steps_max = 64;
 
+/// Calls of one group: all are sent with one commit, beside a reminder.
+inline constexpr size_t group_calls_max = service::sends - 6;
+
+/// What follows a group, each with all results.
+inline constexpr size_t group_destinations_max =
+  service::sent_bytes / payload_max;
+
+/// A group that nobody hears of ends after the last attempt of any call.
+inline constexpr std::chrono::milliseconds group_timeout = age_max_max + 1h;
+
+/// Of a destination outside; what servers take, as a rule.
+inline constexpr size_t url_length_max = 2048;
+
+/// Somebody outside may ask for so long a pause.
+inline constexpr std::chrono::seconds asked_max = 1h;
+
+/// What somebody outside gets to say that it has an event.
+inline constexpr std::chrono::milliseconds send_timeout = 30s;
+
 } // namespace work
 
 namespace scheduler {

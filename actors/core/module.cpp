@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "actors/model/utf8.hpp"
+
 namespace troupe {
 
 bool is_valid_name(std::string_view name) noexcept {
@@ -13,30 +15,6 @@ bool is_valid_name(std::string_view name) noexcept {
   return !name.empty() && name.size() <= defaults::name_length_max
          && std::all_of(name.begin(), name.end(), fits);
 }
-
-namespace {
-
-/// The length of the UTF-8 sequence at the start of `s`; 0 if it is none (RFC
-/// 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
-size_t utf8_length(std::string_view s) noexcept {
-  auto byte = [&](size_t i) { return static_cast<unsigned char>(s[i]); };
-  auto first = byte(0);
-  if (first < 0x80)
-    return 1;
-  auto length = first >= 0xF0 ? 4u : first >= 0xE0 ? 3u : 2u;
-  if (first < 0xC2 || first > 0xF4 || s.size() < length)
-    return 0;
-  for (size_t i = 1; i < length; ++i)
-    if ((byte(i) & 0xC0) != 0x80)
-      return 0;
-  auto second = byte(1);
-  auto bad =
-    (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F)
-    || (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-  return bad ? 0 : length;
-}
-
-} // namespace
 
 bool is_valid_key(std::string_view key) noexcept {
   if (key.empty() || key.size() > defaults::key_length_max)

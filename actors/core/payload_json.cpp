@@ -1,37 +1,38 @@
 #include "actors/core/payload_json.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <string_view>
 
-#include <openssl/evp.h>
-
+#include "actors/core/base64.hpp"
 #include "actors/core/codec.hpp"
 
 namespace troupe {
 
 namespace {
 
-bool may_be_json(const payload& x) {
-  std::string_view type = x.content_type;
-  auto media = type.substr(0, type.find(';'));
-  return type.empty() || media == "application/json"
-         || media.ends_with("+json");
-}
-
-void append_base64(std::string& to, std::string_view bytes) {
-  auto begin = to.size();
-  to.resize(begin + (bytes.size() + 2) / 3 * 4 + 1); // and a zero
-  auto size =
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(to.data() + begin),
-                    reinterpret_cast<const unsigned char*>(bytes.data()),
-                    static_cast<int>(bytes.size()));
-  to.resize(begin + static_cast<size_t>(size));
+bool ends_with_ignoring_case(std::string_view x, std::string_view end) {
+  auto same = [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b;
+  };
+  return x.size() >= end.size()
+         && std::equal(x.end() - static_cast<ptrdiff_t>(end.size()), x.end(),
+                       end.begin(), same);
 }
 
 } // namespace
 
+bool says_json(std::string_view media_type) noexcept {
+  auto media = media_type.substr(0, media_type.find(';'));
+  while (media.ends_with(' ') || media.ends_with('\t'))
+    media.remove_suffix(1);
+  return media.empty() || ends_with_ignoring_case(media, "/json")
+         || ends_with_ignoring_case(media, "+json");
+}
+
 bool is_json(const payload& x) {
   // A mark of UTF-8 may only be at the beginning of all.
-  if (!may_be_json(x) || x.bytes.starts_with("\xEF\xBB\xBF"))
+  if (!says_json(x.content_type) || x.bytes.starts_with("\xEF\xBB\xBF"))
     return false;
   try {
     check_json(x.bytes);

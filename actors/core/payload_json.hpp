@@ -10,6 +10,9 @@
 
 namespace troupe {
 
+/// Whether a media type is one of JSON: `*/json`, `*/*+json`, or none at all.
+bool says_json(std::string_view media_type) noexcept;
+
 /// It says that it is JSON, and is.
 bool is_json(const payload& x);
 

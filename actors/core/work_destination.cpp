@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
 
 namespace troupe {
 
@@ -11,8 +12,9 @@ namespace {
 error no_destination(std::string_view text) {
   return {errc::bad_request,
           "'" + std::string{text}
-            + "' is no destination: write FUNCTION, FUNCTION:QUALIFIER or "
-              "SERVICE/KEY/METHOD, where KEY may have {key} and {id}"};
+            + "' is no destination: write FUNCTION, FUNCTION:QUALIFIER, "
+              "SERVICE/KEY/METHOD or a URL (http, https, nats, mqtt), where "
+              "KEY and what follows a host may have {key} and {id}"};
 }
 
 /// Only known names are in braces, so that a mistake is not a key for ever.
@@ -52,14 +54,26 @@ expected<work_target> parse_function(std::string_view text) {
   return result;
 }
 
+expected<work_target> parse_url(std::string_view text) {
+  auto result = parse_outside(text);
+  if (result && !has_known_names_only(result->key))
+    return no_destination(text);
+  return result;
+}
+
 } // namespace
 
 expected<work_destination> work_destination::parse(std::string_view text) {
-  auto target =
-    text.find('/') != text.npos ? parse_entity(text) : parse_function(text);
+  auto target = looks_outside(text)           ? parse_url(text)
+                : text.find('/') != text.npos ? parse_entity(text)
+                                              : parse_function(text);
   if (!target)
     return target.error();
   return work_destination{std::move(*target)};
+}
+
+const std::string& key_of(const work_item& x) noexcept {
+  return x.target.is_entity() ? x.target.key : x.routing_key;
 }
 
 work_target work_destination::of(const work_item& source) const {
@@ -72,10 +86,11 @@ work_target work_destination::of(const work_item& source) const {
     if (open == rest.npos)
       break;
     rest.remove_prefix(open);
-    auto is_key = rest.starts_with("{key}");
-    result.key += !is_key                     ? troupe::to_string(source.id)
-                  : source.target.is_entity() ? source.target.key
-                                              : source.routing_key;
+    auto value =
+      rest.starts_with("{key}") ? key_of(source) : troupe::to_string(source.id);
+    result.key += result.is_outside()
+                    ? outside_part(outside_kind_of(result), value)
+                    : value;
     rest.remove_prefix(rest.find('}') + 1);
   }
   return result;

@@ -1,5 +1,6 @@
 // Where the outcome of queued work goes: into other work. What one function
-// returns is the argument of the next; pipelines are made of that.
+// returns is the argument of the next, or an event for somebody outside;
+// pipelines are made of that.
 
 #pragma once
 
@@ -11,17 +12,24 @@
 
 namespace troupe {
 
-/// A function or a method of an entity whose key may depend on what was done.
+/// The key of an entity, or the routing key of a call of a function.
+const std::string& key_of(const work_item& x) noexcept;
+
+/// A function, a method of an entity whose key may depend on what was done, or
+/// somebody outside.
 class work_destination {
 public:
   /// Reads `NAME`, `NAME:QUALIFIER` or `SERVICE/KEY/METHOD`. In KEY, `{key}` is
   /// the key of what was done (of the entity, or the routing key of a function's
-  /// call) and `{id}` is its id; further slashes belong to KEY. `bad_request` if
-  /// it is something else.
+  /// call) and `{id}` is its id; further slashes belong to KEY. A URL, with the
+  /// same names after its host, is somebody outside: see `parse_outside`.
+  /// `bad_request` if it is something else.
   static expected<work_destination> parse(std::string_view text);
 
   /// What is to be called after `source`.
   work_target of(const work_item& source) const;
+
+  bool is_outside() const noexcept { return pattern_.is_outside(); }
 
   /// As `parse` reads it.
   std::string to_string() const { return troupe::to_string(pattern_); }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "actors/core/outside.hpp"
 #include "actors/model/backoff.hpp"
 
 namespace troupe {
@@ -33,10 +34,35 @@ std::optional<std::string> work_policy::validate() const {
            + std::to_string(defaults::work::age_max_max.count()) + " ms";
   if (std::max(on_success.size(), on_failure.size())
       > defaults::work::destinations_max)
-    return "there are "
-           + std::to_string(defaults::work::destinations_max)
+    return "there are " + std::to_string(defaults::work::destinations_max)
            + " destinations at most";
+  return validate_join();
+}
+
+std::optional<std::string> work_policy::validate_join() const {
+  if (!join)
+    return then.empty() ? std::nullopt
+                        : std::optional<std::string>{
+                          "'then' follows a join: say join:all or join:any"};
+  if (on_success.empty())
+    return "a join needs what it joins: on-success";
+  for (auto& x : on_success)
+    if (looks_outside(x.to_string()))
+      return "a join joins functions and services: " + x.to_string()
+             + " is outside";
+  if (std::max(then.size(), on_failure.size())
+      > defaults::work::group_destinations_max)
+    return "with a join there are "
+           + std::to_string(defaults::work::group_destinations_max)
+           + " then and on-failure at most";
   return std::nullopt;
+}
+
+work_policy default_policy(std::string_view lane) {
+  work_policy result;
+  if (looks_outside(lane))
+    result.attempts_max = defaults::work::attempts_max;
+  return result;
 }
 
 bool is_passing(const error& reason) noexcept {

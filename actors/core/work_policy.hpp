@@ -7,10 +7,12 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/core/defaults.hpp"
 #include "actors/core/errors.hpp"
+#include "actors/core/group_join.hpp"
 #include "actors/core/work_destination.hpp"
 #include "actors/core/work_queue.hpp"
 
@@ -36,11 +38,25 @@ struct work_policy {
   std::vector<work_destination> on_success{};
   std::vector<work_destination> on_failure{};
 
+  /// Those that are called after it with its result are a group
+  /// (work/group_service.hpp): `then` is called with its outcome, and
+  /// `on_failure` also when it fails.
+  std::optional<group_join> join{};
+  std::vector<work_destination> then{};
+
   /// What is wrong with it, if anything.
   [[nodiscard]] std::optional<std::string> validate() const;
 
   friend bool operator==(const work_policy&, const work_policy&) = default;
+
+private:
+  std::optional<std::string> validate_join() const;
 };
+
+/// How queued work of `lane` is treated if nobody says otherwise. Whoever is
+/// outside is told until the work is too old: to tell costs little, and nobody
+/// can say how long somebody else is away.
+work_policy default_policy(std::string_view lane);
 
 /// What is to be done after an attempt that failed.
 struct work_verdict {

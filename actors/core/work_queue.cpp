@@ -5,6 +5,8 @@
 namespace troupe {
 
 std::string to_string(const work_target& x) {
+  if (x.is_outside())
+    return x.name + "/" + x.key;
   if (x.is_entity())
     return x.name + "/" + x.key + "/" + x.method;
   return x.qualifier.empty() ? x.name : x.name + ":" + x.qualifier;

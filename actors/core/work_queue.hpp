@@ -35,27 +35,32 @@ namespace troupe {
 /// Times of work are of the wall clock: they outlive processes and machines.
 using work_time = std::chrono::sys_time<std::chrono::milliseconds>;
 
-/// Who does it: a function, or a method of an entity.
+/// Who does it: a function, or a method of an entity; or who is told of it:
+/// somebody outside (core/outside.hpp).
 struct work_target {
-  /// Of the function or the service.
+  /// Of the function or the service; scheme and host of somebody outside.
   std::string name;
 
   /// Of a function; may be empty.
   std::string qualifier{};
 
-  /// Of an entity; both empty for a function.
+  /// Of an entity, or what follows the host of somebody outside; both empty for
+  /// a function.
   std::string key{};
   std::string method{};
 
   bool is_entity() const noexcept { return !method.empty(); }
 
-  /// Its lane: `name` of a function, `name/` of a service.
+  bool is_outside() const noexcept { return name.find("://") != name.npos; }
+
+  /// Its lane: `name/` of a service, `name` of all others.
   std::string lane() const { return is_entity() ? name + "/" : name; }
 
   friend bool operator==(const work_target&, const work_target&) = default;
 };
 
-/// What an operator reads: `add`, `add:live`, `counter/K/increment`.
+/// What an operator reads: `add`, `add:live`, `counter/K/increment`,
+/// `https://example.org/orders`.
 std::string to_string(const work_target& x);
 
 inline constexpr uint8_t work_priority_max = 9;
@@ -135,7 +140,7 @@ struct work_quota {
 struct claimed_work {
   work_item item;
 
-  /// This one included, from 1.
+  /// This one included, from 1; of what expired, those that there were.
   uint32_t attempt = 1;
 
   friend bool operator==(const claimed_work&, const claimed_work&) = default;
@@ -275,6 +280,12 @@ public:
   /// work. The same item again is the same work, whether it has a key or not.
   virtual void accept(work_request request, callback<work_accepted> done) = 0;
 
+  /// Accepts all of it in one transaction, or nothing. One whose key belongs to
+  /// other work is passed over: it is answered as if it was accepted before.
+  /// Keys that are there twice are the same work.
+  virtual void accept_all(std::vector<work_request> requests,
+                          callback<std::vector<work_accepted>> done) = 0;
+
   /// The lanes with waiting work, by name, `limit` at most from `after` on.
   virtual void lanes(std::string after, size_t limit,
                      callback<std::vector<work_lane>> done) = 0;
@@ -295,15 +306,18 @@ public:
   virtual void claimants(callback<std::vector<std::string>> done) = 0;
 
   /// `claimed_by` will not finish what it claimed: up to `limit` of it waits
-  /// again, due at `now`; what has no attempts left is dead, with `reason` as
-  /// its answer. Answers how many there were.
-  virtual void give_back(std::string claimed_by, payload reason, work_time now,
-                         size_t limit, callback<size_t> done) = 0;
+  /// again, due at `now`; what has no attempts left has no time left either, so
+  /// that nobody begins it. Answers how many there were.
+  virtual void give_back(std::string claimed_by, work_time now, size_t limit,
+                         callback<size_t> done) = 0;
 
-  /// Waiting work that expired before `now` is dead, with `reason` as its
-  /// answer; `limit` at most. Answers how many there were.
-  virtual void bury_expired(payload reason, work_time now, size_t limit,
-                            callback<size_t> done) = 0;
+  /// Gives `claimed_by` waiting work that expired before `now`, what expired
+  /// first first, `limit` at most: nobody may begin it, and somebody has to say
+  /// what becomes of it. That is no attempt: their number stays. Durable when it
+  /// is answered.
+  virtual void claim_expired(std::string claimed_by, work_time now,
+                             size_t limit,
+                             callback<std::vector<claimed_work>> done) = 0;
 
   /// Forgets what succeeded or failed before `finished`, what died before
   /// `died`, and keys that are older than they need be kept at `now`; `limit`

@@ -38,16 +38,20 @@ catch_up firings_to_run(const schedule& of, schedule::time_point seen,
                         const catch_up_options& options) {
   assert(!options.validate());
   if (now <= seen)
-    return {{}, seen};
-  catch_up result{{}, now};
+    return {{}, seen, 0};
+  catch_up result{{}, now, 0};
   auto from = seen;
   if (options.missed != missed_firings::all) {
     // A firing at `missed_until` is late; those after it are on time.
     auto missed_until = now - options.on_time - std::chrono::seconds{1};
     from = std::max(seen, missed_until);
+    if (from > seen)
+      result.skipped =
+        of.due_between(seen, from, catch_up::skipped_max).times.size();
     if (options.missed == missed_firings::once && from > seen)
       if (auto last = of.last_between(seen, from))
         result.run.push_back(*last);
+    result.skipped -= result.run.size();
   }
   auto room = options.most - result.run.size();
   auto due = of.due_between(from, now, room);

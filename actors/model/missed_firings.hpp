@@ -51,6 +51,12 @@ struct catch_up {
 
   /// Until when the schedule has been looked at now.
   schedule::time_point seen;
+
+  /// Missed firings that are not run. Of one catch-up so many are counted at
+  /// most: nobody walks through years of them.
+  size_t skipped = 0;
+
+  static constexpr size_t skipped_max = 1000;
 };
 
 /// What is to be run of the firings after `seen` up to `now`. If the clock was

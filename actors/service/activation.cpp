@@ -381,7 +381,7 @@ void activation::conclude() {
   auto& gate = work_->gate;
   if (!x.call().has_failed()) {
     try {
-      auto has_changed = state_.advance();
+      auto has_changed = x.erases ? leave_nothing() : state_.advance();
       if (keep_what_was_sent()) {
         if (!has_changed)
           state_.raise();

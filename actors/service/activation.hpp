@@ -78,7 +78,13 @@ public:
 
   work_time wall_time() const override;
 
-  void send(work_request request) override;
+  invocation_id send(work_request request) override;
+
+  void withdraw(const invocation_id& sent) override;
+
+  void erase_entity() override;
+
+  size_t publish(const cloud_event& event) override;
 
   void remind(const std::string& name, work_request request) override;
 
@@ -131,6 +137,9 @@ private:
 
     /// It is a reminder of this entity.
     bool reminded = false;
+
+    /// It leaves no state.
+    bool erases = false;
 
     /// What is to leave with it, and the reminders as it leaves them; nothing:
     /// as they were.
@@ -265,6 +274,9 @@ private:
   /// The call is a reminder that was replaced or forgotten, or has come before.
   /// If it is one that is due, it is none any more once the call has ended well.
   bool is_void_reminder();
+
+  /// The call wants no state to be left; true if there was something.
+  bool leave_nothing();
 
   /// True if it is something that must be committed.
   bool keep_what_was_sent();

@@ -2,6 +2,7 @@
 
 #include "actors/service/activation.hpp"
 
+#include "actors/core/event_routes.hpp"
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/reminder.hpp"
@@ -40,7 +41,7 @@ work_outlet& activation::outlet() const {
   return *result;
 }
 
-void activation::send(work_request request) {
+invocation_id activation::send(work_request request) {
   auto& to = outlet();
   auto& sent = work_->current->sent;
   auto bytes = request.item.arguments.bytes.size();
@@ -56,6 +57,50 @@ void activation::send(work_request request) {
                      + " others at most");
   to.complete(request);
   sent.work.push_back(std::move(request));
+  return sent.work.back().item.id;
+}
+
+void activation::withdraw(const invocation_id& id) {
+  outlet();
+  auto& sent = work_->current->sent;
+  if (std::erase_if(sent.work, [&](auto& x) { return x.item.id == id; }) > 0)
+    return;
+  if (sent.withdrawn.size() >= defaults::service::sends)
+    refuse_to_send(errc::bad_request,
+                   "one call withdraws "
+                     + std::to_string(defaults::service::sends)
+                     + " others at most");
+  sent.withdrawn.push_back(id);
+}
+
+void activation::erase_entity() {
+  auto& x = *work_->current;
+  if (x.method->is_const)
+    refuse_to_send(errc::bad_request,
+                   "'" + x.method->name + "' is const: it commits nothing");
+  x.erases = true;
+}
+
+size_t activation::publish(const cloud_event& event) {
+  auto& to = outlet();
+  auto rules = target_->options().events;
+  if (!rules)
+    refuse_to_send(errc::not_implemented, "there are no rules for events here");
+  auto calls = rules->calls_of(event);
+  if (!calls)
+    throw error_exception{calls.error()};
+  auto& sent = work_->current->sent.work;
+  auto before = sent.size();
+  try {
+    for (auto& x : *calls) {
+      x.item.due = to.now();
+      send(std::move(x));
+    }
+  } catch (...) { // all or none, also if the method goes on
+    sent.resize(before);
+    throw;
+  }
+  return calls->size();
 }
 
 // -- reminders ---------------------------------------------------------------
@@ -133,6 +178,18 @@ bool activation::is_void_reminder() {
 }
 
 // -- the end of a call -------------------------------------------------------
+
+bool activation::leave_nothing() {
+  auto reminders = reminders_now().entries();
+  for (auto& [name, reminder] : reminders)
+    drop_reminder(name);
+  auto had_state = state_.exists();
+  if (had_state || !reminders.empty())
+    state_.erase(definition());
+  else
+    state_.restore(definition());
+  return had_state || !reminders.empty();
+}
 
 bool activation::keep_what_was_sent() {
   auto& x = *work_->current;

@@ -24,6 +24,7 @@
 
 namespace troupe {
 
+class event_routes;
 class work_outlet;
 
 /// How many activations a node has, and how many it wants to have: past that
@@ -70,6 +71,10 @@ struct service_options {
   /// Where the work goes that entities send; null: they cannot. Outlives every
   /// activation.
   work_outlet* outlet = nullptr;
+
+  /// What the events come to that entities publish; null: they cannot. Outlives
+  /// every activation.
+  event_routes* events = nullptr;
 
   /// Counts commits that were refused because a lock had moved on; null: nobody
   /// asks. What the services of a node share.

@@ -27,6 +27,14 @@ public:
 
   const std::string& claimed_by() const noexcept { return by_; }
 
+  /// Nobody begins it, nor gave it a place in its lane.
+  void has_expired() noexcept { expired_ = true; }
+
+  /// Whose place it has; empty if it has none.
+  std::string lane() const {
+    return expired_ ? std::string{} : work_.item.target.lane();
+  }
+
   void answered(invocation&, caf::execution_unit*) noexcept override {
     owner_.ended(*this);
   }
@@ -35,6 +43,7 @@ private:
   dispatcher& owner_;
   claimed_work work_;
   std::string by_;
+  bool expired_ = false;
 };
 
 } // namespace troupe

@@ -8,6 +8,7 @@
 #include "actors/core/reminder.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
+#include "actors/work/group_work.hpp"
 
 namespace troupe {
 
@@ -28,6 +29,18 @@ dispatcher_options with_clock(dispatcher_options x) {
   return x;
 }
 
+/// Whoever was told of an event may say when it can be told again.
+void wait_as_asked(work_verdict& to, const error& reason, work_time expires,
+                   work_time now) {
+  auto asked = std::min<std::chrono::seconds>(
+    std::chrono::seconds{reason.retry_after_s()}, defaults::work::asked_max);
+  if (!to.again)
+    return;
+  to.again = std::max(*to.again, now + asked);
+  if (*to.again > expires)
+    to.again.reset();
+}
+
 error no_queue() {
   return {errc::not_implemented, "this store has no queue"};
 }
@@ -44,7 +57,7 @@ dispatcher::dispatcher(work_queue* queue, work_peers peers,
 dispatcher::~dispatcher() = default;
 
 work_policy dispatcher::policy_of(const std::string& lane) const {
-  return options_.policy ? options_.policy(lane) : work_policy{};
+  return options_.policy ? options_.policy(lane) : default_policy(lane);
 }
 
 uint32_t dispatcher::running() const {
@@ -67,19 +80,26 @@ void dispatcher::prepare(work_item& item, const work_policy& policy) const {
   item.attempts_max = policy.attempts_max;
 }
 
-void dispatcher::accept(work_request request, callback<work_accepted> done) {
+std::optional<error> dispatcher::make_ready(work_request& x) const {
+  if (x.item.arguments.bytes.size() > defaults::work::payload_max)
+    return error{errc::payload_too_large,
+                 "queued calls take "
+                   + std::to_string(defaults::work::payload_max)
+                   + " bytes at most"};
+  if (!x.idempotency_key.empty() && x.fingerprint.empty())
+    x.fingerprint = fingerprint_of(x.item);
+  prepare(x.item, policy_of(x.item.target.lane()));
+  return std::nullopt;
+}
+
+void dispatcher::accept(work_request request, callback<work_accepted> done,
+                        begun_by who) {
   if (!queue_)
     return done(no_queue());
+  if (auto wrong = make_ready(request))
+    return done(*wrong);
   auto& item = request.item;
-  if (item.arguments.bytes.size() > defaults::work::payload_max)
-    return done(error{errc::payload_too_large,
-                      "queued calls take "
-                        + std::to_string(defaults::work::payload_max)
-                        + " bytes at most"});
-  if (!request.idempotency_key.empty() && request.fingerprint.empty())
-    request.fingerprint = fingerprint_of(item);
   auto lane = item.target.lane();
-  prepare(item, policy_of(lane));
   auto self = peers_.self();
   if (!self.empty() && item.due == item.accepted) {
     std::lock_guard guard{mutex_};
@@ -90,7 +110,7 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
   if (!request.claimed_by.empty())
     own->item = item;
   queue_->accept(std::move(request),
-                 [this, lane, due = item.due, own, by = request.claimed_by,
+                 [this, lane, due = item.due, own, by = request.claimed_by, who,
                   done = std::move(done)](expected<work_accepted> what) {
                    auto is_new = what && what->is_new;
                    if (is_new)
@@ -104,7 +124,7 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                                                      std::memory_order_relaxed);
                      std::vector<claimed_work> one;
                      one.push_back(std::move(*own));
-                     take(std::move(one), by);
+                     take(std::move(one), by, who);
                    } else if (!by.empty()) {
                      std::lock_guard guard{mutex_};
                      lanes_.ended(lane);
@@ -113,6 +133,26 @@ void dispatcher::accept(work_request request, callback<work_accepted> done) {
                    }
                    done(std::move(what));
                  });
+}
+
+void dispatcher::accept_all(std::vector<work_request> requests,
+                            callback<std::vector<work_accepted>> done) {
+  if (!queue_)
+    return done(no_queue());
+  std::vector<std::pair<std::string, work_time>> places;
+  for (auto& x : requests) {
+    if (auto wrong = make_ready(x))
+      return done(*wrong);
+    places.emplace_back(x.item.target.lane(), x.item.due);
+  }
+  queue_->accept_all(std::move(requests),
+                     [this, places = std::move(places), done = std::move(done)](
+                       expected<std::vector<work_accepted>> what) {
+                       for (size_t i = 0; what && i < places.size(); ++i)
+                         if ((*what)[i].is_new)
+                           waits(places[i].first, places[i].second);
+                       done(std::move(what));
+                     });
 }
 
 void dispatcher::complete(work_request& x) {
@@ -197,13 +237,14 @@ void dispatcher::report_dead(work_report what, work_accepted accepted,
 }
 
 void dispatcher::take(std::vector<claimed_work> work,
-                      const std::string& claimed_by) {
+                      const std::string& claimed_by, begun_by who) {
   std::lock_guard guard{mutex_};
   for (auto& x : work) {
     running_.insert(x.item.id);
     inbox_.emplace_back(std::move(x), claimed_by);
   }
-  wake();
+  if (who == begun_by::worker)
+    wake();
 }
 
 void dispatcher::wake() {
@@ -223,13 +264,23 @@ work_report dispatcher::report_of(attempt& what) {
   auto policy = policy_of(what.work().item.target.lane());
   if (auto reason = what.failure())
     return failure(what, policy, *reason);
-  if (!policy.on_success.empty()
-      && what.result().bytes.size() > defaults::work::payload_max)
+  if (!can_follow(what, policy))
     return failure(what, policy,
                    {errc::payload_too_large, effect::ran,
                     "its result is larger than the arguments of queued calls "
                     "may be, so that nothing can follow it"});
   return success(what, policy);
+}
+
+bool dispatcher::can_follow(attempt& what, const work_policy& policy) {
+  auto size = what.result().bytes.size();
+  if (policy.on_success.empty() && !member_of(what.work().item))
+    return true;
+  // The calls of a group are sent with one commit.
+  return size <= defaults::work::payload_max
+         && (!policy.join
+             || size * policy.on_success.size()
+                  <= defaults::service::sent_bytes);
 }
 
 work_report dispatcher::success(attempt& what, const work_policy& policy) {
@@ -238,7 +289,14 @@ work_report dispatcher::success(attempt& what, const work_policy& policy) {
   result.claimed_by = what.claimed_by();
   result.attempt = what.work().attempt;
   result.end = work_end::succeeded;
-  result.follow = follow_up(what.work().item, policy.on_success, what.result());
+  auto& item = what.work().item;
+  if (policy.join)
+    follow(result, group_after(item, policy, what.result()));
+  else
+    result.follow = follow_up(item, work_end::succeeded, policy.on_success,
+                              what.result());
+  if (auto member = member_of(item))
+    follow(result, arrival(item, *member, what.result()));
   result.answer = std::move(what.result());
   return result;
 }
@@ -257,6 +315,8 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
     verdict = judge(policy, reason, result.attempt, item.attempts_max,
                     first_due(item, policy), item.expires, now(), random_);
   }
+  if (item.target.is_outside())
+    wait_as_asked(verdict, reason, item.expires, now());
   result.uncounted = verdict.uncounted;
   if (verdict.again) {
     result.due = *verdict.again;
@@ -264,16 +324,28 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   }
   auto is_told = !policy.on_failure.empty()
                  && steps_before(item) <= defaults::work::steps_max;
-  result.end = is_told ? work_end::failed : work_end::dead;
+  auto member = member_of(item);
+  result.end = is_told || member ? work_end::failed : work_end::dead;
   if (is_told)
     result.follow =
-      follow_up(item, policy.on_failure,
+      follow_up(item, work_end::failed, policy.on_failure,
                 failure_notice(item, result.attempt, item.arguments, reason));
+  if (member)
+    follow(result, arrival(item, *member, reason));
   return result;
 }
 
+void dispatcher::follow(work_report& report, work_request next) {
+  {
+    std::lock_guard guard{mutex_};
+    next.item.id = ids_.next(now());
+  }
+  prepare(next.item, policy_of(next.item.target.lane()));
+  report.follow.push_back(std::move(next));
+}
+
 std::vector<work_request>
-dispatcher::follow_up(const work_item& source,
+dispatcher::follow_up(const work_item& source, work_end how,
                       const std::vector<work_destination>& to,
                       const payload& arguments) {
   if (to.empty())
@@ -281,7 +353,7 @@ dispatcher::follow_up(const work_item& source,
   std::vector<work_request> result;
   {
     std::lock_guard guard{mutex_};
-    result = troupe::follow_up(source, to, arguments, ids_, now());
+    result = troupe::follow_up(source, how, to, arguments, ids_, now());
   }
   for (auto& x : result)
     prepare(x.item, policy_of(x.item.target.lane()));
@@ -289,7 +361,7 @@ dispatcher::follow_up(const work_item& source,
 }
 
 void dispatcher::ended(attempt& what) {
-  report(report_of(what), what.work().item.target.lane(), 0);
+  report(report_of(what), what.lane(), 0);
 }
 
 void dispatcher::report(work_report what, std::string lane, uint32_t tries) {

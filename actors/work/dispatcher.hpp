@@ -27,6 +27,7 @@
 #include <caf/actor.hpp>
 #include <caf/fwd.hpp>
 
+#include "actors/core/event_sender.hpp"
 #include "actors/core/interfaces.hpp"
 #include "actors/core/work_id.hpp"
 #include "actors/core/work_outlet.hpp"
@@ -60,6 +61,9 @@ struct dispatcher_options {
   std::chrono::milliseconds keep_results = defaults::work::keep_results;
   std::chrono::milliseconds keep_dead = defaults::work::keep_dead;
 
+  /// Tells those outside; null: this node tells nobody. Outlives the dispatcher.
+  event_sender* sender = nullptr;
+
   /// The wall clock.
   std::function<work_time()> clock{};
 
@@ -88,10 +92,26 @@ public:
   /// work is accepted and waits.
   caf::actor start(caf::local_actor* parent);
 
+  /// Who begins work that was accepted as claimed.
+  enum class begun_by {
+    worker,
+    /// A `starter` of the caller, once `done` was called. Should it not, the worker
+    /// does so a moment later.
+    caller,
+  };
+
+  class starter;
+
   /// Accepts work, durably: when it was accepted, and how often and until when
   /// it is tried, is set here; so is the fingerprint if there is a key without
   /// one. See `work_queue::accept` for errors; and `payload_too_large`.
-  void accept(work_request request, callback<work_accepted> done);
+  void accept(work_request request, callback<work_accepted> done,
+              begun_by who = begun_by::worker);
+
+  /// Accepts all of it, durably, or nothing; see `accept` and
+  /// `work_queue::accept_all`. It begins once it is taken out of the queue.
+  void accept_all(std::vector<work_request> requests,
+                  callback<std::vector<work_accepted>> done);
 
   /// Keeps something that failed elsewhere as a dead letter, of which `why` is
   /// the error: answered when it is durable that nobody runs it. A repeat with
@@ -144,8 +164,16 @@ private:
     }
   };
 
+  /// @param lane whose place is free once it is settled; empty: none's
+  void report(work_report what, std::string lane, uint32_t tries);
+
   /// Durable, and claimed by this node: it is to run.
-  void take(std::vector<claimed_work> work, const std::string& claimed_by);
+  void take(std::vector<claimed_work> work, const std::string& claimed_by,
+            begun_by who);
+
+  /// Sets what is to be said of a request before it is accepted; what is wrong
+  /// with it, if something is.
+  std::optional<error> make_ready(work_request& x) const;
 
   /// Sets what is the dispatcher's to say of new work.
   void prepare(work_item& item, const work_policy& policy) const;
@@ -156,13 +184,19 @@ private:
 
   void ended(attempt& what);
   work_report report_of(attempt& what);
+
+  /// Its result can be given to what follows it.
+  static bool can_follow(attempt& what, const work_policy& policy);
   work_report success(attempt& what, const work_policy& policy);
   work_report failure(attempt& what, const work_policy& policy,
                       const error& reason);
-  std::vector<work_request> follow_up(const work_item& source,
+  std::vector<work_request> follow_up(const work_item& source, work_end how,
                                       const std::vector<work_destination>& to,
                                       const payload& arguments);
-  void report(work_report what, std::string lane, uint32_t tries);
+
+  /// `next` is accepted with the report.
+  void follow(work_report& report, work_request next);
+
   void settle(const work_report& what, const std::string& lane,
               work_outcome outcome, uint32_t tries);
   void count(const work_report& what);

@@ -3,17 +3,44 @@
 #include <algorithm>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/kept_event.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/core/payload_json.hpp"
+#include "actors/model/rfc3339.hpp"
 
 namespace troupe {
 
 namespace {
 
 constexpr auto steps_name = "steps";
+constexpr auto event_name = "event";
 
 json notes_of(const work_item& x) {
   auto result = json::parse(x.notes, nullptr, false);
   return result.is_object() ? result : json::object();
+}
+
+/// Where an event comes from: a reference of a URI, in which a key is one part.
+std::string source_of(const work_target& x) {
+  if (x.is_outside())
+    return to_string(x);
+  if (!x.is_entity())
+    return "/functions/" + to_string(x);
+  return "/services/" + x.name + "/" + outside_part(outside_kind::http, x.key)
+         + "/" + x.method;
+}
+
+cloud_event event_after(const work_item& source, work_end how, work_time now) {
+  cloud_event result;
+  result.id = to_string(source.id);
+  result.source = source_of(source.target);
+  result.type =
+    how == work_end::succeeded ? "troupe.work.succeeded" : "troupe.work.failed";
+  result.time = to_rfc3339(std::chrono::floor<std::chrono::seconds>(now));
+  result.subject = key_of(source);
+  if (!result.validate()) // a key may be of any text, a subject not
+    result.subject.clear();
+  return result;
 }
 
 } // namespace
@@ -28,7 +55,7 @@ uint32_t steps_before(const work_item& x) {
            : 0;
 }
 
-std::vector<work_request> follow_up(const work_item& source,
+std::vector<work_request> follow_up(const work_item& source, work_end how,
                                     const std::vector<work_destination>& to,
                                     const payload& arguments, work_ids& ids,
                                     work_time now) {
@@ -36,6 +63,8 @@ std::vector<work_request> follow_up(const work_item& source,
     return {};
   auto notes = notes_of(source);
   notes[steps_name] = steps_before(source) + 1;
+  notes.erase("group"); // the group of `source` waits for that alone
+  notes.erase(event_name); // of the step before
   std::vector<work_request> result;
   for (auto& x : to) {
     auto& next = result.emplace_back().item;
@@ -49,6 +78,8 @@ std::vector<work_request> follow_up(const work_item& source,
                          : source.routing_key;
     next.trace = source.trace;
     next.notes = dump_json(notes);
+    if (next.target.is_outside())
+      keep_event(next, event_after(source, how, now));
     next.priority = source.priority;
   }
   return result;

@@ -12,10 +12,10 @@
 
 namespace troupe {
 
-/// Calls of `to` with `arguments`, after `source`. They have its routing key, its
-/// trace and its priority, and are one step further than it. Times and limits are
-/// not set.
-std::vector<work_request> follow_up(const work_item& source,
+/// Calls of `to` with `arguments`, after `source`, which ended so at `now`. They
+/// have its routing key, its trace and its priority, and are one step further
+/// than it. Times and limits are not set.
+std::vector<work_request> follow_up(const work_item& source, work_end how,
                                     const std::vector<work_destination>& to,
                                     const payload& arguments, work_ids& ids,
                                     work_time now);

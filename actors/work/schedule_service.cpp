@@ -51,6 +51,8 @@ void to_json(json& to, const schedule_entity& from) {
         {"seen", stored(from.seen_)}, {"next", stored(from.next_)},
         {"last", stored(from.last_)}, {"fired", from.fired_},
         {"paused", from.paused_}};
+  if (from.skipped_ > 0)
+    to["skipped"] = from.skipped_;
 }
 
 void from_json(const json& from, schedule_entity& to) {
@@ -63,6 +65,7 @@ void from_json(const json& from, schedule_entity& to) {
   to.last_ = read_time(from.at("last"));
   from.at("fired").get_to(to.fired_);
   from.at("paused").get_to(to.paused_);
+  to.skipped_ = from.value("skipped", uint64_t{0});
 }
 
 json schedule_entity::summary() const {
@@ -71,7 +74,18 @@ json schedule_entity::summary() const {
   result["next"] = time_json(next_);
   result["last"] = time_json(last_);
   result["fired"] = fired_;
+  result["skipped"] = skipped_;
   return result;
+}
+
+schedule_glance schedule_entity::glance() const noexcept {
+  return {paused_, next_, fired_, skipped_};
+}
+
+schedule_glance glance_at_schedule(std::string_view state) {
+  schedule_entity read{nullptr};
+  from_json(parse_json(state), read);
+  return read.glance();
 }
 
 json schedule_summary(const std::string& name, std::string_view state) {
@@ -174,6 +188,7 @@ void schedule_entity::fire(context& ctx) {
   for (auto time : due.run)
     send(ctx, time);
   seen_ = due.seen;
+  skipped_ += due.skipped;
   plan(ctx, what);
 }
 

@@ -28,6 +28,19 @@ inline constexpr std::string_view schedules_service = "troupe-schedules";
 /// Finds a time zone by its name.
 using zone_source = std::function<parsed<time_zone_ptr>(std::string_view name)>;
 
+/// What those want to know who look at many.
+struct schedule_glance {
+  bool paused = false;
+
+  /// Nothing if it is paused, or does not fire any more.
+  std::optional<schedule::time_point> next;
+
+  uint64_t fired = 0;
+
+  /// Missed firings that were not made up for.
+  uint64_t skipped = 0;
+};
+
 /// One schedule. Times are whole seconds.
 class schedule_entity {
 public:
@@ -54,6 +67,7 @@ public:
 
   /// What is known of it without its zone.
   json summary() const;
+  schedule_glance glance() const noexcept;
 
 private:
   friend void to_json(json& to, const schedule_entity& from);
@@ -85,6 +99,7 @@ private:
 
   std::optional<time_point> last_;
   uint64_t fired_ = 0;
+  uint64_t skipped_ = 0;
   bool paused_ = false;
 };
 
@@ -94,5 +109,8 @@ module schedules_module(zone_source zones);
 /// What is known of a schedule, from its state as it is stored.
 /// @throws std::exception if it is something else
 json schedule_summary(const std::string& name, std::string_view state);
+
+/// As above.
+schedule_glance glance_at_schedule(std::string_view state);
 
 } // namespace troupe

@@ -9,12 +9,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
-#include "actors/core/idempotency_key.hpp"
-#include "actors/core/module.hpp"
-#include "actors/core/reminder.hpp"
-#include "actors/core/submit.hpp"
-#include "actors/work/attempt.hpp"
-#include "actors/work/follow_up.hpp"
+#include "actors/core/outside.hpp"
 
 namespace troupe {
 
@@ -38,33 +33,12 @@ constexpr size_t lanes_page = 1000;
 constexpr size_t give_back_step = 256;
 constexpr size_t lost_page = 256;
 constexpr size_t sweep_step = 1024;
-
-/// Attempts that one turn begins: others want the thread as well.
-constexpr size_t begun_max = 64;
+constexpr size_t expired_step = 256;
 
 /// INTERNAL: does something with an answer of the store.
 struct work_answer {
   std::function<void()> then;
 };
-
-payload to_payload(const error& reason) {
-  return {reason.to_json(), "application/json"};
-}
-
-error is_gone() {
-  return {errc::instance_lost, "the node that ran it is gone"};
-}
-
-error is_too_long() {
-  return {errc::bad_request, "its pipeline has more than "
-                               + std::to_string(defaults::work::steps_max)
-                               + " steps: it may lead back into itself"};
-}
-
-error is_too_old() {
-  return {errc::deadline_exceeded, effect::none,
-          "it could not begin before it was too old"};
-}
 
 } // namespace
 
@@ -77,7 +51,8 @@ namespace troupe {
 // -- its life ------------------------------------------------------------------
 
 dispatcher::worker::worker(caf::actor_config& cfg, dispatcher& front)
-  : caf::event_based_actor(cfg), front_(front), routes_(front.env_.routes) {}
+  : caf::event_based_actor(cfg), front_(front), routes_(front.env_.routes),
+    starter_(front, home_system()) {}
 
 caf::behavior dispatcher::worker::make_behavior() {
   return {
@@ -148,24 +123,14 @@ void dispatcher::worker::tick() {
 }
 
 void dispatcher::worker::wake() {
-  std::vector<std::pair<claimed_work, std::string>> next;
   {
     std::lock_guard guard{front_.mutex_};
     front_.woken_ = false;
-    auto& inbox = front_.inbox_;
-    auto end =
-      inbox.begin() + static_cast<ptrdiff_t>(std::min(inbox.size(), begun_max));
-    next.assign(std::make_move_iterator(inbox.begin()),
-                std::make_move_iterator(end));
-    inbox.erase(inbox.begin(), end);
     for (auto& [lane, due] : std::exchange(front_.followed_, {}))
       if (is_here(lane))
         front_.lanes_.waits(lane, due);
-    if (!inbox.empty())
-      front_.wake();
   }
-  for (auto& [work, by] : next)
-    begin(std::move(work), by);
+  starter_.begin_waiting(context());
   fetch();
 }
 
@@ -180,57 +145,6 @@ void dispatcher::worker::come_back(std::optional<work_time> due) {
 }
 
 // -- doing ---------------------------------------------------------------------
-
-bool dispatcher::worker::wants_arguments(const claimed_work& x) const {
-  return !front_.policy_of(x.item.target.lane()).on_failure.empty();
-}
-
-expected<call_target_ptr> dispatcher::worker::target_of(const work_target& to) {
-  if (to.is_entity() && !is_valid_key(to.key))
-    return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
-  auto result = to.is_entity() ? find_service(*routes_, to.name)
-                               : find_function(*routes_, to.name, to.qualifier);
-  if (result && !(*result)->callable_by_bytes())
-    return error{errc::bad_request,
-                 "'" + to.name + "' can be called from C++ only"};
-  return result;
-}
-
-void dispatcher::worker::begin(claimed_work work, const std::string& by) {
-  if (work.item.expires < front_.now())
-    return refuse(work, by, is_too_old());
-  if (steps_before(work.item) > defaults::work::steps_max)
-    return refuse(work, by, is_too_long());
-  auto target = target_of(work.item.target);
-  if (!target)
-    return refuse(work, by, target.error());
-  if (work.attempt == 1)
-    front_.counts_.count_wait(front_.now() - work.item.due);
-  auto keep = wants_arguments(work);
-  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
-  auto& item = call->work().item;
-  if (item.target.is_entity()) {
-    auto& to = item.target;
-    call->entity =
-      std::make_unique<entity_call>(entity_call{to.name, to.key, to.method});
-    call->entity->idempotency_key =
-      is_reminder(item) ? reminder_key(item.id) : work_key(item.id);
-  }
-  call->routing_key = item.routing_key;
-  call->trace = item.trace;
-  call->id = item.id;
-  call->submitted = steady_now();
-  call->deadline = call->submitted + (*target)->timeout();
-  submit_watched(front_.env_, **target, call, home_system(), context());
-}
-
-void dispatcher::worker::refuse(const claimed_work& work, const std::string& by,
-                                const error& why) {
-  auto call =
-    caf::make_counted<attempt>(front_, work, by, wants_arguments(work));
-  call->start();
-  call->finish(why, context());
-}
 
 void dispatcher::worker::report_again() {
   std::vector<unsettled> again;
@@ -280,6 +194,8 @@ void dispatcher::worker::looked(const expected<std::vector<work_lane>>& found) {
 }
 
 bool dispatcher::worker::is_here(const std::string& lane) {
+  if (looks_outside(lane))
+    return front_.options_.sender != nullptr;
   if (lane.ends_with('/'))
     return routes_->services.contains(lane.substr(0, lane.size() - 1));
   return routes_->functions.contains(lane);
@@ -323,7 +239,7 @@ void dispatcher::worker::fetch() {
       if (got && !got->empty()) {
         front_.counts_.claimed.fetch_add(got->size(),
                                          std::memory_order_relaxed);
-        front_.take(std::move(*got), self);
+        front_.take(std::move(*got), self, begun_by::worker);
       }
       if (look_again) // more may have come meanwhile, or is due later
         look_.next = {};
@@ -372,19 +288,21 @@ void dispatcher::worker::judge_claimants(
 void dispatcher::worker::give_back(const std::string& gone) {
   if (!giving_back_.insert(gone).second)
     return;
-  front_.queue_->give_back(
-    gone, to_payload(is_gone()), front_.now(), give_back_step,
-    come_home<size_t>([this, gone](auto& count) {
-      giving_back_.erase(gone);
-      if (!count)
-        return; // a look at the claimants finds it again
-      front_.counts_.given_back.fetch_add(*count, std::memory_order_relaxed);
-      if (*count == give_back_step)
-        give_back(gone);
-      if (*count > 0)
-        look_.next = {};
-      look();
-    }));
+  front_.queue_->give_back(gone, front_.now(), give_back_step,
+                           come_home<size_t>([this, gone](auto& count) {
+                             giving_back_.erase(gone);
+                             if (!count)
+                               return; // a look at the claimants finds it again
+                             front_.counts_.given_back.fetch_add(
+                               *count, std::memory_order_relaxed);
+                             if (*count == give_back_step)
+                               give_back(gone);
+                             if (*count > 0) {
+                               look_.next = {};
+                               sweep_.next = {}; // what has no attempts left
+                             }
+                             look();
+                           }));
 }
 
 void dispatcher::worker::look_for_lost() {
@@ -451,21 +369,38 @@ void dispatcher::worker::sweep() {
   auto now = steady_now();
   if (!sweep_.is_due(now))
     return;
+  auto self = front_.peers_.self();
+  {
+    std::lock_guard guard{front_.mutex_};
+    if (!front_.claims_ || self.empty())
+      return;
+  }
   sweep_ = {now + sweep_time, true};
   auto time = front_.now();
-  front_.queue_->bury_expired(
-    to_payload(is_too_old()), time, sweep_step,
-    come_home<size_t>([this, time](auto& buried) {
-      if (buried)
-        front_.counts_.expired.fetch_add(*buried, std::memory_order_relaxed);
-      front_.queue_->forget(time - front_.options_.keep_results,
-                            time - front_.options_.keep_dead, time, sweep_step,
-                            come_home<size_t>([this](auto& forgotten) {
-                              sweep_.asked = false;
-                              if (forgotten && *forgotten >= sweep_step)
-                                sweep_.next = {}; // there is more
-                            }));
+  front_.queue_->claim_expired(
+    self, time, expired_step,
+    come_home<std::vector<claimed_work>>([this, self, time](auto& got) {
+      if (got) {
+        if (got->size() == expired_step)
+          sweep_.next = {}; // there is more
+        starter_.expire(std::move(*got), self, context());
+      } else if (got.error().what_happened() == effect::unknown) {
+        std::lock_guard guard{front_.mutex_};
+        front_.look_for_lost_ = true;
+      }
+      forget(time);
     }));
+}
+
+void dispatcher::worker::forget(work_time now) {
+  auto& options = front_.options_;
+  front_.queue_->forget(now - options.keep_results, now - options.keep_dead,
+                        now, sweep_step,
+                        come_home<size_t>([this](auto& forgotten) {
+                          sweep_.asked = false;
+                          if (forgotten && *forgotten >= sweep_step)
+                            sweep_.next = {}; // there is more
+                        }));
 }
 
 void dispatcher::worker::count() {

@@ -13,6 +13,7 @@
 
 #include "actors/core/route_table.hpp"
 #include "actors/work/dispatcher.hpp"
+#include "actors/work/starter.hpp"
 
 namespace troupe {
 
@@ -50,14 +51,6 @@ private:
 
   // -- doing -----------------------------------------------------------------
 
-  void begin(claimed_work work, const std::string& claimed_by);
-  expected<call_target_ptr> target_of(const work_target& to);
-
-  /// Its failure would be told to others.
-  bool wants_arguments(const claimed_work& x) const;
-
-  void refuse(const claimed_work& work, const std::string& claimed_by,
-              const error& why);
   void report_again();
 
   // -- fetching --------------------------------------------------------------
@@ -78,6 +71,8 @@ private:
   bool runs(const invocation_id& id) const;
   void let_go(const work_view& lost);
   void sweep();
+
+  void forget(work_time now);
   void count();
 
   template <class T, class F>
@@ -85,6 +80,7 @@ private:
 
   dispatcher& front_;
   route_view routes_;
+  starter starter_;
   chore look_;
   chore claimants_;
   chore lost_;

@@ -68,6 +68,7 @@ void durable_latency(const settings& how);
 void durable_in_process(const settings& how);
 void durable_postgres(const settings& how);
 void idle_entities(const settings& how);
+void queue_peers(const settings& how);
 void queued_http(const settings& how);
 void several_nodes(const settings& how);
 void several_nodes_postgres(const settings& how);

@@ -41,6 +41,8 @@ constexpr benchmark all_benchmarks[] = {
    durable_latency},
   {"queue", "queued calls over HTTP, against SQLite alone, and with a backlog",
    queued_http},
+  {"queue-peers", "queued calls, against JetStream, RabbitMQ and SKIP LOCKED",
+   queue_peers},
   {"entities", "a million idle entities, against as many CAF actors",
    idle_entities},
   {"nodes", "a cluster of 1 to 4 nodes on this machine, and what bounds it",

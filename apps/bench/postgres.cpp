@@ -106,10 +106,34 @@ void postgres_bench_server::prepare(unsigned keys) {
 
 double postgres_bench_server::update(unsigned keys,
                                      std::chrono::seconds time) const {
-  auto script = (folder_.path() / ("bench_" + std::to_string(keys))).string();
+  return script((folder_.path() / ("bench_" + std::to_string(keys))).string(),
+                time);
+}
+
+double postgres_bench_server::queue(std::chrono::seconds time) const {
+  run({std::string{programs} + "psql", "-q", url(), "-c",
+       "SET client_min_messages = warning", "-c",
+       "CREATE TABLE IF NOT EXISTS job (id uuid PRIMARY KEY, name text NOT "
+       "NULL, state int NOT NULL, due timestamptz NOT NULL, body bytea NOT "
+       "NULL, result bytea)",
+       "-c",
+       "CREATE INDEX IF NOT EXISTS job_due ON job (due) WHERE state = 0"});
+  auto path = (folder_.path() / "queue").string();
+  std::ofstream{path}
+    << "INSERT INTO job VALUES (gen_random_uuid(), 'add', 0, now(), '[2,3]', "
+       "NULL);\n"
+       "UPDATE job SET state = 1 WHERE id = (SELECT id FROM job WHERE state = "
+       "0 AND due <= now() ORDER BY due LIMIT 1 FOR UPDATE SKIP LOCKED) "
+       "RETURNING id \\aset\n"
+       "UPDATE job SET state = 2, result = '5' WHERE id = :id;\n";
+  return script(path, time);
+}
+
+double postgres_bench_server::script(const std::string& path,
+                                     std::chrono::seconds time) const {
   auto output =
     run({std::string{programs} + "pgbench", "-n", "-M", "prepared", "-c", "64",
-         "-j", "2", "-T", std::to_string(time.count()), "-f", script, url()});
+         "-j", "2", "-T", std::to_string(time.count()), "-f", path, url()});
   // tps = 690.123456 (without initial connection time)
   auto line = output.find("tps = ");
   if (line == output.npos)

@@ -39,7 +39,16 @@ public:
   /// @returns transactions a second
   double update(unsigned keys, std::chrono::seconds time) const;
 
+  /// 64 clients, each of which puts a job in a table, takes one that nobody else
+  /// has (`FOR UPDATE SKIP LOCKED`) and writes its result, in three transactions.
+  /// @returns jobs a second
+  double queue(std::chrono::seconds time) const;
+
 private:
+  /// What pgbench does with the script at `path`.
+  /// @returns runs of it a second
+  double script(const std::string& path, std::chrono::seconds time) const;
+
   std::string data_folder() const;
 
   /// Runs one of PostgreSQL's programs to its end.

@@ -3,27 +3,17 @@
 // inserts as many rows, and then their results, in transactions of 64; and with a
 // million other jobs in the queue.
 
-#include <atomic>
 #include <cstdio>
-#include <filesystem>
-#include <future>
-#include <optional>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 #include "actors/core/work_id.hpp"
-#include "actors/core/work_queue.hpp"
 #include "apps/bench/benchmark.hpp"
-#include "apps/bench/child_process.hpp"
-#include "apps/bench/http_servers.hpp"
 #include "apps/bench/load.hpp"
-#include "apps/bench/machine_use.hpp"
+#include "apps/bench/queue_node.hpp"
 #include "apps/bench/temporary.hpp"
-#include "apps/bench/wrk.hpp"
-#include "nodes/store/sqlite_store.hpp"
 
 namespace troupe::bench {
 
@@ -33,11 +23,11 @@ using clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 
-constexpr unsigned in_flight = 64;
-constexpr auto target = "/invoke/add";
-constexpr auto arguments = "[2,3]";
+constexpr auto in_flight = queued_in_flight;
+constexpr auto target = queued_target;
+constexpr auto arguments = queued_arguments;
 
-work_time wall_now() {
+std::chrono::sys_time<milliseconds> wall_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
 
@@ -96,116 +86,6 @@ private:
                        SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE};
   work_ids ids_;
 };
-
-// -- ours ----------------------------------------------------------------------
-
-/// Jobs that are there, and that nobody here does now: half of them are due in
-/// an hour, half are of a function that this node has not.
-void fill(const std::filesystem::path& folder, uint64_t count) {
-  sqlite_store store{folder};
-  work_ids ids;
-  std::atomic<uint64_t> left{count};
-  std::promise<void> end;
-  for (uint64_t i = 0; i < count; ++i) {
-    work_request x;
-    x.item.id = ids.next(wall_now());
-    x.item.target.name = i % 2 ? "add" : "elsewhere";
-    x.item.arguments = {arguments, "application/json"};
-    x.item.accepted = wall_now();
-    x.item.due = x.item.accepted + (i % 2 ? 1h : 0h);
-    x.item.expires = x.item.due + 24h;
-    while (left.load() > count - i + 4096)
-      std::this_thread::yield();
-    store.work()->accept(std::move(x), [&](expected<work_accepted> done) {
-      if (!done)
-        std::abort();
-      if (--left == 0)
-        end.set_value();
-    });
-  }
-  end.get_future().get();
-}
-
-struct queue_run {
-  double jobs_per_second = 0;
-
-  /// Of one core, of the node.
-  double cpu_us = 0;
-};
-
-class queue_node {
-public:
-  explicit queue_node(uint64_t backlog) {
-    if (backlog > 0)
-      fill(data_.path(), backlog);
-    node_.emplace(-1, std::vector<std::string>{},
-                  "sqlite:" + data_.path().string());
-  }
-
-  uint16_t port() const { return node_->port(); }
-
-  /// Accepts for `time`, and counts until all of it is done.
-  queue_run run(milliseconds time) {
-    wrk_load load;
-    load.port = port();
-    load.connections = in_flight;
-    load.time = time;
-    load.core = -1;
-    load.target = target;
-    load.body = arguments;
-    load.content_type = "application/json";
-    load.prefer = "respond-async";
-    machine_meter meter{{node_->id()}, data_.path()};
-    auto accepted = run_wrk(load);
-    auto ended = clock::now();
-    wait_until_done();
-    auto took = accepted.requests / accepted.requests_per_second
-                + std::chrono::duration<double>(clock::now() - ended).count();
-    auto used = meter.used();
-    return {accepted.requests / took,
-            used.core_seconds(used.nodes) * 1e6 / accepted.requests};
-  }
-
-  /// Until nothing that was accepted here waits or runs.
-  void wait_until_done() {
-    for (auto until = clock::now() + 60s; clock::now() < until;
-         std::this_thread::sleep_for(5ms))
-      if (read();
-          metric("troupe_queue_accepted_total")
-          == metric("troupe_queue_attempts_total{outcome=\"succeeded\"}"))
-        return;
-    throw cannot_measure{"queued calls are not done in a minute"};
-  }
-
-  void read() {
-    child_process curl{
-      {"curl", "-sS",
-       "http://127.0.0.1:" + std::to_string(port()) + "/metrics"},
-      -1};
-    text_.clear();
-    if (curl.finish(text_) != 0)
-      throw cannot_measure{"the node's metrics cannot be read"};
-  }
-
-  /// Of what was read; 0 if there is none.
-  double metric(const std::string& row) const {
-    auto at = text_.find("\n" + row + " ");
-    return at == text_.npos ? 0 : std::stod(text_.substr(at + row.size() + 2));
-  }
-
-  const std::string& metrics() const noexcept { return text_; }
-
-private:
-  temporary_folder data_;
-  std::optional<node_server> node_;
-  std::string text_;
-};
-
-std::string note_of(const queue_run& x) {
-  char text[40];
-  std::snprintf(text, sizeof text, "%.1f us CPU a job", x.cpu_us);
-  return text;
-}
 
 void against_sqlite(const settings& how, queue_node& node) {
   auto time = how.time(3000ms);

@@ -44,9 +44,11 @@ Functions and services as actors.
 
   troupe queue                         show what was queued (invoke --async)
   troupe queue list|show|redrive|purge
+  troupe group begin|list|show|cancel  queue calls whose outcomes belong together
   troupe schedule list|show|put|pause|resume|delete
                                        call something again and again
-  troupe subscribe list                show the messages that brokers send
+  troupe subscribe list|show|add|remove
+                                       have messages of brokers call something
 
   troupe functions                     list the functions of the cluster
   troupe services                      list the services of the cluster

@@ -109,6 +109,8 @@ void gateway::route(http::exchange& x) {
     return invocations(x, path);
   if (first == "queue")
     return queue(x, path);
+  if (first == "groups")
+    return groups(x, path);
   if (first == "schedules")
     return schedules(x, path);
   if (first == "subscriptions")
@@ -118,13 +120,14 @@ void gateway::route(http::exchange& x) {
   if (first == "url")
     not_built("function URLs");
   if (first == "events")
-    not_built("CloudEvents");
+    return events(x, path);
   if (is_date(first))
     not_built("the AWS Lambda API");
   refuse(errc::not_found,
          "there is no such path; there are /invoke/{name}, /map/{name}, "
-         "/services/{service}, /invocations/{id}, /queue, /schedules, "
-         "/subscriptions, /locks/{name}, /cluster, /metrics, /healthz and "
+         "/services/{service}, /events, /invocations/{id}, /queue, /groups, "
+         "/schedules, /subscriptions, /locks/{name}, /cluster, /metrics, "
+         "/healthz and "
          "/readyz");
 }
 
@@ -213,15 +216,6 @@ void gateway::drain(http::exchange& x) {
   x.respond(std::move(answer));
 }
 
-void gateway::subscriptions(http::exchange& x, const path_view& path) {
-  if (path.count != 1)
-    refuse(errc::not_found, "the path is /subscriptions");
-  check_get(x.request());
-  if (!x.request().query().empty())
-    refuse(errc::bad_request, "this takes no parameters");
-  x.respond(json_answer(host_.subscriptions()));
-}
-
 void gateway::tree(http::exchange& x) {
   // The exchange lives until it is answered; only this thread answers it.
   host_.tree([self = self_, back = way_back_, &x](expected<std::string> body) {
@@ -297,7 +291,7 @@ void gateway::respond(http_call& call) {
     answer = std::move(call.answer);
     if (call.revision)
       answer.add("ETag", "\"" + std::to_string(*call.revision) + "\"");
-    if (answer.status != status_no_content) {
+    if (answer.status != status_no_content && call.has_body) {
       auto& result = call.result();
       answer.add("Content-Type", result.content_type.empty()
                                    ? std::string_view{json_type}

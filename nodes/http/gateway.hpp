@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "actors/core/backends.hpp"
+#include "actors/core/codec.hpp"
 #include "actors/core/expected.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/core/lender.hpp"
@@ -18,14 +20,16 @@
 #include "actors/core/work_queue.hpp"
 #include "actors/model/deadline_wheel.hpp"
 #include "actors/routing/call_port.hpp"
+#include "actors/work/starter.hpp"
 #include "nodes/http/handler.hpp"
 
 namespace troupe {
 
 class lock_keeper;
-class dispatcher;
+class event_router;
 class function_name;
 class page_reader;
+struct entity_page;
 
 /// What the gateway cannot know by itself. Called on I/O threads: must not
 /// block.
@@ -43,6 +47,9 @@ struct gateway_host {
 
   /// The body of `/subscriptions`.
   std::function<std::string()> subscriptions;
+
+  /// One of them as this node sees it; null if it does not have it.
+  std::function<json(const std::string& name)> subscription;
 
   /// Has the node `id` leave.
   std::function<expected<void>(const std::string& id)> drain;
@@ -65,6 +72,9 @@ struct gateway_host {
 
   /// Takes calls that are done later; outlives the server.
   dispatcher* work = nullptr;
+
+  /// Which events call what; outlives the server.
+  event_router* events = nullptr;
 };
 
 class gateway final : public http::handler, public reply_port {
@@ -95,14 +105,19 @@ private:
   void owner(http::exchange& x);
   void drain(http::exchange& x);
   void tree(http::exchange& x);
-  void subscriptions(http::exchange& x, const path_view& path);
 
   // -- /services (gateway_services.cpp) --------------------------------------
 
   void services(http::exchange& x, const path_view& path);
 
   /// Calls an entity, or changes it in another way.
+  /// @param status of an answer that is good
   void call_entity(http::exchange& x, call_target& service,
+                   std::unique_ptr<entity_call> to, unsigned status = 200);
+
+  /// The call that asks for it, with the fields that a call of an entity has.
+  caf::intrusive_ptr<http_call>
+  make_entity_call(http::exchange& x, call_target& service,
                    std::unique_ptr<entity_call> to);
 
   /// Answers with what is stored of an entity.
@@ -155,7 +170,19 @@ private:
   void queue_entity_call(http::exchange& x, call_target& service,
                          const entity_call& to);
   void queue_call(http::exchange& x, work_request request);
+
+  /// Begins what this thread accepted, at the end of the turn.
+  void begin_accepted();
+
   void invocations(http::exchange& x, const path_view& path);
+
+  // -- /events (gateway_events.cpp) -------------------------------------------
+
+  void events(http::exchange& x, const path_view& path);
+
+  /// @param made_by the rules of the calls
+  void queue_events(http::exchange& x, std::vector<work_request> calls,
+                    std::vector<size_t> made_by);
 
   // -- /queue (gateway_queue.cpp) --------------------------------------------
 
@@ -172,10 +199,36 @@ private:
 
   void schedules(http::exchange& x, const path_view& path);
 
-  /// What it calls is there.
   void check_schedule(std::string_view body);
-  void list_schedules(http::exchange& x, call_target& service);
-  void read_schedules(http_call& call, std::shared_ptr<page_reader> page);
+
+  /// It is there, and may be called from outside.
+  void check_target(const work_target& to);
+
+  /// How a page of entities is shown.
+  using page_text = payload (*)(const entity_page& page);
+
+  /// Answers with a page of the entities of a service of the node's own.
+  void list_service(http::exchange& x, call_target& service, std::string name,
+                    page_text text);
+  void read_service(http_call& call, std::shared_ptr<page_reader> page,
+                    page_text text);
+
+  // -- /groups (gateway_groups.cpp) ------------------------------------------
+
+  void groups(http::exchange& x, const path_view& path);
+  void begin_group(http::exchange& x, call_target& service);
+  void check_group(std::string_view body);
+
+  // -- /subscriptions (gateway_subscriptions.cpp) ----------------------------
+
+  void subscriptions(http::exchange& x, const path_view& path);
+  void show_subscription(http::exchange& x, call_target& service,
+                         const std::string& name);
+  void put_subscription(http::exchange& x, call_target& service,
+                        const std::string& name);
+  void change_subscriptions(http::exchange& x, call_target& service,
+                            std::string method, std::string arguments,
+                            unsigned status = 200);
 
   // -- /map (gateway_map.cpp) ------------------------------------------------
 
@@ -216,6 +269,10 @@ private:
   call_port port_;
   const gateway_host& host_;
   turn turn_;
+  std::optional<dispatcher::starter> starter_;
+
+  /// It is put off already.
+  bool begins_ = false;
   deadline_wheel wheel_;
   bool ticking_ = false;
   invocation* submitting_ = nullptr;

@@ -4,7 +4,9 @@
 
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
+#include "actors/messages/subscription_book.hpp"
 #include "actors/model/rfc3339.hpp"
+#include "actors/work/group_service.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/http/uri.hpp"
 
@@ -61,6 +63,10 @@ void check_service_name(std::string_view name) {
   check_name(name, "service");
   if (name == schedules_service)
     refuse(errc::not_found, "schedules are at /schedules");
+  if (name == subscriptions_service)
+    refuse(errc::not_found, "subscriptions are at /subscriptions");
+  if (name == groups_service)
+    refuse(errc::not_found, "groups are at /groups");
 }
 
 std::string decode(std::string_view segment) {

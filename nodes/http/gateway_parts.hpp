@@ -20,6 +20,7 @@ namespace troupe {
 
 inline constexpr auto json_type = "application/json";
 
+inline constexpr unsigned status_accepted = 202;
 inline constexpr unsigned status_no_content = 204;
 
 /// A method that the path does not take.
@@ -127,6 +128,9 @@ public:
 
   /// What is known of the answer, if it ends well: status and fields.
   http::response answer;
+
+  /// Whether an answer that ends well shows the result.
+  bool has_body = true;
 
   /// The number of its wait for a lock; 0: none.
   uint64_t lock_wait = 0;

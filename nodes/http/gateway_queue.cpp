@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "actors/core/codec.hpp"
+#include "actors/core/outside.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/work_report.hpp"
@@ -35,10 +36,11 @@ invocation_id read_id(const std::string& text, const char* name) {
   return *id;
 }
 
-/// A lane is a function, or a service and a slash.
 void check_lane(const std::string& text) {
-  auto name = text.ends_with('/') ? text.substr(0, text.size() - 1) : text;
-  check_name(name, "lane");
+  if (!is_valid_lane(text))
+    refuse(errc::bad_request,
+           "lane is a function, a service and a slash (counter/), or scheme "
+           "and host of a destination (https://example.org)");
 }
 
 work_selection read_selection(const http::request& x, work_state state) {

@@ -60,7 +60,8 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
     throw error_exception{target.error()};
   if (path.count == 1) {
     check_get(request);
-    return list_schedules(x, **target);
+    return list_service(x, **target, std::string{schedules_service},
+                        to_payload);
   }
   auto to = std::make_unique<entity_call>();
   to->service = schedules_service;
@@ -87,8 +88,10 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
 }
 
 void gateway::check_schedule(std::string_view body) {
-  auto spec = parse_json(body).get<schedule_spec>();
-  auto& to = spec.target;
+  check_target(parse_json(body).get<schedule_spec>().target);
+}
+
+void gateway::check_target(const work_target& to) {
   if (!to.is_entity()) {
     auto target = port_.function(to.name, to.qualifier);
     if (!target)
@@ -104,22 +107,25 @@ void gateway::check_schedule(std::string_view body) {
            "the service '" + to.name + "' has no method '" + to.method + "'");
 }
 
-void gateway::list_schedules(http::exchange& x, call_target& service) {
+void gateway::list_service(http::exchange& x, call_target& service,
+                           std::string name, page_text text) {
   auto query = read_page_query(x.request());
   auto call = begin_read(x, service);
-  read_schedules(*call, std::make_shared<page_reader>(
-                          std::string{schedules_service}, std::move(query)));
+  read_service(*call,
+               std::make_shared<page_reader>(std::move(name), std::move(query)),
+               text);
 }
 
-void gateway::read_schedules(http_call& call,
-                             std::shared_ptr<page_reader> page) {
+void gateway::read_service(http_call& call, std::shared_ptr<page_reader> page,
+                           page_text text) {
   using answer = std::vector<listed_entity>;
-  auto then = [page](gateway& me, http_call& call, expected<answer> found) {
+  auto then = [page, text](gateway& me, http_call& call,
+                           expected<answer> found) {
     if (!found)
       return me.conclude(call, found.error());
     if (!page->take(std::move(*found)))
-      return me.read_schedules(call, page);
-    me.conclude(call, to_payload(page->page()));
+      return me.read_service(call, page, text);
+    me.conclude(call, text(page->page()));
   };
   host_.store->list(page->request(), come_back<answer>(call, then));
 }

@@ -119,10 +119,20 @@ void gateway::services(http::exchange& x, const path_view& path) {
 }
 
 void gateway::call_entity(http::exchange& x, call_target& service,
-                          std::unique_ptr<entity_call> to) {
+                          std::unique_ptr<entity_call> to, unsigned status) {
   auto& request = x.request();
   if (wants_queue(request))
     return queue_entity_call(x, service, *to);
+  auto call = make_entity_call(x, service, std::move(to));
+  if (call->entity->operation == entity_operation::call)
+    call->answer.status = status;
+  submit(x, std::move(call), service);
+}
+
+caf::intrusive_ptr<gateway::http_call>
+gateway::make_entity_call(http::exchange& x, call_target& service,
+                          std::unique_ptr<entity_call> to) {
+  auto& request = x.request();
   auto call = caf::make_counted<http_call>(payload{}, x);
   auto timeout = read_call_headers(request, *call);
   to->idempotency_key = read_idempotency_key(request);
@@ -135,7 +145,7 @@ void gateway::call_entity(http::exchange& x, call_target& service,
   call->arguments({std::move(request.body()),
                    std::string{type.value_or("application/octet-stream")}});
   port_.prepare(*call, service, timeout);
-  submit(x, std::move(call), service);
+  return call;
 }
 
 // -- what is read from the store ---------------------------------------------

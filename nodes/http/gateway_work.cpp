@@ -21,8 +21,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr unsigned status_accepted = 202;
-
 /// What the store gets for its answer.
 constexpr milliseconds patience{10'000};
 
@@ -102,6 +100,7 @@ void gateway::queue_call(http::exchange& x, work_request request) {
   auto then = [](gateway& me, http_call& call, expected<work_accepted> what) {
     if (!what)
       return me.conclude(call, what.error());
+    me.begin_accepted();
     call.id = what->id;
     call.answer.add("Location", "/invocations/" + to_string(what->id));
     call.answer.add("Preference-Applied", "respond-async");
@@ -109,10 +108,23 @@ void gateway::queue_call(http::exchange& x, work_request request) {
                 payload{R"({"id":")" + to_string(what->id) + "\"}", json_type});
   };
   // What comes together becomes durable together.
-  turn_.put_off([queue = host_.work,
+  auto begun_by = port_.environment().lend ? dispatcher::begun_by::caller
+                                           : dispatcher::begun_by::worker;
+  turn_.put_off([queue = host_.work, begun_by,
                  what = std::make_shared<work_request>(std::move(request)),
                  done = come_back<work_accepted>(*call, then)](lender&) {
-    queue->accept(std::move(*what), done);
+    queue->accept(std::move(*what), done, begun_by);
+  });
+}
+
+void gateway::begin_accepted() {
+  if (std::exchange(begins_, true))
+    return;
+  turn_.put_off([this](lender& here) {
+    begins_ = false;
+    if (!starter_)
+      starter_.emplace(*host_.work, port_.system());
+    starter_->begin_waiting(&here);
   });
 }
 

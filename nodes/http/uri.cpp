@@ -26,6 +26,24 @@ std::string_view trim(std::string_view x) noexcept {
 
 } // namespace
 
+std::string percent_encode(std::string_view text) {
+  constexpr std::string_view digits = "0123456789ABCDEF";
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyz"
+                                     "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+  std::string result;
+  for (auto c : text) {
+    if (plain.find(c) != plain.npos) {
+      result += c;
+      continue;
+    }
+    auto byte = static_cast<unsigned char>(c);
+    result += '%';
+    result += digits[byte >> 4];
+    result += digits[byte & 15];
+  }
+  return result;
+}
+
 std::optional<std::string> percent_decode(std::string_view text) {
   std::string result;
   result.reserve(text.size());

@@ -12,6 +12,9 @@ namespace troupe::http {
 /// `%41` becomes `A`; nothing if an escape is not two hexadecimal digits.
 std::optional<std::string> percent_decode(std::string_view text);
 
+/// As a segment of a path: what is not unreserved (RFC 3986, 2.3) becomes `%41`.
+std::string percent_encode(std::string_view text);
+
 /// One parameter of a query, decoded.
 struct parameter {
   std::string name;

@@ -1,12 +1,12 @@
 #include "nodes/mqtt/connection.hpp"
 
-#include <fstream>
 #include <stdexcept>
 #include <utility>
 
 #include <boost/asio/post.hpp>
 
 #include "actors/core/defaults.hpp"
+#include "nodes/password_file.hpp"
 
 namespace troupe::mqtt {
 
@@ -36,16 +36,6 @@ constexpr size_t packet_size_max = 6 * 1024 * 1024 + 70'000;
 constexpr size_t held_max = 1024;
 
 constexpr uint16_t subscribe_id = 1;
-
-std::string read_password(const std::string& file) {
-  if (file.empty())
-    return {};
-  std::ifstream in{file};
-  std::string line;
-  if (!std::getline(in, line))
-    throw std::runtime_error("cannot read the password in '" + file + "'");
-  return line;
-}
 
 incoming_message to_message(publish x) {
   incoming_message result;

@@ -350,6 +350,10 @@ connack read_connack(protocol version, std::string_view body) {
       result.keep_alive_s = value.u16();
     else if (which == property::maximum_qos)
       result.qos_max = value.u8();
+    else if (which == property::receive_maximum)
+      result.receive_maximum = value.u16();
+    else if (which == property::maximum_packet_size)
+      result.packet_size_max = value.u32();
     else if (which == property::reason_string)
       result.text = value.text();
     else

@@ -136,6 +136,11 @@ struct connack {
   /// Of MQTT 5; as the client asked for if it is not there.
   std::optional<uint16_t> keep_alive_s{};
   uint8_t qos_max = 2;
+
+  /// What the broker takes: messages that it has not acknowledged, and bytes of a
+  /// packet; nothing: it does not say.
+  std::optional<uint16_t> receive_maximum{};
+  std::optional<uint32_t> packet_size_max{};
   std::string text{};
 };
 

@@ -1,9 +1,7 @@
 #include "nodes/nats/session.hpp"
 
-#include <fstream>
+#include <cstdlib>
 #include <utility>
-
-#include "nodes/subscription_text.hpp"
 
 namespace troupe::nats {
 
@@ -12,10 +10,7 @@ namespace {
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr milliseconds connect_limit = 5s;
 constexpr milliseconds request_limit = 5s;
-constexpr milliseconds ping_interval = 5s;
-constexpr int pings_out_max = 2;
 
 /// Before a message that is given back comes again, so that nobody runs in
 /// circles with it.
@@ -23,65 +18,6 @@ constexpr milliseconds give_back_pause = 1s;
 
 constexpr int64_t to_ns(milliseconds x) {
   return std::chrono::nanoseconds{x}.count();
-}
-
-[[noreturn]] void fail(const std::string& what, natsStatus status) {
-  auto detail = nats_GetLastError(nullptr);
-  auto text = what + ": " + natsStatus_GetText(status);
-  if (detail && *detail)
-    text += std::string{" ("} + detail + ")";
-  throw session_error{text};
-}
-
-void check(natsStatus status, const std::string& what) {
-  if (status != NATS_OK)
-    fail(what, status);
-}
-
-std::string read_password(const std::string& file) {
-  if (file.empty())
-    return {};
-  std::ifstream in{file};
-  std::string line;
-  if (!std::getline(in, line))
-    throw session_error{"cannot read the password in '" + file + "'"};
-  return line;
-}
-
-using options_handle = handle<natsOptions, natsOptions_Destroy>;
-
-void set_tls(natsOptions& options, const broker_address& to) {
-  check(natsOptions_SetSecure(&options, true), "TLS");
-  check(natsOptions_SetExpectedHostname(&options, to.host.c_str()), "TLS");
-  if (!to.ca.empty())
-    check(natsOptions_LoadCATrustedCertificates(&options, to.ca.c_str()),
-          "cannot use '" + to.ca + "'");
-  if (!to.certificate.empty())
-    check(natsOptions_LoadCertificatesChain(&options, to.certificate.c_str(),
-                                            to.key.c_str()),
-          "cannot use '" + to.certificate + "' and its key");
-}
-
-options_handle make_options(const subscription& what) {
-  natsOptions* raw = nullptr;
-  check(natsOptions_Create(&raw), "NATS");
-  options_handle result{raw};
-  auto& to = what.broker;
-  auto url = to_string(to, what.kind);
-  check(natsOptions_SetURL(raw, url.c_str()), url);
-  check(natsOptions_SetName(raw, what.session_name().c_str()), "name");
-  check(natsOptions_SetTimeout(raw, connect_limit.count()), "time-out");
-  check(natsOptions_SetAllowReconnect(raw, false), "reconnects");
-  check(natsOptions_SetPingInterval(raw, ping_interval.count()), "pings");
-  check(natsOptions_SetMaxPingsOut(raw, pings_out_max), "pings");
-  check(natsOptions_SetWriteDeadline(raw, request_limit.count()), "writes");
-  if (!to.user.empty())
-    check(natsOptions_SetUserInfo(raw, to.user.c_str(),
-                                  read_password(to.password_file).c_str()),
-          "user");
-  if (to.tls)
-    set_tls(*raw, to);
-  return result;
 }
 
 void read_headers(natsMsg& from, incoming_message& to) {
@@ -109,10 +45,8 @@ session::session(const subscription& what) : what_(what) {
 session::~session() = default;
 
 void session::connect() {
-  auto options = make_options(what_);
-  natsConnection* raw = nullptr;
-  check(natsConnection_Connect(&raw, options.get()), "cannot connect");
-  connection_.reset(raw);
+  connection_ =
+    nats::connect(what_.broker, what_.session_name(), request_limit);
 }
 
 void session::subscribe() {
@@ -169,7 +103,7 @@ std::vector<received> session::receive(size_t most, milliseconds time) {
     natsMsgList_Destroy(&list);
   }
   if (status != NATS_OK && status != NATS_TIMEOUT && result.empty())
-    fail("the connection is over", status);
+    check(status, "the connection is over");
   return result;
 }
 

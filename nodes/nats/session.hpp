@@ -6,36 +6,15 @@
 #pragma once
 
 #include <chrono>
-#include <memory>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
-#include <nats/nats.h>
-
 #include "actors/core/message_source.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/nats/connect.hpp"
 
 namespace troupe::nats {
-
-/// The connection is over, or could not be made.
-struct session_error : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-template <class T, void (*destroy)(T*)>
-struct destroyer {
-  void operator()(T* x) const noexcept { destroy(x); }
-};
-
-template <class T, void (*destroy)(T*)>
-using handle = std::unique_ptr<T, destroyer<T, destroy>>;
-
-using connection_handle = handle<natsConnection, natsConnection_Destroy>;
-using subscription_handle = handle<natsSubscription, natsSubscription_Destroy>;
-using context_handle = handle<jsCtx, jsCtx_Destroy>;
-using message_handle = handle<natsMsg, natsMsg_Destroy>;
 
 /// A message, which must not outlive its session.
 struct received {

@@ -50,7 +50,9 @@ public:
   void pop_more(std::vector<T>& batch, size_t most,
                 std::chrono::microseconds time) {
     std::unique_lock guard{mutex_};
+    waits_for_urgent_ = true;
     wake_.wait_for(guard, time, [this] { return closed_ || is_urgent_; });
+    waits_for_urgent_ = false;
     take(batch, most - std::min(most, batch.size()));
   }
 
@@ -111,7 +113,7 @@ private:
       auto hurries = where != place::later && !is_urgent_;
       is_urgent_ |= hurries;
       // Else it is awake, or about to be.
-      wakes = was_empty || hurries;
+      wakes = hurries || (was_empty && !waits_for_urgent_);
       waiting_.insert(where == place::first ? waiting_.begin() : waiting_.end(),
                       std::move(x));
     }
@@ -125,6 +127,9 @@ private:
   std::deque<T> waiting_;
   size_t limit_;
   bool closed_ = false;
+
+  /// Who pops waits for what cannot wait.
+  bool waits_for_urgent_ = false;
 
   /// There is something that cannot wait for company; there was, when it was
   /// taken last.

@@ -82,12 +82,6 @@ void memory_work_queue::remove(rows_of_work::iterator at) {
   rows_.erase(at);
 }
 
-void memory_work_queue::die(row& x, payload reason, work_time now) {
-  x.state = work_state::dead;
-  x.finished = now;
-  x.answer = std::move(reason);
-}
-
 // -- for nodes ---------------------------------------------------------------
 
 void memory_work_queue::accept(work_request request,
@@ -97,6 +91,19 @@ void memory_work_queue::accept(work_request request,
     return add(std::move(request));
   }();
   done(std::move(answer));
+}
+
+void memory_work_queue::accept_all(std::vector<work_request> requests,
+                                   callback<std::vector<work_accepted>> done) {
+  std::vector<work_accepted> result;
+  {
+    std::lock_guard guard{mutex_};
+    for (auto& x : requests) {
+      work_accepted passed_over{x.item.id, false};
+      result.push_back(add(std::move(x)).value_or(passed_over));
+    }
+  }
+  done(std::move(result));
 }
 
 expected<work_accepted> memory_work_queue::add(work_request request) {
@@ -222,27 +229,27 @@ void memory_work_queue::claimants(callback<std::vector<std::string>> done) {
   done(std::move(result));
 }
 
-void memory_work_queue::give_back(std::string claimed_by, payload reason,
-                                  work_time now, size_t limit,
-                                  callback<size_t> done) {
+void memory_work_queue::give_back(std::string claimed_by, work_time now,
+                                  size_t limit, callback<size_t> done) {
   size_t count = 0;
   {
     std::lock_guard guard{mutex_};
     auto i = claims_.find(claimed_by);
     if (i != claims_.end())
       count = change_first(i->second, limit, [&](row& x) {
-        if (x.attempts >= x.item.attempts_max)
-          return die(x, reason, now);
         x.state = work_state::waiting;
         x.item.due = now;
+        if (x.attempts >= x.item.attempts_max)
+          x.item.expires = no_time_left;
       });
   }
   done(count);
 }
 
-void memory_work_queue::bury_expired(payload reason, work_time now,
-                                     size_t limit, callback<size_t> done) {
-  size_t count = 0;
+void memory_work_queue::claim_expired(
+  std::string claimed_by, work_time now, size_t limit,
+  callback<std::vector<claimed_work>> done) {
+  std::vector<claimed_work> result;
   {
     std::lock_guard guard{mutex_};
     std::vector<invocation_id> expired;
@@ -251,9 +258,13 @@ void memory_work_queue::bury_expired(payload reason, work_time now,
         break;
       expired.push_back(id);
     }
-    count = change_first(expired, limit, [&](row& x) { die(x, reason, now); });
+    change_first(expired, limit, [&](row& x) {
+      x.state = work_state::claimed;
+      x.claimed_by = claimed_by;
+      result.push_back({x.item, x.attempts});
+    });
   }
-  done(count);
+  done(std::move(result));
 }
 
 void memory_work_queue::forget(work_time finished, work_time died,

@@ -282,9 +282,9 @@ const postgres_statement postgres_work_reports::full{"work_report", R"(
 WITH v AS MATERIALIZED (
   SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::bigint[], $4::bigint[],
                        $5::bigint[], $6::bytea[], $7::bytea[], $8::bigint[],
-                       $9::bigint[])
+                       $9::bigint[], $10::bigint[])
     AS v(id, claimed_by, attempt, state, now_ms, answer_type, answer, due_ms,
-         left_attempts)
+         left_attempts, keeps_answer)
 ), taken AS (
   DELETE FROM work_claimed c USING v
   WHERE c.id = ANY (ARRAY[v.id]) AND c.claimed_by = v.claimed_by
@@ -292,9 +292,9 @@ WITH v AS MATERIALIZED (
   RETURNING v.id, v.claimed_by, v.left_attempts AS attempts, v.state, v.now_ms,
     v.due_ms AS next_ms, c.lane, c.priority, c.due_ms, c.expires_ms,
     c.accepted_ms, c.attempts_max, c.target, c.key, c.rest, c.body,
-    CASE WHEN v.left_attempts < v.attempt THEN c.answer_type
+    CASE WHEN v.keeps_answer = 1 THEN c.answer_type
          ELSE v.answer_type END AS answer_type,
-    CASE WHEN v.left_attempts < v.attempt THEN c.answer
+    CASE WHEN v.keeps_answer = 1 THEN c.answer
          ELSE v.answer END AS answer
 ), finished AS (
   INSERT INTO work_done (id, target, priority, accepted_ms, attempts,
@@ -341,6 +341,7 @@ postgres_call postgres_work_reports::call(std::vector<request> requests) {
   postgres_array answer{element::bytea};
   postgres_array due{element::int8};
   postgres_array left_attempts{element::int8};
+  postgres_array keeps_answer{element::int8};
   for (auto i : by_id(requests)) {
     auto& x = *requests[i].what;
     id.add(id_bytes(x.id));
@@ -352,6 +353,7 @@ postgres_call postgres_work_reports::call(std::vector<request> requests) {
     answer.add(x.answer.bytes);
     due.add(as_element(x.due));
     left_attempts.add(uint64_t{attempts_after(x)});
+    keeps_answer.add(uint64_t{!x.end && x.uncounted});
   }
   postgres_call result{&plain,
                        {id.take(), claimed_by.take(), attempt.take(),
@@ -362,6 +364,7 @@ postgres_call postgres_work_reports::call(std::vector<request> requests) {
   result.statement = &full;
   result.arguments.push_back(due.take());
   result.arguments.push_back(left_attempts.take());
+  result.arguments.push_back(keeps_answer.take());
   return result;
 }
 

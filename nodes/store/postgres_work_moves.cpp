@@ -3,6 +3,7 @@
 #include <set>
 
 #include "nodes/store/postgres_work_rows.hpp"
+#include "nodes/store/work_rules.hpp"
 
 namespace troupe {
 
@@ -57,39 +58,38 @@ static_assert(work_priority_max == 9);
 constexpr postgres_statement give_back_claims{"work_give_back", R"(
 WITH gone AS MATERIALIZED (
   SELECT id FROM work_claimed WHERE claimed_by = $1::bytea
-  ORDER BY id LIMIT $5::bigint FOR UPDATE
+  ORDER BY id LIMIT $3::bigint FOR UPDATE
 ), taken AS (
   DELETE FROM work_claimed c USING gone g WHERE c.id = ANY (ARRAY[g.id])
   RETURNING c.*
 ), waits AS (
   INSERT INTO work_waiting ()" TROUPE_WORK_ROW R"()
-  SELECT id, lane, priority, $4::bigint, expires_ms, accepted_ms, attempts,
-         attempts_max, claimed_by, target, key, rest, answer_type, answer, body
-  FROM taken WHERE attempts < attempts_max
-), died AS (
-  INSERT INTO work_dead ()" TROUPE_WORK_ROW R"(, finished_ms)
-  SELECT id, lane, priority, due_ms, expires_ms, accepted_ms, attempts,
-         attempts_max, claimed_by, target, key, rest, $2::bytea, $3::bytea,
-         body, $4::bigint
-  FROM taken WHERE attempts >= attempts_max
-)
-SELECT count(*) FROM taken)"};
-
-constexpr postgres_statement bury_rows{"work_bury", R"(
-WITH expired AS MATERIALIZED (
-  SELECT id FROM work_waiting WHERE expires_ms < $3::bigint
-  ORDER BY expires_ms LIMIT $4::bigint FOR UPDATE SKIP LOCKED
-), taken AS (
-  DELETE FROM work_waiting w USING expired e WHERE w.id = ANY (ARRAY[e.id])
-  RETURNING w.*
-), died AS (
-  INSERT INTO work_dead ()" TROUPE_WORK_ROW R"(, finished_ms)
-  SELECT id, lane, priority, due_ms, expires_ms, accepted_ms, attempts,
-         attempts_max, claimed_by, target, key, rest, $1::bytea, $2::bytea,
-         body, $3::bigint
+  SELECT id, lane, priority, $2::bigint,
+         CASE WHEN attempts < attempts_max THEN expires_ms ELSE $4::bigint END,
+         accepted_ms, attempts, attempts_max, claimed_by, target, key, rest,
+         answer_type, answer, body
   FROM taken
 )
 SELECT count(*) FROM taken)"};
+
+constexpr postgres_statement claim_late{"work_claim_expired", R"(
+WITH expired AS MATERIALIZED (
+  SELECT id FROM work_waiting WHERE expires_ms < $2::bigint
+  ORDER BY expires_ms LIMIT $3::bigint FOR UPDATE SKIP LOCKED
+), taken AS (
+  DELETE FROM work_waiting w USING expired e WHERE w.id = ANY (ARRAY[e.id])
+  RETURNING w.id, w.lane, w.priority, w.due_ms, w.expires_ms, w.accepted_ms,
+    w.attempts, w.attempts_max, $1::bytea AS claimed_by, w.target, w.key,
+    w.rest, w.answer_type, w.answer, w.body
+), claimed AS (
+  INSERT INTO work_claimed ()" TROUPE_WORK_ROW R"()
+  SELECT )" TROUPE_WORK_ROW R"( FROM taken
+)
+SELECT )" TROUPE_WORK_ITEM R"(,
+  CASE WHEN body IS NULL
+       THEN (SELECT b.body FROM work_body b WHERE b.id = taken.id)
+       ELSE body END
+FROM taken ORDER BY expires_ms, id)"};
 
 constexpr postgres_statement forget_rows{"work_forget", R"(
 WITH old_done AS MATERIALIZED (
@@ -191,7 +191,7 @@ std::vector<postgres_call> call_of(const work_selection& which,
 } // namespace
 
 std::vector<const postgres_statement*> postgres_work_moves::statements() {
-  return {&claim_due,   &give_back_claims, &bury_rows,     &forget_rows,
+  return {&claim_due,   &give_back_claims, &claim_late,    &forget_rows,
           &redrive_all, &redrive_lane,     &purge_waiting, &purge_waiting_lane,
           &purge_dead,  &purge_dead_lane};
 }
@@ -226,18 +226,15 @@ postgres_work_moves::read_claims(const std::vector<postgres_rows>& xs) {
 }
 
 postgres_call postgres_work_moves::give_back(const std::string& claimed_by,
-                                             const payload& reason,
                                              work_time now, size_t limit) {
   return {&give_back_claims,
-          {as_bytes(claimed_by), as_bytes(reason.content_type),
-           as_bytes(reason.bytes), as_int8(now), as_limit(limit)}};
+          {as_bytes(claimed_by), as_int8(now), as_limit(limit),
+           as_int8(no_time_left)}};
 }
 
-postgres_call postgres_work_moves::bury_expired(const payload& reason,
-                                                work_time now, size_t limit) {
-  return {&bury_rows,
-          {as_bytes(reason.content_type), as_bytes(reason.bytes), as_int8(now),
-           as_limit(limit)}};
+postgres_call postgres_work_moves::claim_expired(const std::string& claimed_by,
+                                                 work_time now, size_t limit) {
+  return {&claim_late, {as_bytes(claimed_by), as_int8(now), as_limit(limit)}};
 }
 
 postgres_call postgres_work_moves::forget(work_time finished, work_time died,

@@ -26,18 +26,18 @@ struct postgres_work_moves {
                                           const std::vector<work_quota>& quotas,
                                           work_time now);
 
+  /// To be read as claims are.
+  static postgres_call claim_expired(const std::string& claimed_by,
+                                     work_time now, size_t limit);
+
   /// @throws damaged_row
   static std::vector<claimed_work>
   read_claims(const std::vector<postgres_rows>& xs);
 
   // -- each gives one row with how many there were ---------------------------
 
-  static postgres_call give_back(const std::string& claimed_by,
-                                 const payload& reason, work_time now,
+  static postgres_call give_back(const std::string& claimed_by, work_time now,
                                  size_t limit);
-
-  static postgres_call bury_expired(const payload& reason, work_time now,
-                                    size_t limit);
 
   static postgres_call forget(work_time finished, work_time died, work_time now,
                               size_t limit);

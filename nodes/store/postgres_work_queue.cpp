@@ -85,18 +85,30 @@ void postgres_work_queue::accept(work_request request,
       postgres_unavailable(too_many));
 }
 
+void postgres_work_queue::accept_all(
+  std::vector<work_request> requests,
+  callback<std::vector<work_accepted>> done) {
+  size_t length = 0;
+  for (auto& x : requests)
+    length += length_of(x);
+  if (length > length_max)
+    return done(postgres_unavailable("the work is too long for it"));
+  postgres_work_writer::job x =
+    postgres_work_writer::accepting_all{std::move(requests), std::move(done)};
+  if (!writer_.push(x))
+    std::get<postgres_work_writer::accepting_all>(x).done(
+      postgres_unavailable(too_many));
+}
+
 void postgres_work_queue::lanes(std::string after, size_t limit,
                                 callback<std::vector<work_lane>> done) {
   ask(postgres_work_queries::lanes(after, limit), std::move(done),
       postgres_work_queries::read_lanes);
 }
 
-void postgres_work_queue::claim(std::string claimed_by,
-                                std::vector<work_quota> quotas, work_time now,
-                                callback<std::vector<claimed_work>> done) {
-  if (quotas.empty())
-    return done(std::vector<claimed_work>{});
-  push({postgres_work_moves::claim(claimed_by, quotas, now),
+void postgres_work_queue::take(std::vector<postgres_call> calls,
+                               callback<std::vector<claimed_work>> done) {
+  push({std::move(calls),
         [done = std::move(done)](expected<std::vector<postgres_rows>> found) {
           if (found)
             done(decoded<std::vector<claimed_work>>(
@@ -105,6 +117,14 @@ void postgres_work_queue::claim(std::string claimed_by,
             done(found.error());
         },
         false});
+}
+
+void postgres_work_queue::claim(std::string claimed_by,
+                                std::vector<work_quota> quotas, work_time now,
+                                callback<std::vector<claimed_work>> done) {
+  if (quotas.empty())
+    return done(std::vector<claimed_work>{});
+  take(postgres_work_moves::claim(claimed_by, quotas, now), std::move(done));
 }
 
 void postgres_work_queue::report(work_report what, work_time now,
@@ -123,17 +143,17 @@ void postgres_work_queue::claimants(callback<std::vector<std::string>> done) {
       postgres_work_queries::read_claimants);
 }
 
-void postgres_work_queue::give_back(std::string claimed_by, payload reason,
-                                    work_time now, size_t limit,
-                                    callback<size_t> done) {
-  change({postgres_work_moves::give_back(claimed_by, reason, now, limit)},
+void postgres_work_queue::give_back(std::string claimed_by, work_time now,
+                                    size_t limit, callback<size_t> done) {
+  change({postgres_work_moves::give_back(claimed_by, now, limit)},
          std::move(done));
 }
 
-void postgres_work_queue::bury_expired(payload reason, work_time now,
-                                       size_t limit, callback<size_t> done) {
-  change({postgres_work_moves::bury_expired(reason, now, limit)},
-         std::move(done));
+void postgres_work_queue::claim_expired(
+  std::string claimed_by, work_time now, size_t limit,
+  callback<std::vector<claimed_work>> done) {
+  take({postgres_work_moves::claim_expired(claimed_by, now, limit)},
+       std::move(done));
 }
 
 void postgres_work_queue::forget(work_time finished, work_time died,

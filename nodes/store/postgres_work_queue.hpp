@@ -19,6 +19,9 @@ public:
 
   void accept(work_request request, callback<work_accepted> done) override;
 
+  void accept_all(std::vector<work_request> requests,
+                  callback<std::vector<work_accepted>> done) override;
+
   void lanes(std::string after, size_t limit,
              callback<std::vector<work_lane>> done) override;
 
@@ -30,11 +33,11 @@ public:
 
   void claimants(callback<std::vector<std::string>> done) override;
 
-  void give_back(std::string claimed_by, payload reason, work_time now,
-                 size_t limit, callback<size_t> done) override;
+  void give_back(std::string claimed_by, work_time now, size_t limit,
+                 callback<size_t> done) override;
 
-  void bury_expired(payload reason, work_time now, size_t limit,
-                    callback<size_t> done) override;
+  void claim_expired(std::string claimed_by, work_time now, size_t limit,
+                     callback<std::vector<claimed_work>> done) override;
 
   void forget(work_time finished, work_time died, work_time now, size_t limit,
               callback<size_t> done) override;
@@ -58,6 +61,9 @@ private:
 
   /// Runs calls; the answer is the number that the last one gives.
   void change(std::vector<postgres_call> calls, callback<size_t> done);
+
+  void take(std::vector<postgres_call> calls,
+            callback<std::vector<claimed_work>> done);
 
   void push(postgres_work_writer::moving x);
 

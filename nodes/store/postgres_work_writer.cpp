@@ -11,6 +11,7 @@ namespace {
 
 using fate = postgres_outcome::fate;
 using accepting = postgres_work_writer::accepting;
+using accepting_all = postgres_work_writer::accepting_all;
 using reporting = postgres_work_writer::reporting;
 using moving = postgres_work_writer::moving;
 
@@ -43,9 +44,19 @@ postgres_role work_role(const postgres_options& options) {
   return result;
 }
 
+/// What a row of many is taken for beside its arguments: about a thousand are in
+/// a transaction then, which is a part of a second.
+constexpr size_t bytes_of_row = 4096;
+
 size_t bytes_of(const postgres_work_writer::job& x) {
   if (auto accept = std::get_if<accepting>(&x))
     return bytes_of(accept->request);
+  if (auto all = std::get_if<accepting_all>(&x)) {
+    size_t result = 0;
+    for (auto& next : all->requests)
+      result += bytes_of(next) + bytes_of_row;
+    return result;
+  }
   auto report = std::get_if<reporting>(&x);
   if (!report)
     return 0;
@@ -130,12 +141,16 @@ void postgres_work_writer::add(group& to, job& x) {
   to.jobs.push_back(&x);
   to.bytes += bytes_of(x);
   to.is_full = is_alone(x);
+  auto& places = to.places.emplace_back();
   if (auto accept = std::get_if<accepting>(&x))
-    to.places.push_back(to.steps.add(accept->request));
+    places.push_back(to.steps.add(accept->request));
+  else if (auto all = std::get_if<accepting_all>(&x))
+    for (auto& next : all->requests)
+      places.push_back(to.steps.add(next));
   else if (auto report = std::get_if<reporting>(&x))
-    to.places.push_back(to.steps.add(report->report, report->now));
+    places.push_back(to.steps.add(report->report, report->now));
   else
-    to.places.push_back(to.steps.add(std::get<moving>(x).calls));
+    places.push_back(to.steps.add(std::get<moving>(x).calls));
 }
 
 void postgres_work_writer::write_group(group& x) {
@@ -181,14 +196,27 @@ void postgres_work_writer::answer(group& x, postgres_outcome& outcome) {
   }
   postgres_work_steps::answers found{x.steps, std::move(outcome.rows)};
   for (size_t i = 0; i < x.jobs.size(); ++i) {
+    auto& places = x.places[i];
     if (auto accept = std::get_if<accepting>(x.jobs[i]))
-      accept->done(found.accepted(x.places[i]));
+      accept->done(found.accepted(places.front()));
+    else if (auto all = std::get_if<accepting_all>(x.jobs[i]))
+      answer(*all, found, places);
     else if (auto report = std::get_if<reporting>(x.jobs[i])) {
       ++removed_;
-      report->done(found.reported(x.places[i]));
+      report->done(found.reported(places.front()));
     } else
-      std::get<moving>(*x.jobs[i]).done(found.rows(x.places[i]));
+      std::get<moving>(*x.jobs[i]).done(found.rows(places.front()));
   }
+}
+
+void postgres_work_writer::answer(
+  accepting_all& x, const postgres_work_steps::answers& found,
+  const std::vector<postgres_work_steps::place>& places) {
+  std::vector<work_accepted> result;
+  for (size_t i = 0; i < places.size(); ++i)
+    result.push_back(found.accepted(places[i]).value_or(
+      work_accepted{x.requests[i].item.id, false}));
+  x.done(std::move(result));
 }
 
 void postgres_work_writer::answer_failed(job& x,
@@ -200,6 +228,8 @@ void postgres_work_writer::answer_failed(job& x,
   };
   if (auto accept = std::get_if<accepting>(&x))
     accept->done(lost());
+  else if (auto all = std::get_if<accepting_all>(&x))
+    all->done(lost());
   else if (auto report = std::get_if<reporting>(&x))
     report->done(work_outcome::unknown);
   else
@@ -209,6 +239,8 @@ void postgres_work_writer::answer_failed(job& x,
 void postgres_work_writer::refuse(job& x, const std::string& why) {
   if (auto accept = std::get_if<accepting>(&x))
     accept->done(postgres_unavailable(why));
+  else if (auto all = std::get_if<accepting_all>(&x))
+    all->done(postgres_unavailable(why));
   else if (auto report = std::get_if<reporting>(&x))
     report->done(work_outcome::failed);
   else

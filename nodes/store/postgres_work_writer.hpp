@@ -34,6 +34,11 @@ public:
     work_queue::callback<work_accepted> done;
   };
 
+  struct accepting_all {
+    std::vector<work_request> requests;
+    work_queue::callback<std::vector<work_accepted>> done;
+  };
+
   struct reporting {
     work_report report;
     work_time now{};
@@ -51,7 +56,7 @@ public:
     bool is_alone = true;
   };
 
-  using job = std::variant<accepting, reporting, moving>;
+  using job = std::variant<accepting, accepting_all, reporting, moving>;
 
   /// @throws error_exception `store_unavailable`
   explicit postgres_work_writer(postgres_server& server);
@@ -69,7 +74,8 @@ private:
   /// Requests that are a transaction.
   struct group {
     std::vector<job*> jobs;
-    std::vector<postgres_work_steps::place> places;
+    /// For each job; of an `accepting_all` those of its requests.
+    std::vector<std::vector<postgres_work_steps::place>> places;
     postgres_work_steps steps;
     size_t bytes = 0;
     bool is_full = false;
@@ -84,6 +90,9 @@ private:
   void vacuum();
 
   void answer(group& x, postgres_outcome& outcome);
+  static void answer(accepting_all& x,
+                     const postgres_work_steps::answers& found,
+                     const std::vector<postgres_work_steps::place>& places);
   void answer_failed(job& x, const postgres_outcome& outcome);
 
   static void add(group& to, job& x);

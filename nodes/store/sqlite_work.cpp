@@ -128,7 +128,8 @@ sqlite_work::claim(const std::string& claimed_by,
 void sqlite_work::take(const std::string& claimed_by, const work_quota& quota,
                        work_time now, std::vector<claimed_work>& to) {
   for (auto& id : due_of(quota, now)) {
-    to.push_back(read_claimed(id));
+    to.push_back(read_waiting(id));
+    ++to.back().attempt;
     bind_bytes(sql_.to_claimed, 1, id);
     sql_.to_claimed.bindNoCopy(2, claimed_by);
     change(db_, sql_.to_claimed);
@@ -161,13 +162,13 @@ std::vector<token_bytes> sqlite_work::due_of(const work_quota& quota,
   return result;
 }
 
-claimed_work sqlite_work::read_claimed(const token_bytes& id) {
+claimed_work sqlite_work::read_waiting(const token_bytes& id) {
   bind_bytes(sql_.read_waiting, 1, id);
   sqlite_query row{sql_.read_waiting};
   row.next();
   auto found = read_item(row);
   claimed_work result{std::move(found.item),
-                      static_cast<uint32_t>(row.number(9)) + 1};
+                      static_cast<uint32_t>(row.number(9))};
   if (found.is_long) {
     bind_bytes(sql_.read_body, 1, id);
     sqlite_query body{sql_.read_body};
@@ -187,7 +188,7 @@ work_outcome sqlite_work::report(const work_report& x, work_time now) {
   if (!row || row->claimed_by != x.claimed_by || row->attempts != x.attempt)
     return work_outcome::refused;
   if (x.end == work_end::dead)
-    bury(sql_.claimed_to_dead, id, x.answer, now);
+    bury(id, x.answer, now);
   else if (x.end)
     finish(x, id, *row, now);
   else
@@ -251,7 +252,8 @@ int64_t sqlite_work::next_done_number(work_time now) {
 }
 
 void sqlite_work::wait_again(const token_bytes& id, work_time due,
-                             uint32_t attempts, const payload* answer) {
+                             uint32_t attempts, const payload* answer,
+                             std::optional<work_time> expires) {
   bind_bytes(sql_.to_waiting, 1, id);
   sql_.to_waiting.bind(2, to_ms(due));
   sql_.to_waiting.bind(3, int64_t{attempts});
@@ -261,11 +263,16 @@ void sqlite_work::wait_again(const token_bytes& id, work_time due,
     sql_.to_waiting.bind(4);
     sql_.to_waiting.bind(5);
   }
+  if (expires)
+    sql_.to_waiting.bind(6, to_ms(*expires));
+  else
+    sql_.to_waiting.bind(6);
   change(db_, sql_.to_waiting);
 }
 
-void sqlite_work::bury(SQLite::Statement& statement, const token_bytes& id,
-                       const payload& reason, work_time now) {
+void sqlite_work::bury(const token_bytes& id, const payload& reason,
+                       work_time now) {
+  auto& statement = sql_.claimed_to_dead;
   bind_bytes(statement, 1, id);
   statement.bind(2, to_ms(now));
   bind_answer(statement, 3, reason);
@@ -283,8 +290,7 @@ void sqlite_work::remove_body(const token_bytes& id) {
 
 // -- what is old -------------------------------------------------------------
 
-size_t sqlite_work::give_back(const std::string& claimed_by,
-                              const payload& reason, work_time now,
+size_t sqlite_work::give_back(const std::string& claimed_by, work_time now,
                               size_t limit) {
   struct row {
     token_bytes id;
@@ -298,27 +304,30 @@ size_t sqlite_work::give_back(const std::string& claimed_by,
     rows.push_back({read_bytes(x.column(0)), static_cast<uint32_t>(x.number(1)),
                     x.number(1) >= x.number(2)});
   for (auto& x : rows) {
-    if (x.was_last)
-      bury(sql_.claimed_to_dead, x.id, reason, now);
-    else
-      wait_again(x.id, now, x.attempts, nullptr);
+    wait_again(x.id, now, x.attempts, nullptr,
+               x.was_last ? std::optional{no_time_left} : std::nullopt);
     remove(sql_.remove_claimed, x.id);
   }
   return rows.size();
 }
 
-size_t sqlite_work::bury_expired(const payload& reason, work_time now,
-                                 size_t limit) {
+std::vector<claimed_work>
+sqlite_work::claim_expired(const std::string& claimed_by, work_time now,
+                           size_t limit) {
   std::vector<token_bytes> ids;
   sql_.expired.bind(1, to_ms(now));
   sql_.expired.bind(2, as_limit(limit));
   for (sqlite_query x{sql_.expired}; x.next();)
     ids.push_back(read_bytes(x.column(0)));
+  std::vector<claimed_work> result;
   for (auto& id : ids) {
-    bury(sql_.waiting_to_dead, id, reason, now);
+    result.push_back(read_waiting(id));
+    bind_bytes(sql_.expired_to_claimed, 1, id);
+    sql_.expired_to_claimed.bindNoCopy(2, claimed_by);
+    change(db_, sql_.expired_to_claimed);
     remove(sql_.remove_waiting, id);
   }
-  return ids.size();
+  return result;
 }
 
 size_t sqlite_work::forget(work_time finished, work_time died, work_time now,

@@ -46,10 +46,10 @@ public:
   /// `done` or `refused`.
   work_outcome report(const work_report& x, work_time now);
 
-  size_t give_back(const std::string& claimed_by, const payload& reason,
-                   work_time now, size_t limit);
+  size_t give_back(const std::string& claimed_by, work_time now, size_t limit);
 
-  size_t bury_expired(const payload& reason, work_time now, size_t limit);
+  std::vector<claimed_work> claim_expired(const std::string& claimed_by,
+                                          work_time now, size_t limit);
 
   size_t forget(work_time finished, work_time died, work_time now,
                 size_t limit);
@@ -81,21 +81,22 @@ private:
   void take(const std::string& claimed_by, const work_quota& quota,
             work_time now, std::vector<claimed_work>& to);
   std::vector<token_bytes> due_of(const work_quota& quota, work_time now);
-  claimed_work read_claimed(const token_bytes& id);
+
+  /// Work that waits, with its attempts so far.
+  claimed_work read_waiting(const token_bytes& id);
 
   std::optional<claimed_row> find_claim(const token_bytes& id);
   bool stands_as_left_by(const work_report& x, const token_bytes& id);
   void finish(const work_report& x, const token_bytes& id,
               const claimed_row& row, work_time now);
   void wait_again(const token_bytes& id, work_time due, uint32_t attempts,
-                  const payload* answer);
+                  const payload* answer,
+                  std::optional<work_time> expires = std::nullopt);
   int64_t next_done_number(work_time now);
 
   void remove_body(const token_bytes& id);
 
-  /// Moves a row to those that are dead with `statement`, which reads it.
-  void bury(SQLite::Statement& statement, const token_bytes& id,
-            const payload& reason, work_time now);
+  void bury(const token_bytes& id, const payload& reason, work_time now);
   void remove(SQLite::Statement& statement, const token_bytes& id);
 
   std::vector<token_bytes> select(const work_selection& which);

@@ -75,6 +75,19 @@ void sqlite_work_queue::accept(work_request request,
          std::move(done));
 }
 
+void sqlite_work_queue::accept_all(std::vector<work_request> requests,
+                                   callback<std::vector<work_accepted>> done) {
+  change(
+    [all = std::move(requests)](sqlite_work& to) {
+      std::vector<work_accepted> result;
+      for (auto& x : all)
+        result.push_back(
+          to.accept(x).value_or(work_accepted{x.item.id, false}));
+      return result;
+    },
+    std::move(done));
+}
+
 void sqlite_work_queue::lanes(std::string after, size_t limit,
                               callback<std::vector<work_lane>> done) {
   ask(std::move(done),
@@ -102,21 +115,18 @@ void sqlite_work_queue::claimants(callback<std::vector<std::string>> done) {
   ask(std::move(done), [](sqlite_work_queries& x) { return x.claimants(); });
 }
 
-void sqlite_work_queue::give_back(std::string claimed_by, payload reason,
-                                  work_time now, size_t limit,
-                                  callback<size_t> done) {
-  change(
-    [claimed_by = std::move(claimed_by), reason = std::move(reason), now,
-     limit](sqlite_work& x) {
-      return x.give_back(claimed_by, reason, now, limit);
-    },
-    std::move(done));
+void sqlite_work_queue::give_back(std::string claimed_by, work_time now,
+                                  size_t limit, callback<size_t> done) {
+  change([claimed_by = std::move(claimed_by), now, limit](
+           sqlite_work& x) { return x.give_back(claimed_by, now, limit); },
+         std::move(done));
 }
 
-void sqlite_work_queue::bury_expired(payload reason, work_time now,
-                                     size_t limit, callback<size_t> done) {
-  change([reason = std::move(reason), now,
-          limit](sqlite_work& x) { return x.bury_expired(reason, now, limit); },
+void sqlite_work_queue::claim_expired(
+  std::string claimed_by, work_time now, size_t limit,
+  callback<std::vector<claimed_work>> done) {
+  change([claimed_by = std::move(claimed_by), now, limit](
+           sqlite_work& x) { return x.claim_expired(claimed_by, now, limit); },
          std::move(done));
 }
 

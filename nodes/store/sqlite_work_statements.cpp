@@ -108,6 +108,7 @@ sqlite_work_statements::sqlite_work_statements(SQLite::Database& db)
                  "(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"),
     to_waiting(db, copy_row(claimed, waiting,
                             {{"due_ms", "?2"},
+                             {"expires_ms", "coalesce(?6, expires_ms)"},
                              {"attempts", "?3"},
                              {"answer_type", "coalesce(?4, answer_type)"},
                              {"answer", "coalesce(?5, answer)"}})),
@@ -118,7 +119,7 @@ sqlite_work_statements::sqlite_work_statements(SQLite::Database& db)
                   "WHERE claimed_by = ?1 LIMIT ?2"),
     expired(db, "SELECT id FROM work_waiting WHERE expires_ms < ?1 "
                 "ORDER BY expires_ms LIMIT ?2"),
-    waiting_to_dead(db, bury_row(waiting)),
+    expired_to_claimed(db, copy_row(waiting, claimed, {{"claimed_by", "?2"}})),
     remove_done(db, "DELETE FROM work_done WHERE number IN "
                     "(SELECT number FROM work_done WHERE number < ?1 "
                     "ORDER BY number LIMIT ?2)"),

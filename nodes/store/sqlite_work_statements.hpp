@@ -39,7 +39,7 @@ struct sqlite_work_statements {
   // -- what is old -----------------------------------------------------------
   SQLite::Statement claims_of;
   SQLite::Statement expired;
-  SQLite::Statement waiting_to_dead;
+  SQLite::Statement expired_to_claimed;
   SQLite::Statement remove_done;
   SQLite::Statement died;
   SQLite::Statement remove_dead;

@@ -26,6 +26,9 @@ inline error key_of_other_work() {
           "work with other arguments had this idempotency key; take a new one"};
 }
 
+/// When work expired that has no attempts left.
+inline constexpr work_time no_time_left{};
+
 inline work_state state_of(work_end x) noexcept {
   switch (x) {
   case work_end::succeeded:
@@ -44,7 +47,7 @@ inline work_state state_after(const work_report& x) noexcept {
 }
 
 inline uint32_t attempts_after(const work_report& x) noexcept {
-  return !x.end && x.uncounted ? x.attempt - 1 : x.attempt;
+  return !x.end && x.uncounted && x.attempt > 0 ? x.attempt - 1 : x.attempt;
 }
 
 } // namespace troupe

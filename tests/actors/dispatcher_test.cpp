@@ -12,7 +12,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "actors/core/lender.hpp"
 #include "actors/core/work_id.hpp"
+#include "actors/work/starter.hpp"
 #include "nodes/store/memory_work.hpp"
 #include "tests/support/function_fixture.hpp"
 
@@ -209,6 +211,30 @@ TEST_F(dispatcher_test, does_at_once_what_there_is_room_for) {
   EXPECT_EQ(work->counts().begun_at_once, 1u);
   EXPECT_EQ(work->counts().fetches, 0u);
   EXPECT_EQ(work->running(), 0u);
+}
+
+TEST_F(dispatcher_test, leaves_to_its_caller_what_the_caller_begins) {
+  begin();
+  dispatcher::starter own_thread{*work, system()};
+  auto request = of("add", "[2,3]");
+  auto id = request.item.id;
+  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  run();
+  EXPECT_EQ(state_of(id), "claimed 1");
+  lender here{system(), nullptr, false};
+  own_thread.begin_waiting(&here);
+  run();
+  EXPECT_EQ(state_of(id), "succeeded 1 5");
+  EXPECT_EQ(work->running(), 0u);
+}
+
+TEST_F(dispatcher_test, does_what_its_caller_does_not_begin) {
+  begin();
+  auto request = of("add", "[2,3]");
+  auto id = request.item.id;
+  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  advance(250ms);
+  EXPECT_EQ(state_of(id), "succeeded 1 5");
 }
 
 TEST_F(dispatcher_test, fetches_what_there_was_no_room_for) {

@@ -3,8 +3,11 @@
 
 #include <optional>
 
+#include "actors/core/event_routes.hpp"
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/work_id.hpp"
 #include "actors/core/work_policy.hpp"
+#include "actors/model/rfc3339.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "tests/support/service_fixture.hpp"
 
@@ -19,8 +22,9 @@ using fate = test_store::fate;
 struct kitchen {
   int orders = 0;
   std::vector<std::string> rang;
+  std::string promised;
 
-  NLOHMANN_DEFINE_TYPE_INTRUSIVE(kitchen, orders, rang)
+  NLOHMANN_DEFINE_TYPE_INTRUSIVE(kitchen, orders, rang, promised)
 
   /// Tells the waiter, by name and by type.
   int order(context& ctx, std::string what) {
@@ -56,6 +60,51 @@ struct kitchen {
 
   void once(context& ctx, std::string key, std::string what) {
     ctx.send({"waiter"}, arguments_of(what), {.idempotency_key = key});
+  }
+
+  void promise(context& ctx) {
+    auto id = ctx.send({"waiter"}, arguments_of(std::string{"promised"}),
+                       {.delay = 5s});
+    promised = to_string(id);
+  }
+
+  void take_back(context& ctx) {
+    ctx.withdraw(*parse_invocation_id(promised));
+    promised.clear();
+  }
+
+  void promise_nothing(context& ctx) { ctx.withdraw(ctx.send({"waiter"})); }
+
+  void close(context& ctx) {
+    orders = 99; // nobody will see it
+    ctx.send({"waiter"}, arguments_of(std::string{"closed"}));
+    ctx.erase();
+  }
+
+  void close_and_fail(context& ctx) {
+    ctx.erase();
+    throw std::runtime_error("it does not close");
+  }
+
+  void look_and_close(context& ctx) const { ctx.erase(); }
+
+  /// Tells of an event, then maybe fails.
+  size_t tell_all(context& ctx, std::string type, int fails) {
+    auto calls = ctx.publish({.source = "/kitchen", .type = type});
+    if (fails > 0)
+      throw std::runtime_error("it burns");
+    return calls;
+  }
+
+  /// Two of them where there is room for one; goes on.
+  int tell_too_many(context& ctx, int before) {
+    many(ctx, before, 1);
+    try {
+      ctx.publish({.id = "1", .source = "/kitchen", .type = "two"});
+    } catch (const error_exception&) {
+      return -1;
+    }
+    return 0;
   }
 
   // -- reminders -------------------------------------------------------------
@@ -105,6 +154,25 @@ struct kitchen {
   }
 };
 
+/// The waiter is called for events of the type "one", and twice for "two".
+class kitchen_rules final : public event_routes {
+public:
+  std::vector<cloud_event> seen;
+
+  expected<std::vector<work_request>> calls_of(const cloud_event& x) override {
+    seen.push_back(x);
+    if (auto good = x.validate(); !good)
+      return good.error();
+    std::vector<work_request> result;
+    for (size_t i = x.type == "two" ? 2 : x.type == "one" ? 1 : 0; i > 0; --i) {
+      auto& next = result.emplace_back();
+      next.item.target = {"waiter"};
+      next.item.arguments = {x.id, "text/plain"};
+    }
+    return result;
+  }
+};
+
 struct service_work_outside {
   std::vector<std::string> told;
   std::optional<dispatcher> work;
@@ -124,6 +192,14 @@ module kitchen_module(service_work_outside& outside) {
     .method("look", &kitchen::look)
     .method("many", &kitchen::many)
     .method("once", &kitchen::once)
+    .method("promise", &kitchen::promise)
+    .method("take_back", &kitchen::take_back)
+    .method("promise_nothing", &kitchen::promise_nothing)
+    .method("close", &kitchen::close)
+    .method("close_and_fail", &kitchen::close_and_fail)
+    .method("look_and_close", &kitchen::look_and_close)
+    .method("tell_all", &kitchen::tell_all)
+    .method("tell_too_many", &kitchen::tell_too_many)
     .method("set", &kitchen::set)
     .method("set_many", &kitchen::set_many)
     .method("set_to", &kitchen::set_to)
@@ -180,6 +256,7 @@ protected:
     std::vector<work_view> result;
     work_selection which;
     which.state = state;
+    which.limit = 1000;
     store.queue.list(which, [&](auto found) { result = *found; });
     return result;
   }
@@ -302,6 +379,36 @@ TEST_F(service_work_test, who_has_no_commit_cannot_send) {
   EXPECT_EQ(ask("set", R"(["tea",1])"), "not_implemented none");
 }
 
+TEST_F(service_work_test, an_event_calls_what_the_rules_say) {
+  kitchen_rules rules;
+  serve({.idle_time = 2s, .outlet = &*work, .events = &rules});
+  EXPECT_EQ(ask("tell_all", R"(["two",0])"), "2");
+  ASSERT_EQ(rules.seen.size(), 1u);
+  auto& id = rules.seen[0].id;
+  EXPECT_EQ(told, (texts{id, id}));
+  EXPECT_EQ(id.size(), 32u) << "it had none";
+  EXPECT_EQ(rules.seen[0].time,
+            to_rfc3339(std::chrono::floor<std::chrono::seconds>(wall())));
+  // Nobody listens.
+  EXPECT_EQ(ask("tell_all", R"(["none",0])"), "0");
+  // It goes with what the call did, or not at all.
+  EXPECT_EQ(ask("tell_all", R"(["one",1])"), "std::runtime_error ran");
+  EXPECT_EQ(ask("tell_all", R"(["",0])"), "bad_request none");
+  EXPECT_EQ(told.size(), 2u);
+  serve({.idle_time = 2s, .outlet = &*work});
+  EXPECT_EQ(ask("tell_all", R"(["one",0])"), "not_implemented none");
+}
+
+TEST_F(service_work_test, an_event_calls_all_or_none) {
+  kitchen_rules rules;
+  self = ""; // nobody takes it
+  serve({.idle_time = 2s, .outlet = &*work, .events = &rules});
+  auto room = defaults::service::sends - 1;
+  EXPECT_EQ(ask("tell_too_many", std::to_string(room)), "-1");
+  EXPECT_EQ(list(work_state::waiting).size(), room);
+  EXPECT_EQ(ask("tell_too_many", std::to_string(room - 1)), "0");
+}
+
 TEST_F(service_work_test, one_call_sends_so_much_and_no_more) {
   auto most = defaults::service::sends;
   EXPECT_EQ(ask("many", "[" + std::to_string(most + 1) + ",4]"),
@@ -340,6 +447,50 @@ TEST_F(service_work_test, calls_wait_while_much_is_to_be_sent) {
   store.release();
   store.held = false;
   run();
+}
+
+// -- taking back, and leaving --------------------------------------------------
+
+TEST_F(service_work_test, what_was_sent_and_waits_can_be_taken_back) {
+  EXPECT_EQ(ask("promise"), "null");
+  EXPECT_EQ(list(work_state::waiting).size(), 1u);
+  store.fates = {fate::failed};
+  EXPECT_EQ(ask("take_back"), "store_unavailable none");
+  EXPECT_EQ(list(work_state::waiting).size(), 1u);
+  EXPECT_EQ(ask("take_back"), "null");
+  EXPECT_TRUE(list(work_state::waiting).empty());
+  advance(6s);
+  EXPECT_TRUE(told.empty());
+  EXPECT_EQ(ask("promise_nothing"), "null");
+  advance(1s);
+  EXPECT_TRUE(told.empty());
+}
+
+TEST_F(service_work_test, what_has_begun_cannot_be_taken_back) {
+  EXPECT_EQ(ask("promise"), "null");
+  advance(6s);
+  EXPECT_EQ(told, texts{"promised"});
+  EXPECT_EQ(ask("take_back"), "null");
+  EXPECT_EQ(told, texts{"promised"});
+}
+
+TEST_F(service_work_test, an_entity_may_leave) {
+  EXPECT_EQ(ask("order", "x"), "1");
+  EXPECT_EQ(ask("set", R"(["tea",5])"), "null");
+  EXPECT_EQ(ask("close_and_fail"), "std::runtime_error ran");
+  EXPECT_EQ(ask("look_and_close"), "bad_request none");
+  EXPECT_EQ(rang(), "[]");
+  EXPECT_EQ(ask("close"), "null");
+  EXPECT_EQ(rang(), "-");
+  advance(10s);
+  EXPECT_EQ(told, (texts{"x", "closed"}));
+  EXPECT_TRUE(list(work_state::waiting).empty());
+  EXPECT_EQ(rang(), "-");
+  // It begins anew.
+  EXPECT_EQ(ask("order", "y"), "1");
+  // And leaves without a trace when it had none.
+  EXPECT_EQ(ask("close", "", "new"), "null");
+  EXPECT_EQ(rang("new"), "-");
 }
 
 // -- reminders ---------------------------------------------------------------

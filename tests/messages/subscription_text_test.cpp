@@ -120,4 +120,18 @@ TEST(subscription_text, says_what_is_wrong) {
     EXPECT_NE(refusal(text), "") << text;
 }
 
+TEST(subscription_text, is_the_same_as_json) {
+  json fields{{"broker", "mqtt://h"},
+              {"topic", "s/{key}/t"},
+              {"service", "twin"},
+              {"method", "set"},
+              {"qos", 2},
+              {"age", "1h"}};
+  EXPECT_EQ(parse_subscription("m", fields_from(fields)),
+            parse_subscription(good_mqtt + ",qos:2,age:1h"));
+  for (json wrong : {json{{"qos", 1.5}}, json{{"qos", nullptr}},
+                     json{{"qos", ""}}, json{{"qos", {1}}}, json{1}, json{}})
+    EXPECT_THROW(fields_from(wrong), std::invalid_argument) << wrong;
+}
+
 } // namespace troupe

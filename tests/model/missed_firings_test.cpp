@@ -42,16 +42,23 @@ TEST(missed_firings, skip_runs_none_of_them) {
   EXPECT_TRUE(after(35min, missed_firings::skip).run.empty());
   EXPECT_EQ(after(35min, missed_firings::skip).seen, start + 35min);
   EXPECT_EQ(after(40min, missed_firings::skip).run, at_minutes({40}));
+  EXPECT_EQ(after(35min, missed_firings::skip).skipped, 3u);
+  EXPECT_EQ(after(40min, missed_firings::skip).skipped, 3u);
 }
 
 TEST(missed_firings, once_runs_the_last_of_them) {
   EXPECT_EQ(after(35min, missed_firings::once).run, at_minutes({30}));
   EXPECT_EQ(after(40min, missed_firings::once).run, at_minutes({30, 40}));
   EXPECT_EQ(after(24h * 365, missed_firings::once).run.size(), 2u);
+  EXPECT_EQ(after(35min, missed_firings::once).skipped, 2u);
+  EXPECT_EQ(after(5min, missed_firings::once).skipped, 0u);
+  EXPECT_EQ(after(24h * 365, missed_firings::once).skipped,
+            catch_up::skipped_max - 1);
 }
 
 TEST(missed_firings, all_runs_each_oldest_first) {
   EXPECT_EQ(after(35min, missed_firings::all).run, at_minutes({10, 20, 30}));
+  EXPECT_EQ(after(35min, missed_firings::all).skipped, 0u);
 }
 
 TEST(missed_firings, what_is_too_much_at_once_is_run_the_next_time) {

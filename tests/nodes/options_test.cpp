@@ -180,18 +180,64 @@ TEST(options, take_what_becomes_of_queued_calls) {
   EXPECT_EQ(policy.attempts_max, work_policy{}.attempts_max);
   ASSERT_EQ(policy.on_failure.size(), 2u);
   EXPECT_EQ(policy.on_failure[0].to_string(), "a/{key}/b");
+  policy = parse({"--queued", "add=on-success:echo,on-success:a/{id}/b,"
+                              "join:any,then:fail,then:c/d/e"})
+             .queued.at("add")
+             .apply({});
+  EXPECT_EQ(policy.join, group_join::any);
+  ASSERT_EQ(policy.then.size(), 2u);
+  EXPECT_EQ(policy.then[1].to_string(), "c/d/e");
   EXPECT_EQ(x.queue.concurrency, 7u);
   EXPECT_EQ(x.queue.keep_results, 5min);
   EXPECT_EQ(parse({}, {{"TROUPE_QUEUED", "a=age:1s;b=age:2s"}}).queued.size(),
             2u);
 }
 
+TEST(options, take_destinations_outside) {
+  auto x = parse({"--queued",
+                  "add=on-success:https://a.b/{key},on-failure:nats://a/b.{id}",
+                  "--queued", "https://a.b=attempts:4", "--destination",
+                  "https://a.b=token-file:t,ca:c", "--destination",
+                  "mqtts://a=user:u,password-file:p,cert:c,cert-key:k"});
+  auto policy = x.queued.at("add").apply({});
+  EXPECT_EQ(policy.on_success.at(0).to_string(), "https://a.b/{key}");
+  EXPECT_EQ(policy.on_failure.at(0).to_string(), "nats://a/b.{id}");
+  EXPECT_EQ(x.queued.at("https://a.b").apply({}).attempts_max, 4u);
+  EXPECT_EQ(x.destinations.at("https://a.b"),
+            (receiver_login{.token_file = "t", .ca = "c"}));
+  EXPECT_EQ(x.destinations.at("mqtts://a").user, "u");
+  for (auto text :
+       {"https://a", "https://a=", "https://a/b=user:u", "add=user:u",
+        "ftp://a=user:u", "https://a=who:u",
+        "https://a=user:", "https://a=user:u,user:v", "https://a=cert:c",
+        "http://a=ca:c", "nats://a=token-file:t",
+        "https://a=token-file:t,user:u", "https://a=password-file:p"})
+    EXPECT_THAT(refusal({"--destination", text}), HasSubstr("destination"))
+      << text;
+}
+
 TEST(options, refuse_what_makes_no_sense_for_queued_calls) {
   for (auto text :
-       {"add", "add=", "=age:1s", "a b=age:1s", "add=size:4", "add=attempts:0",
-        "add=attempts:1001", "add=age:0", "add=age:25h", "add=age:1h,age:2h",
-        "add=pause:10s,max-pause:1s", "add=on-success:", "add=on-success:a b",
-        "add=on-failure:a/{name}/b", "a/b=age:1s"})
+       {"add",
+        "add=",
+        "=age:1s",
+        "a b=age:1s",
+        "add=size:4",
+        "add=attempts:0",
+        "add=attempts:1001",
+        "add=age:0",
+        "add=age:25h",
+        "add=age:1h,age:2h",
+        "add=pause:10s,max-pause:1s",
+        "add=on-success:",
+        "add=on-success:a b",
+        "add=on-failure:a/{name}/b",
+        "a/b=age:1s",
+        "add=join:all",
+        "add=on-success:a,join:most",
+        "add=on-success:a,then:b",
+        "add=on-success:a,join:all,join:any",
+        "add=on-success:a,join:all,then:b,then:b,then:b,then:b,then:b"})
     EXPECT_THAT(refusal({"--queued", text}), HasSubstr("queued")) << text;
   EXPECT_THAT(refusal({"--queued", "a=age:1s", "--queued", "a=age:1s"}),
               HasSubstr("given twice"));

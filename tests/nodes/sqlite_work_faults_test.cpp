@@ -1,7 +1,8 @@
 // Work on a disk that is full, or broken for a while; see sqlite_faults_test.cpp.
 // Goal: what was answered is true, also after a kill: work that was accepted is
-// there, work that was not is not, a report that failed left the claim, and what
-// follows a report is there if and only if the report is.
+// there, work that was not is not, many are accepted together or not at all, a
+// report that failed left the claim, and what follows a report is there if and
+// only if the report is.
 
 #include <map>
 #include <memory>
@@ -73,6 +74,8 @@ private:
   }
 
   static constexpr uint64_t following = 1000;
+  static constexpr uint64_t first_of_many = 100;
+  static constexpr uint64_t end_of_many = 106;
 
   void load(work_queue& queue) {
     for (uint64_t n = 0; n < 12; ++n) {
@@ -86,6 +89,7 @@ private:
       if (n % 3 == 2)
         end(queue, n);
     }
+    accept_many(queue);
     give_back(queue);
     auto listed = testing::list_work(queue, {work_state::waiting});
     EXPECT_TRUE(listed || listed.error() == errc::store_unavailable);
@@ -102,6 +106,22 @@ private:
       possible = {begun};
     } else {
       note(told.error(), possible, begun);
+    }
+  }
+
+  /// In a lane of their own, where nobody claims them.
+  void accept_many(work_queue& queue) {
+    std::vector<work_request> all;
+    for (uint64_t n = first_of_many; n < end_of_many; ++n) {
+      all.push_back({work(n, {"many"})});
+      all.back().item.arguments.bytes = std::string(n % 2 * 9000, 'x');
+    }
+    auto told = testing::accept_all(queue, all);
+    for (auto& x : all) {
+      auto& possible = possible_[x.item.id.low];
+      possible = {told ? stand{work_state::waiting} : std::nullopt};
+      if (!told)
+        note(told.error(), possible, work_state::waiting);
     }
   }
 
@@ -147,16 +167,15 @@ private:
   }
 
   void give_back(work_queue& queue) {
-    auto count = testing::give_back(queue, "node", {"{}", ""}, at(7), 100);
+    auto count = testing::give_back(queue, "node", at(7), 100);
     for (auto& [n, possible] : possible_) {
       if (!possible.contains(work_state::claimed))
         continue;
-      auto next = n % 3 == 1 ? work_state::dead : work_state::waiting;
       if (count) {
         possible.erase(work_state::claimed);
-        possible.insert(next);
+        possible.insert(work_state::waiting);
       } else {
-        note(count.error(), possible, next);
+        note(count.error(), possible, work_state::waiting);
       }
     }
   }
@@ -185,6 +204,10 @@ private:
       auto next = testing::find_work(queue, work_id(following + n)).value();
       EXPECT_EQ(next.has_value(), state == work_state::succeeded) << n;
     }
+    std::set<bool> of_many;
+    for (auto n = first_of_many; n < end_of_many; ++n)
+      of_many.insert(testing::find_work(queue, work_id(n)).value().has_value());
+    EXPECT_EQ(of_many.size(), 1u) << "a part of many was accepted";
   }
 
   std::map<uint64_t, std::set<stand>> possible_;

@@ -122,7 +122,7 @@ TEST_F(sqlite_work_test, work_of_a_killed_process_is_done_by_another) {
   EXPECT_EQ(find_work(queue, work_id(2)).value()->state, work_state::succeeded);
   EXPECT_EQ(accept(queue, {work(3), "key", "print"}),
             (work_accepted{work_id(1), false}));
-  EXPECT_EQ(testing::give_back(queue, "killed", {}, at(2), 10), size_t{1});
+  EXPECT_EQ(testing::give_back(queue, "killed", at(2), 10), size_t{1});
   auto claimed = begin_claim(queue, "next", {{"add", 5}}, at(2)).get().value();
   ASSERT_EQ(claimed.size(), 1u);
   EXPECT_EQ(claimed[0].item.arguments.bytes, std::string(100'000, 'x'));
@@ -200,7 +200,7 @@ TEST_F(sqlite_work_test, nothing_that_was_told_is_lost_when_processes_die) {
   }
   auto names = testing::claimants(queue).value();
   for (auto& name : names)
-    testing::give_back(queue, name, {}, at(2), 100).value();
+    testing::give_back(queue, name, at(2), 100).value();
   EXPECT_TRUE(testing::claimants(queue)->empty());
 }
 
@@ -347,14 +347,14 @@ TEST(sqlite_work_cost, does_not_grow_with_what_waits_and_what_was_done) {
   expect_no_growth("claimants", [](sqlite_work&, queries& x) {
     EXPECT_TRUE(x.claimants().empty());
   });
-  expect_no_growth("bury_expired", [](sqlite_work& x, queries&) {
-    x.bury_expired({}, at(0), 100);
+  expect_no_growth("claim_expired", [](sqlite_work& x, queries&) {
+    x.claim_expired("node", at(0), 100);
   });
   expect_no_growth("forget", [](sqlite_work& x, queries&) {
     EXPECT_EQ(x.forget(at(50), at(50), at(0), 10), 20u);
   });
   expect_no_growth("give_back", [](sqlite_work& x, queries&) {
-    x.give_back("gone", {}, at(0), 100);
+    x.give_back("gone", at(0), 100);
   });
   expect_no_growth("find", [](sqlite_work&, queries& x) {
     EXPECT_TRUE(x.find(work_id(1003)));

@@ -47,6 +47,8 @@ void send_all(int fd, std::string_view text) {
 
 } // namespace
 
+const std::string canned_node::silence{"\0", 1};
+
 std::string received_request::line() const {
   return head.substr(0, head.find(" HTTP/"));
 }
@@ -69,6 +71,13 @@ canned_node::canned_node(answer_function answer)
 canned_node::~canned_node() {
   shutdown(fd_, SHUT_RDWR);
   thread_.join();
+  {
+    std::lock_guard guard{mutex_};
+    for (auto x : open_)
+      shutdown(x, SHUT_RDWR);
+  }
+  for (auto& x : serving_)
+    x.join();
   close(fd_);
 }
 
@@ -86,8 +95,14 @@ void canned_node::run() {
     auto fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0)
       return;
-    serve(fd);
-    close(fd);
+    std::lock_guard guard{mutex_};
+    open_.push_back(fd);
+    serving_.emplace_back([this, fd] {
+      serve(fd);
+      std::lock_guard guard{mutex_};
+      std::erase(open_, fd);
+      close(fd);
+    });
   }
 }
 
@@ -109,7 +124,12 @@ void canned_node::serve(int fd) {
     std::lock_guard guard{mutex_};
     requests_.push_back(request);
   }
-  send_all(fd, answer_(request));
+  auto answer = answer_(request);
+  if (answer != silence)
+    return send_all(fd, answer);
+  std::string more;
+  while (receive(fd, more))
+    more.clear();
 }
 
 std::string http_answer(int status, const std::string& content_type,

@@ -1,5 +1,6 @@
 // A node's HTTP side without a node: answers what a test tells it to, byte for
-// byte, and remembers what it was asked. For tests of clients.
+// byte, and remembers what it was asked. For tests of clients, and as somebody
+// who is told of events.
 
 #pragma once
 
@@ -27,7 +28,12 @@ struct received_request {
 
 class canned_node {
 public:
+  /// The answer that never comes: the connection stays open until the peer
+  /// closes it.
+  static const std::string silence;
+
   /// What goes back, raw. Empty: the connection is closed without an answer.
+  /// Several may be asked for at a time.
   using answer_function = std::function<std::string(const received_request&)>;
 
   explicit canned_node(answer_function answer);
@@ -51,8 +57,10 @@ private:
   answer_function answer_;
   uint16_t port_ = 0;
   int fd_;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_; // guards what follows
   std::vector<received_request> requests_;
+  std::vector<int> open_;
+  std::vector<std::thread> serving_;
   std::thread thread_;
 };
 

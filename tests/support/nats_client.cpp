@@ -108,12 +108,40 @@ void nats_client::subscribe(const std::string& subject) {
 }
 
 std::optional<std::string> nats_client::receive() {
-  natsMsg* message = nullptr;
-  if (natsSubscription_NextMsg(&message, subscription_, patience_ms) != NATS_OK)
+  auto found = receive_message();
+  return found ? std::optional{std::move(found->body)} : std::nullopt;
+}
+
+std::optional<nats_client::message> nats_client::receive_message() {
+  natsMsg* raw = nullptr;
+  if (natsSubscription_NextMsg(&raw, subscription_, patience_ms) != NATS_OK)
     return std::nullopt;
-  std::string result(natsMsg_GetData(message),
-                     static_cast<size_t>(natsMsg_GetDataLength(message)));
-  natsMsg_Destroy(message);
+  message result{
+    natsMsg_GetSubject(raw),
+    {natsMsg_GetData(raw), static_cast<size_t>(natsMsg_GetDataLength(raw))},
+    {}};
+  const char** names = nullptr;
+  int count = 0;
+  if (natsMsgHeader_Keys(raw, &names, &count) == NATS_OK) {
+    for (int i = 0; i < count; ++i) {
+      const char* value = nullptr;
+      if (natsMsgHeader_Get(raw, names[i], &value) == NATS_OK && value)
+        result.more[names[i]] = value;
+    }
+    std::free(names);
+  }
+  natsMsg_Destroy(raw);
+  return result;
+}
+
+uint64_t nats_client::messages_of(const std::string& stream) {
+  jsStreamInfo* info = nullptr;
+  jsErrCode code{};
+  if (js_GetStreamInfo(&info, context_, stream.c_str(), nullptr, &code)
+      != NATS_OK)
+    return 0;
+  auto result = info->State.Msgs;
+  jsStreamInfo_Destroy(info);
   return result;
 }
 
@@ -124,7 +152,8 @@ nats_client::pending nats_client::look_at(const std::string& stream,
   check(js_GetConsumerInfo(&info, context_, stream.c_str(), consumer.c_str(),
                            nullptr, &code),
         "consumer");
-  pending result{info->NumPending, static_cast<uint64_t>(info->NumAckPending)};
+  pending result{info->NumPending, static_cast<uint64_t>(info->NumAckPending),
+                 info->Delivered.Consumer};
   jsConsumerInfo_Destroy(info);
   return result;
 }

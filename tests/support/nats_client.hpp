@@ -47,10 +47,23 @@ public:
   /// The next message of `subscribe`.
   std::optional<std::string> receive();
 
-  /// What a consumer has not acknowledged.
+  struct message {
+    std::string subject;
+    std::string body;
+    headers more;
+  };
+
+  /// The same with its headers.
+  std::optional<message> receive_message();
+
+  /// How many a stream has; 0 while the server is away.
+  uint64_t messages_of(const std::string& stream);
+
+  /// What a consumer has not acknowledged, and how often it has delivered.
   struct pending {
     uint64_t not_delivered = 0;
     uint64_t not_acknowledged = 0;
+    uint64_t deliveries = 0;
   };
 
   pending look_at(const std::string& stream, const std::string& consumer);

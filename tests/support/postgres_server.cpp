@@ -237,16 +237,22 @@ std::vector<pid_t> postgres_instance::children() const {
   return {std::istream_iterator<pid_t>{list}, {}};
 }
 
+/// Whether /proc says so of a process; it may be gone.
+static bool is_in_state(pid_t x, char state) {
+  auto text = read_file("/proc/" + std::to_string(x) + "/stat");
+  return text.find(std::string{") "} + state + " ") != std::string::npos;
+}
+
 /// It makes no more children while they are counted.
 void postgres_instance::signal_all(int signal) {
   kill(pid_, SIGSTOP);
+  wait_until("it does not stop", [this] { return is_in_state(pid_, 'T'); });
   for (auto x : children())
     kill(x, signal);
   if (signal == SIGKILL)
     for (auto x : children())
       wait_until("a process does not end", [x] {
-        auto state = read_file("/proc/" + std::to_string(x) + "/stat");
-        return state.empty() || state.find(") Z ") != std::string::npos;
+        return ::kill(x, 0) != 0 || is_in_state(x, 'Z');
       });
   kill(pid_, signal);
 }

@@ -42,6 +42,14 @@ inline expected<work_accepted> accept(work_queue& queue, work_request request) {
   return begin_accept(queue, std::move(request)).get();
 }
 
+inline expected<std::vector<work_accepted>>
+accept_all(work_queue& queue, std::vector<work_request> requests) {
+  return begin<expected<std::vector<work_accepted>>>([&](auto done) {
+           queue.accept_all(std::move(requests), std::move(done));
+         })
+    .get();
+}
+
 inline std::future<expected<std::vector<claimed_work>>>
 begin_claim(work_queue& queue, std::string claimed_by,
             std::vector<work_quota> quotas, work_time now) {
@@ -75,18 +83,20 @@ inline expected<std::vector<std::string>> claimants(work_queue& queue) {
 }
 
 inline expected<size_t> give_back(work_queue& queue, std::string claimed_by,
-                                  payload reason, work_time now, size_t limit) {
+                                  work_time now, size_t limit) {
   return begin<expected<size_t>>([&](auto done) {
-           queue.give_back(std::move(claimed_by), std::move(reason), now, limit,
-                           std::move(done));
+           queue.give_back(std::move(claimed_by), now, limit, std::move(done));
          })
     .get();
 }
 
-inline expected<size_t> bury_expired(work_queue& queue, payload reason,
-                                     work_time now, size_t limit) {
-  return begin<expected<size_t>>([&](auto done) {
-           queue.bury_expired(std::move(reason), now, limit, std::move(done));
+inline expected<std::vector<claimed_work>> claim_expired(work_queue& queue,
+                                                         std::string claimed_by,
+                                                         work_time now,
+                                                         size_t limit) {
+  return begin<expected<std::vector<claimed_work>>>([&](auto done) {
+           queue.claim_expired(std::move(claimed_by), now, limit,
+                               std::move(done));
          })
     .get();
 }

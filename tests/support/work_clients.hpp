@@ -143,7 +143,7 @@ private:
   void give_back_all(const std::string& node) {
     auto until = clock::now() + std::chrono::seconds{120};
     while (clock::now() < until) {
-      auto count = give_back(queue_, node, {}, at(0), 100);
+      auto count = give_back(queue_, node, at(0), 100);
       if (count && *count == 0)
         return;
       if (!count)

@@ -17,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::accept;
 using testing::at;
+using testing::claim_expired;
 using testing::report;
 using testing::work;
 using testing::work_id;
@@ -187,6 +188,51 @@ TYPED_TEST(work_contract, the_same_item_again_is_the_same_work) {
             (work_accepted{work_id(2), false}));
   EXPECT_EQ(this->state(2), work_state::dead);
   EXPECT_EQ(this->list({work_state::waiting}), (std::vector<uint64_t>{}));
+}
+
+TYPED_TEST(work_contract, many_are_accepted_together) {
+  using testing::accept_all;
+  auto& queue = this->queue();
+  EXPECT_EQ(accept_all(queue, {}).value(), std::vector<work_accepted>{});
+  this->put(work(1));
+  EXPECT_EQ(this->accept_keyed(2, "known"), (work_accepted{work_id(2), true}));
+  EXPECT_EQ(this->accept_keyed(3, "other", "of something else"),
+            (work_accepted{work_id(3), true}));
+  work_target entity{"counter", "", "k", "increment"};
+  auto all = accept_all(queue, {{work(1)},
+                                {work(4, entity)},
+                                {work(5), "known", "print"},
+                                {work(6), "other", "print"},
+                                {work(7), "new", "print"},
+                                {work(8), "new", "print"},
+                                {work(9, entity), "new", "print"},
+                                {work(10)},
+                                {work(10)}});
+  EXPECT_EQ(all.value(), (std::vector<work_accepted>{{work_id(1), false},
+                                                     {work_id(4), true},
+                                                     {work_id(2), false},
+                                                     {work_id(6), false},
+                                                     {work_id(7), true},
+                                                     {work_id(7), false},
+                                                     {work_id(9), true},
+                                                     {work_id(10), true},
+                                                     {work_id(10), false}}));
+  EXPECT_EQ(this->list({work_state::waiting}),
+            (std::vector<uint64_t>{1, 2, 3, 4, 7, 9, 10}));
+}
+
+TYPED_TEST(work_contract, a_thousand_are_accepted_together) {
+  std::vector<work_request> all;
+  for (uint64_t i = 1; i <= 1000; ++i) {
+    auto key = "key " + std::to_string(i);
+    all.push_back({work(i), key, "print"});
+  }
+  all[499].item.arguments.bytes.assign(100'000, 'x'); // in a table of its own
+  auto accepted = testing::accept_all(this->queue(), all).value();
+  ASSERT_EQ(accepted.size(), 1000u);
+  for (uint64_t i = 1; i <= 1000; ++i)
+    EXPECT_EQ(accepted[i - 1], (work_accepted{work_id(i), true}));
+  EXPECT_EQ(this->take({{"add", 2000}}).size(), 1000u);
 }
 
 TYPED_TEST(work_contract, a_key_that_is_repeated_is_the_same_work) {
@@ -404,7 +450,7 @@ TYPED_TEST(work_contract, only_whoever_claimed_it_can_say_what_became_of_it) {
 TYPED_TEST(work_contract, whoever_lost_the_claim_can_say_nothing) {
   this->put(work(1));
   this->claim({{"add", 1}}, at(0), "old");
-  testing::give_back(this->queue(), "old", {}, at(1), 10).value();
+  testing::give_back(this->queue(), "old", at(1), 10).value();
   auto end = [&](std::string node, uint32_t attempt) {
     return this->end(1, work_end::succeeded, {}, at(5), node, attempt);
   };
@@ -517,26 +563,33 @@ TYPED_TEST(work_contract, knows_who_has_claims) {
   EXPECT_EQ(testing::claimants(this->queue()), (names{"a"}));
 }
 
-TYPED_TEST(work_contract, work_of_a_node_that_is_gone_waits_again_or_is_dead) {
-  auto last = work(1);
-  last.attempts_max = 1;
-  this->begin(last, "gone");
+TYPED_TEST(work_contract, work_of_a_node_that_is_gone_waits_again) {
   this->begin(work(2), "gone");
   this->begin(work(3), "alive");
   auto give_back = [&] {
-    return testing::give_back(this->queue(), "gone", this->trouble, at(7), 10);
+    return testing::give_back(this->queue(), "gone", at(7), 10);
   };
-  EXPECT_EQ(give_back(), size_t{2});
+  EXPECT_EQ(give_back(), size_t{1});
   EXPECT_EQ(give_back(), size_t{0});
-  auto dead = this->find(1).value();
-  EXPECT_EQ(dead.state, work_state::dead);
-  EXPECT_EQ(dead.answer, this->trouble);
-  EXPECT_EQ(dead.finished, at(7));
   auto waiting = this->find(2).value();
   EXPECT_EQ(waiting.state, work_state::waiting);
   EXPECT_EQ(waiting.due, at(7));
   EXPECT_EQ(waiting.attempts, 1u) << "the attempt counts";
   EXPECT_EQ(this->find(3)->claimed_by, "alive");
+}
+
+TYPED_TEST(work_contract, work_that_a_node_took_along_with_it_is_not_begun) {
+  auto last = work(1);
+  last.attempts_max = 1;
+  this->begin(last, "gone");
+  EXPECT_EQ(testing::give_back(this->queue(), "gone", at(7), 10), size_t{1});
+  EXPECT_EQ(this->state(1), work_state::waiting);
+  EXPECT_TRUE(this->claim({{"add", 10}}, at(8)).empty());
+  auto ended = claim_expired(this->queue(), "node", at(8), 10).value();
+  ASSERT_EQ(ended.size(), 1u);
+  EXPECT_EQ(ended[0].attempt, 1u);
+  EXPECT_EQ(ended[0].item.arguments, last.arguments);
+  EXPECT_EQ(this->state(1), work_state::claimed);
 }
 
 TYPED_TEST(work_contract, gives_back_in_steps) {
@@ -546,16 +599,14 @@ TYPED_TEST(work_contract, gives_back_in_steps) {
     this->begin(item, "gone");
   }
   for (size_t expected : {4, 4, 2, 0})
-    EXPECT_EQ(
-      testing::give_back(this->queue(), "gone", this->trouble, at(7), 4),
-      expected);
-  EXPECT_EQ(this->list({work_state::dead}),
-            (std::vector<uint64_t>{0, 2, 4, 6, 8}));
+    EXPECT_EQ(testing::give_back(this->queue(), "gone", at(7), 4), expected);
+  EXPECT_EQ(this->list({work_state::waiting}).size(), 10u);
+  EXPECT_EQ(claim_expired(this->queue(), "node", at(7), 10).value().size(), 5u);
 }
 
 // -- what is old -------------------------------------------------------------
 
-TYPED_TEST(work_contract, buries_what_expired_before_it_began) {
+TYPED_TEST(work_contract, gives_what_expired_to_who_says_so) {
   for (uint64_t n = 1; n <= 6; ++n) {
     auto item = work(n);
     item.expires = at(static_cast<int64_t>(10 * n));
@@ -564,17 +615,35 @@ TYPED_TEST(work_contract, buries_what_expired_before_it_began) {
     else
       this->put(item);
   }
-  auto bury = [&](size_t limit) {
-    return testing::bury_expired(this->queue(), this->trouble, at(50), limit);
+  auto take = [&](size_t limit) {
+    std::vector<uint64_t> ids;
+    auto got = claim_expired(this->queue(), "node", at(50), limit).value();
+    for (auto& x : got) {
+      EXPECT_EQ(x.attempt, 0u) << "it never began";
+      EXPECT_EQ(x.item.arguments, work(x.item.id.low).arguments);
+      ids.push_back(x.item.id.low);
+    }
+    return ids;
   };
-  EXPECT_EQ(bury(2), size_t{2});
-  EXPECT_EQ(bury(2), size_t{1});
-  EXPECT_EQ(bury(2), size_t{0});
-  EXPECT_EQ(this->list({work_state::dead}), (std::vector<uint64_t>{2, 3, 4}));
-  EXPECT_EQ(this->find(2)->answer, this->trouble);
-  EXPECT_EQ(this->find(2)->finished, at(50));
-  EXPECT_EQ(this->state(1), work_state::claimed);
+  using numbers = std::vector<uint64_t>;
+  EXPECT_EQ(take(2), (numbers{2, 3}));
+  EXPECT_EQ(take(2), (numbers{4}));
+  EXPECT_EQ(take(2), (numbers{}));
+  EXPECT_EQ(this->find(2)->claimed_by, "node");
   EXPECT_EQ(this->state(5), work_state::waiting) << "may still begin";
+  work_report end{work_id(2), "node", 0, work_end::failed};
+  end.follow = {{work(9)}};
+  EXPECT_EQ(report(this->queue(), end, at(51)), work_outcome::done);
+  EXPECT_EQ(report(this->queue(), end, at(51)), work_outcome::done) << "again";
+  EXPECT_EQ(this->state(2), work_state::failed);
+  EXPECT_EQ(this->find(2)->attempts, 0u);
+  EXPECT_EQ(this->state(9), work_state::waiting);
+  work_report again{work_id(3), "node", 0, std::nullopt, at(60), true};
+  EXPECT_EQ(report(this->queue(), again, at(51)), work_outcome::done);
+  EXPECT_EQ(this->find(3)->attempts, 0u);
+  EXPECT_EQ(testing::give_back(this->queue(), "node", at(52), 10), size_t{2})
+    << "1 and 4";
+  EXPECT_EQ(this->find(4)->attempts, 0u);
 }
 
 TYPED_TEST(work_contract, forgets_what_ended_long_ago) {

@@ -18,6 +18,17 @@
 #include "tests/support/work_calls.hpp"
 
 namespace troupe {
+
+/// What failing tests show.
+inline void PrintTo(const work_view& x, std::ostream* to) {
+  *to << "{" << to_string(x.id) << " " << to_string(x.target) << " state "
+      << static_cast<int>(x.state) << " priority " << int{x.priority}
+      << " attempts " << x.attempts << " accepted "
+      << x.accepted.time_since_epoch().count() << " due "
+      << x.due.time_since_epoch().count() << " by '" << x.claimed_by
+      << "' finished " << x.finished.time_since_epoch().count() << " answer "
+      << x.answer.content_type << " " << x.answer.bytes.substr(0, 20) << "}";
+}
 namespace {
 
 struct model_work {
@@ -119,7 +130,7 @@ public:
     if (what.end == work_end::dead)
       next = work_state::dead;
     auto attempts = what.attempt;
-    if (!what.end && what.uncounted)
+    if (!what.end && what.uncounted && attempts > 0)
       --attempts;
     if (x->state != work_state::claimed) {
       auto stands = x->state == next && x->attempts == attempts;
@@ -150,8 +161,7 @@ public:
     return {result.begin(), result.end()};
   }
 
-  size_t give_back(const std::string& node, const payload& reason,
-                   work_time now) {
+  size_t give_back(const std::string& node, work_time now) {
     size_t result = 0;
     for (auto& [id, x] : rows_)
       if (x.state == work_state::claimed && x.claimed_by == node) {
@@ -159,17 +169,19 @@ public:
         x.state = work_state::waiting;
         x.item.due = now;
         if (x.attempts >= x.item.attempts_max)
-          die(x, reason, now);
+          x.item.expires = work_time{};
       }
     return result;
   }
 
-  size_t bury_expired(const payload& reason, work_time now) {
-    size_t result = 0;
+  std::vector<claimed_work> claim_expired(const std::string& node,
+                                          work_time now) {
+    std::vector<claimed_work> result;
     for (auto& [id, x] : rows_)
       if (x.state == work_state::waiting && x.item.expires < now) {
-        ++result;
-        die(x, reason, now);
+        x.state = work_state::claimed;
+        x.claimed_by = node;
+        result.push_back({x.item, x.attempts});
       }
     return result;
   }
@@ -263,12 +275,6 @@ private:
   model_work* find(invocation_id id) {
     auto i = rows_.find(id);
     return i != rows_.end() ? &i->second : nullptr;
-  }
-
-  static void die(model_work& x, const payload& reason, work_time now) {
-    x.state = work_state::dead;
-    x.answer = reason;
-    x.finished = now;
   }
 
   std::map<invocation_id, model_work> rows_;
@@ -418,22 +424,19 @@ void work_step(work_queue& queue, work_model& expected, work_requests& random,
   case 9: {
     auto node = random.node();
     auto now = random.now();
-    auto reason = random.answer();
     auto limit = 1 + random.limit();
-    ASSERT_EQ(all_steps([&] {
-                return *testing::give_back(queue, node, reason, now, limit);
-              }),
-              expected.give_back(node, reason, now));
+    ASSERT_EQ(
+      all_steps([&] { return *testing::give_back(queue, node, now, limit); }),
+      expected.give_back(node, now));
     break;
   }
   case 10: {
+    auto node = random.node();
     auto now = random.now();
-    auto reason = random.answer();
-    auto limit = 1 + random.limit();
-    ASSERT_EQ(all_steps([&] {
-                return *testing::bury_expired(queue, reason, now, limit);
-              }),
-              expected.bury_expired(reason, now));
+    auto got = testing::claim_expired(queue, node, now, SIZE_MAX).value();
+    std::sort(got.begin(), got.end(),
+              [](auto& x, auto& y) { return x.item.id < y.item.id; });
+    ASSERT_EQ(got, expected.claim_expired(node, now));
     break;
   }
   case 11: {
@@ -465,12 +468,12 @@ void work_step(work_queue& queue, work_model& expected, work_requests& random,
   }
   case 14: {
     auto id = random.id();
-    ASSERT_EQ(testing::find_work(queue, id), expected.view(id));
+    ASSERT_EQ(testing::find_work(queue, id).value(), expected.view(id));
     break;
   }
   case 15: {
     auto which = random.selection({waiting, claimed, dead});
-    ASSERT_EQ(testing::list_work(queue, which), expected.list(which));
+    ASSERT_EQ(testing::list_work(queue, which).value(), expected.list(which));
     break;
   }
   case 16: {

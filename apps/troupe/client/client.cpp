@@ -33,6 +33,7 @@ constexpr command commands[] = {
   {"import", import_entities},
   {"lock", lock},
   {"queue", queue},
+  {"group", group},
   {"schedule", schedule},
   {"subscribe", subscribe},
   {"functions", functions},

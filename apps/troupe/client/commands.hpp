@@ -62,6 +62,9 @@ void lock(const arguments& args);
 /// Shows, redrives and purges queued calls.
 void queue(const arguments& args);
 
+/// Begins, shows and cancels groups of queued calls.
+void group(const arguments& args);
+
 /// Makes, shows, pauses and deletes schedules.
 void schedule(const arguments& args);
 

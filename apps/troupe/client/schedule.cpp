@@ -64,6 +64,7 @@ void print(const json& x) {
                                {"missed", "missed"},
                                {"priority", "priority"},
                                {"fired", "fired"},
+                               {"skipped", "skipped"},
                                {"last", "last"}})
     result.add({title, cell(x, member)});
   if (auto input = x.find("input"); input != x.end() && !input->is_null())
@@ -95,12 +96,12 @@ void list(const arguments& args) {
   }
   if (printed_json(line, all))
     return;
-  table result{
-    {"NAME", "STATE", "NEXT", "LAST", "FIRED", "TARGET", "EXPRESSION"}};
+  table result{{"NAME", "STATE", "NEXT", "LAST", "FIRED", "SKIPPED", "TARGET",
+                "EXPRESSION"}};
   for (auto& x : all)
     result.add({cell(x, "name"), state_cell(x), cell(x, "next"),
-                cell(x, "last"), cell(x, "fired"), cell(x, "target"),
-                cell(x, "expression")});
+                cell(x, "last"), cell(x, "fired"), cell(x, "skipped"),
+                cell(x, "target"), cell(x, "expression")});
   write_stdout(result.to_string());
 }
 

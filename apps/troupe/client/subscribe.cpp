@@ -1,6 +1,9 @@
 #include "apps/troupe/client/commands.hpp"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
+#include <string_view>
 
 #include <nlohmann/json.hpp>
 
@@ -14,11 +17,31 @@ namespace {
 
 using json = nlohmann::json;
 
-constexpr const char* usage = R"(Usage: troupe subscribe list [options]
+constexpr const char* usage = R"(Usage: troupe subscribe COMMAND [options]
 
-Lists the subscriptions of the cluster, on each of its nodes: whether it has the
-broker's messages there, how many wait at the broker, and what became of those
-that came. A node declares them with --subscribe.
+Messages of brokers that call functions and services. They are declared with
+--subscribe, an option of every node, or here: every node of the cluster has them
+within seconds, and after a restart as well.
+
+  troupe subscribe list                how they go, on each node
+  troupe subscribe show NAME           one of them, with its fields
+  troupe subscribe add NAME FIELD:VALUE,...
+                                       declare one, or change it
+  troupe subscribe remove NAME         take no more of its messages
+
+  troupe subscribe COMMAND --help      what a command takes
+)";
+
+constexpr const char* add_usage =
+  R"(Usage: troupe subscribe add NAME FIELD:VALUE,... [options]
+
+Declares a subscription, or changes it. The same again changes nothing. The
+fields are those of --subscribe:
+
+  troupe subscribe add meters \
+    broker:mqtt://localhost,topic:meters/{key}/reading,service:counter,method:increment
+
+A password-file is one of the nodes', not of this machine.
 )";
 
 constexpr const char* path = "/subscriptions";
@@ -52,7 +75,12 @@ void add_if_there(json& to, const json& node) {
 }
 
 void list(const arguments& args) {
-  command_line line{usage, {}};
+  command_line line{
+    "Usage: troupe subscribe list [options]\n\n"
+    "Lists the subscriptions of the cluster, on each of its nodes: whether it "
+    "has the\nbroker's messages there, how many wait at the broker, and what "
+    "became of those\nthat came.\n",
+    {}};
   add_listing_options(line);
   if (!line.parse(args))
     return;
@@ -66,7 +94,7 @@ void list(const arguments& args) {
   if (printed_json(line, all))
     return;
   table result{{"SUBSCRIPTION", "NODE", "STATE", "BROKER", "TOPIC", "TARGET",
-                "LAG", "IN FLIGHT", "DONE", "DEAD", "LAST ERROR"}};
+                "LAG", "IN FLIGHT", "DONE", "RETRIED", "DEAD", "LAST ERROR"}};
   for (auto& x : all) {
     auto error = cell(x, "brokerError");
     if (error == "-")
@@ -74,20 +102,111 @@ void list(const arguments& args) {
     result.add({cell(x, "name"), cell(x, "node"), cell(x, "state"),
                 cell(x, "broker"), cell(x, "topic"), cell(x, "target"),
                 cell(x, "lag"), cell(x, "inFlight"), cell(x, "succeeded"),
-                cell(x, "deadLettered"), error});
+                cell(x, "retried"), cell(x, "deadLettered"), error});
   }
   write_stdout(result.to_string());
 }
+
+std::string path_of(const command_line& line) {
+  return std::string{path} + "/" + line.name("NAME");
+}
+
+void print(const json& x) {
+  table result{{"SUBSCRIPTION", cell(x, "name")}};
+  for (auto& [name, value] : x.items())
+    if (name != "name" && name != "fields" && !value.is_null())
+      result.add({printable(name), cell(x, name.c_str())});
+  auto fields = x.value("fields", json::object());
+  if (fields.is_object())
+    for (auto& [name, value] : fields.items())
+      result.add({printable(name) + ":", cell(fields, name.c_str())});
+  write_stdout(result.to_string());
+}
+
+void show(const arguments& args) {
+  command_line line{
+    "Usage: troupe subscribe show NAME [options]\n\n"
+    "Prints a subscription, as the node that is asked has it.\n",
+    {"NAME"}};
+  add_listing_options(line);
+  if (!line.parse(args))
+    return;
+  auto found = fetch(line, path_of(line));
+  if (!found.is_object())
+    refuse_answer(line.node(), path_of(line));
+  if (!printed_json(line, found))
+    print(found);
+}
+
+/// name:value,... as JSON; the node says what it thinks of them.
+json read_fields(const std::string& text) {
+  auto result = json::object();
+  for (size_t begin = 0; begin <= text.size();) {
+    auto end = std::min(text.find(',', begin), text.size());
+    auto field = text.substr(begin, end - begin);
+    auto colon = field.find(':');
+    if (colon == field.npos || colon == 0)
+      throw usage_error{"'" + field + "' is no field; write NAME:VALUE"};
+    auto name = field.substr(0, colon);
+    if (result.contains(name))
+      throw usage_error{"'" + name + "' is given twice"};
+    result[name] = field.substr(colon + 1);
+    begin = end + 1;
+  }
+  return result;
+}
+
+void add(const arguments& args) {
+  command_line line{add_usage, {"NAME", "FIELDS"}};
+  add_listing_options(line);
+  if (!line.parse(args))
+    return;
+  http_request request;
+  request.method = "PUT";
+  request.target = path_of(line);
+  request.body = read_fields(line.argument("FIELDS")).dump();
+  request.content_type = "application/json";
+  auto node = line.node();
+  auto made = json::parse(send_checked(node, request).body, nullptr, false);
+  if (!made.is_object())
+    refuse_answer(node, request.target);
+  if (!printed_json(line, made))
+    print(made);
+}
+
+void remove(const arguments& args) {
+  command_line line{
+    "Usage: troupe subscribe remove NAME [options]\n\n"
+    "Ends a subscription that was declared with add. What is under way is the "
+    "broker's\nagain if it is not done within 5 s. What the broker keeps for "
+    "it, a session or a\ndurable consumer, stays there.\n",
+    {"NAME"}};
+  if (!line.parse(args))
+    return;
+  http_request request;
+  request.method = "DELETE";
+  request.target = path_of(line);
+  send_checked(line.node(), request);
+}
+
+struct subscribe_command {
+  std::string_view name;
+  void (*run)(const arguments&);
+};
+
+constexpr subscribe_command subscribe_commands[] = {
+  {"list", list}, {"show", show}, {"add", add}, {"remove", remove}};
 
 } // namespace
 
 void subscribe(const arguments& args) {
   if (args.empty())
-    throw usage_error{"there is no such command: try 'troupe subscribe list'"};
-  if (args.front() == "list")
-    return list({args.begin() + 1, args.end()});
-  if (args.front().starts_with('-'))
-    return list(args); // --help
+    throw usage_error{"a command is missing: list, show, add or remove"};
+  if (args.front() == "--help" || args.front() == "-h")
+    return write_stdout(usage);
+  for (auto& x : subscribe_commands)
+    if (x.name == args.front())
+      return x.run({args.begin() + 1, args.end()});
   throw usage_error{"there is no command 'subscribe " + args.front() + "'"};
 }
 

@@ -214,5 +214,30 @@ TEST(schedules, the_command_line_makes_and_shows_them) {
                 HasSubstr("Usage: troupe schedule"));
 }
 
+TEST(schedules, are_in_the_metrics) {
+  example_node node;
+  for (auto name : {"one", "two"})
+    ASSERT_EQ(send(node, "PUT", std::string{"/schedules/"} + name,
+                   spec("rate(1 hour)", "add"))
+                .status,
+              200u);
+  ASSERT_EQ(post(node, "/schedules/two/pause").status, 200u);
+  // Each question has them read for the next one.
+  std::string text;
+  EXPECT_TRUE(eventually([&] {
+    text = get(node, "/metrics").body;
+    return text.find("troupe_schedules{state=\"active\"} 1\n") != text.npos;
+  }))
+    << text;
+  EXPECT_THAT(text, HasSubstr("troupe_schedules{state=\"paused\"} 1\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_schedule_firings 0\n"));
+  EXPECT_THAT(text, HasSubstr("troupe_schedule_skipped 0\n"));
+  auto at = text.find("\ntroupe_schedule_next_seconds ");
+  ASSERT_NE(at, text.npos) << text;
+  auto left = std::stod(text.substr(text.find(' ', at)));
+  EXPECT_GT(left, 3000);
+  EXPECT_LE(left, 3600);
+}
+
 } // namespace
 } // namespace troupe::test

@@ -1,0 +1,162 @@
+#include "actors/work/starter.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include <caf/actor_system.hpp>
+
+#include "actors/core/idempotency_key.hpp"
+#include "actors/core/kept_event.hpp"
+#include "actors/core/module.hpp"
+#include "actors/core/outside.hpp"
+#include "actors/core/reminder.hpp"
+#include "actors/core/submit.hpp"
+#include "actors/work/attempt.hpp"
+#include "actors/work/follow_up.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// Attempts that one turn begins: others want the thread as well.
+constexpr size_t begun_max = 64;
+
+error is_too_long() {
+  return {errc::bad_request, "its pipeline has more than "
+                               + std::to_string(defaults::work::steps_max)
+                               + " steps: it may lead back into itself"};
+}
+
+error is_gone() {
+  return {errc::instance_lost, "the nodes that ran it are gone"};
+}
+
+error is_too_old() {
+  return {errc::deadline_exceeded, effect::none,
+          "it could not begin before it was too old"};
+}
+
+} // namespace
+
+dispatcher::starter::starter(dispatcher& front, caf::actor_system& sys)
+  : front_(front), system_(sys), routes_(front.env_.routes) {}
+
+void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
+  std::vector<std::pair<claimed_work, std::string>> next;
+  {
+    std::lock_guard guard{front_.mutex_};
+    auto& inbox = front_.inbox_;
+    auto end =
+      inbox.begin() + static_cast<ptrdiff_t>(std::min(inbox.size(), begun_max));
+    next.assign(std::make_move_iterator(inbox.begin()),
+                std::make_move_iterator(end));
+    inbox.erase(inbox.begin(), end);
+    if (!inbox.empty())
+      front_.wake();
+  }
+  for (auto& [work, by] : next)
+    begin(std::move(work), by, here);
+}
+
+bool dispatcher::starter::wants_arguments(const claimed_work& x) const {
+  return !front_.policy_of(x.item.target.lane()).on_failure.empty();
+}
+
+expected<call_target_ptr>
+dispatcher::starter::target_of(const work_target& to) {
+  if (to.is_entity() && !is_valid_key(to.key))
+    return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
+  auto result = to.is_entity() ? find_service(*routes_, to.name)
+                               : find_function(*routes_, to.name, to.qualifier);
+  if (result && !(*result)->callable_by_bytes())
+    return error{errc::bad_request,
+                 "'" + to.name + "' can be called from C++ only"};
+  return result;
+}
+
+void dispatcher::starter::begin(claimed_work work, const std::string& by,
+                                caf::execution_unit* here) {
+  if (work.item.expires < front_.now())
+    return refuse(work, by, is_too_old(), here);
+  if (steps_before(work.item) > defaults::work::steps_max)
+    return refuse(work, by, is_too_long(), here);
+  if (work.item.target.is_outside())
+    return send(std::move(work), by, here);
+  auto target = target_of(work.item.target);
+  if (!target)
+    return refuse(work, by, target.error(), here);
+  if (work.attempt == 1)
+    front_.counts_.count_wait(front_.now() - work.item.due);
+  auto keep = wants_arguments(work);
+  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  auto& item = call->work().item;
+  if (item.target.is_entity()) {
+    auto& to = item.target;
+    call->entity =
+      std::make_unique<entity_call>(entity_call{to.name, to.key, to.method});
+    call->entity->idempotency_key =
+      is_reminder(item) ? reminder_key(item.id) : work_key(item.id);
+  }
+  call->routing_key = item.routing_key;
+  call->trace = item.trace;
+  call->id = item.id;
+  call->submitted = system_.clock().now();
+  call->deadline = call->submitted + (*target)->timeout();
+  submit_watched(front_.env_, **target, call, system_, here);
+}
+
+void dispatcher::starter::expire(std::vector<claimed_work> work,
+                                 const std::string& by,
+                                 caf::execution_unit* here) {
+  front_.counts_.expired.fetch_add(work.size(), std::memory_order_relaxed);
+  {
+    std::lock_guard guard{front_.mutex_};
+    for (auto& x : work)
+      front_.running_.insert(x.item.id);
+  }
+  for (auto& x : work) {
+    auto keep = wants_arguments(x);
+    auto had_attempts = x.attempt < x.item.attempts_max;
+    auto call = caf::make_counted<attempt>(front_, std::move(x), by, keep);
+    call->has_expired();
+    call->start();
+    call->finish(had_attempts ? is_too_old() : is_gone(), here);
+  }
+}
+
+void dispatcher::starter::send(claimed_work work, const std::string& by,
+                               caf::execution_unit* here) {
+  auto sender = front_.options_.sender;
+  if (!sender)
+    return refuse(work, by,
+                  {errc::not_found, "this node tells nobody outside"}, here);
+  auto keep = wants_arguments(work);
+  auto& data = work.item.arguments;
+  auto event =
+    event_of(work.item, keep ? data : std::exchange(data, payload{}));
+  if (!event)
+    return refuse(work, by, event.error(), here);
+  if (work.attempt == 1)
+    front_.counts_.count_wait(front_.now() - work.item.due);
+  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  call->start();
+  sender->send(std::move(*event), [call](expected<payload> what) {
+    if (!what)
+      return call->finish(what.error(), nullptr);
+    call->set_result(std::move(*what));
+    call->finish(nullptr);
+  });
+}
+
+void dispatcher::starter::refuse(const claimed_work& work,
+                                 const std::string& by, const error& why,
+                                 caf::execution_unit* here) {
+  auto call =
+    caf::make_counted<attempt>(front_, work, by, wants_arguments(work));
+  call->start();
+  call->finish(why, here);
+}
+
+} // namespace troupe

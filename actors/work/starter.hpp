@@ -1,0 +1,52 @@
+// Begins what a dispatcher took. The dispatcher's actor has one; so has each thread
+// of a gateway, which begins what it accepted itself, once it is durable: no other
+// thread has to wake up for it.
+
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <caf/fwd.hpp>
+
+#include "actors/core/route_table.hpp"
+#include "actors/work/dispatcher.hpp"
+
+namespace troupe {
+
+class dispatcher::starter {
+public:
+  /// @param front outlives it
+  starter(dispatcher& front, caf::actor_system& sys);
+
+  /// Begins what is to run next, up to a bound: the dispatcher's actor sees to the
+  /// rest. Handlers that are short may run here.
+  void begin_waiting(caf::execution_unit* here);
+
+  void begin(claimed_work work, const std::string& claimed_by,
+             caf::execution_unit* here);
+
+  /// Ends what nobody can begin any more, and was claimed for that: it is told of
+  /// as any failure is.
+  void expire(std::vector<claimed_work> work, const std::string& claimed_by,
+              caf::execution_unit* here);
+
+private:
+  expected<call_target_ptr> target_of(const work_target& to);
+
+  /// Tells somebody outside.
+  void send(claimed_work work, const std::string& claimed_by,
+            caf::execution_unit* here);
+
+  /// Its failure would be told to others.
+  bool wants_arguments(const claimed_work& x) const;
+
+  void refuse(const claimed_work& work, const std::string& claimed_by,
+              const error& why, caf::execution_unit* here);
+
+  dispatcher& front_;
+  caf::actor_system& system_;
+  route_view routes_;
+};
+
+} // namespace troupe

@@ -1,0 +1,107 @@
+// The path /groups: calls whose outcomes belong together. Each group is an entity
+// of a service that every node has (actors/work/group_service.hpp); here are the
+// paths to its methods.
+
+#include "nodes/http/gateway.hpp"
+
+#include <utility>
+
+#include "actors/core/module.hpp"
+#include "actors/work/dispatcher.hpp"
+#include "actors/work/group_service.hpp"
+#include "nodes/http/gateway_parts.hpp"
+#include "nodes/http/uri.hpp"
+#include "nodes/stored_entities.hpp"
+
+namespace troupe {
+
+namespace {
+
+/// The calls, and as much again for what is said of them.
+constexpr size_t body_max = defaults::service::sent_bytes * 3 / 2;
+
+/// A group that is named by its idempotency key: no id begins so.
+constexpr auto key_prefix = "key:";
+
+payload to_payload(const entity_page& page) {
+  json result{{"groups", json::array()}, {"next", nullptr}};
+  for (auto& x : page.entities)
+    result["groups"].push_back(group_summary(x.key, x.state.state));
+  if (page.next)
+    result["next"] = *page.next;
+  return {dump_json(result), json_type};
+}
+
+} // namespace
+
+void gateway::groups(http::exchange& x, const path_view& path) {
+  if (path.count > 3)
+    refuse(errc::not_found,
+           "there are /groups, /groups/{id} and /groups/{id}/cancel");
+  auto& request = x.request();
+  if (!host_.store->commits_work())
+    refuse(errc::not_implemented, "this store has no groups yet");
+  auto target = port_.service(groups_service);
+  if (!target)
+    throw error_exception{target.error()};
+  if (path.count == 1 && request.method() == http::method::post)
+    return begin_group(x, **target);
+  if (wants_queue(request))
+    not_built("Prefer: respond-async on this path");
+  if (path.count == 1) {
+    check_get(request, "GET, HEAD, POST");
+    return list_service(x, **target, std::string{groups_service}, to_payload);
+  }
+  if (!request.query().empty())
+    refuse(errc::bad_request, "this takes no parameters");
+  auto to = std::make_unique<entity_call>();
+  to->service = groups_service;
+  to->key = decode(path[1]);
+  if (!is_valid_key(to->key))
+    refuse(errc::bad_request, "an id is 1 to 512 bytes of UTF-8");
+  to->method = "show";
+  if (path.count == 3) {
+    to->method = path[2];
+    if (to->method != "cancel")
+      refuse(errc::not_found, "a group can be cancelled");
+    check_post(request);
+    request.body().clear();
+  } else {
+    check_get(request);
+  }
+  call_entity(x, **target, std::move(to));
+}
+
+/// The answer comes once all calls of the group are durable.
+void gateway::begin_group(http::exchange& x, call_target& service) {
+  auto& request = x.request();
+  if (!request.query().empty())
+    refuse(errc::bad_request, "this takes no parameters");
+  check_group(request.body());
+  auto key = read_idempotency_key(request);
+  auto id = key.empty() ? to_string(work_ids_.next(host_.work->now()))
+                        : key_prefix + key;
+  auto to = std::make_unique<entity_call>();
+  to->service = groups_service;
+  to->key = id;
+  to->method = "begin";
+  auto call = make_entity_call(x, service, std::move(to));
+  call->answer.status = status_accepted;
+  call->answer.add("Location", "/groups/" + http::percent_encode(id));
+  submit(x, std::move(call), service);
+}
+
+void gateway::check_group(std::string_view body) {
+  if (body.size() > body_max)
+    refuse(errc::payload_too_large,
+           "a group takes " + std::to_string(body_max) + " bytes at most");
+  auto spec = group_spec::parse(body);
+  for (auto& x : spec.calls)
+    check_target(x.target);
+  for (auto list : {&spec.then, &spec.on_failure})
+    for (auto& x : *list)
+      if (!x.is_outside())
+        check_target(x);
+}
+
+} // namespace troupe
