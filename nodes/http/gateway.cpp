@@ -237,6 +237,10 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
     not_built("Prefer: respond-async on this path");
   if (from.field("If-None-Match") && !is_reading(from))
     not_built("If-None-Match where something may change");
+  for (auto name : {"Troupe-Delay-Ms", "Troupe-Priority"})
+    if (from.field(name))
+      refuse(errc::bad_request,
+             std::string{name} + " needs Prefer: respond-async");
   if (auto trace = from.field("traceparent"))
     to.trace = *trace;
   auto text = single(from, "Troupe-Timeout-Ms");

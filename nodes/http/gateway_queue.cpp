@@ -7,7 +7,10 @@
 
 #include "actors/core/codec.hpp"
 #include "actors/core/outside.hpp"
+#include "actors/messages/subscription_book.hpp"
 #include "actors/work/dispatcher.hpp"
+#include "actors/work/group_service.hpp"
+#include "actors/work/schedule_service.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/work_report.hpp"
 
@@ -43,7 +46,9 @@ void check_lane(const std::string& text) {
            "and host of a destination (https://example.org)");
 }
 
-work_selection read_selection(const http::request& x, work_state state) {
+/// @param all may be asked for if it is not null
+work_selection read_selection(const http::request& x, work_state state,
+                              bool* all = nullptr) {
   work_selection result;
   result.state = state;
   result.limit = 100;
@@ -58,11 +63,46 @@ work_selection read_selection(const http::request& x, work_state state) {
       result.after = read_id(value, "after");
     else if (name == "limit")
       result.limit = read_number(value, "limit", limit_max);
+    else if (all && name == "all" && value == "true")
+      *all = true;
     else
       refuse(errc::bad_request,
              "there is no parameter '" + name
                + "': there are state, lane, id, after and limit");
   return result;
+}
+
+/// What is to be changed: never all of it by mistake.
+work_selection read_change(const http::request& x) {
+  if (!x.body().empty())
+    refuse(errc::bad_request, "this takes parameters, and no body");
+  auto all = false;
+  auto result = read_selection(x, work_state::dead, &all);
+  if (all == (result.id || !result.lane.empty()))
+    refuse(errc::bad_request, "say which: id=, lane= or all=true");
+  return result;
+}
+
+/// Of what the node brings along: its schedules and groups would stand still.
+bool is_own_lane(std::string_view lane) {
+  for (auto service :
+       {schedules_service, groups_service, subscriptions_service})
+    if (lane == std::string{service} + "/")
+      return true;
+  return false;
+}
+
+/// Dead letters may all go; what waits only by lane.
+void check_purge(const work_selection& x) {
+  if (x.state == work_state::claimed)
+    refuse(errc::bad_request, "what is running cannot be purged");
+  if (x.state != work_state::waiting || x.id)
+    return;
+  if (x.lane.empty())
+    refuse(errc::bad_request, "what is queued is purged by id= or lane=");
+  if (is_own_lane(x.lane))
+    refuse(errc::bad_request, "delete schedules, and cancel groups, in place "
+                              "of their work");
 }
 
 std::string to_json(const work_count& x) {
@@ -155,7 +195,7 @@ void gateway::list_queue(http::exchange& x) {
 }
 
 void gateway::redrive_queue(http::exchange& x) {
-  auto which = read_selection(x.request(), work_state::dead);
+  auto which = read_change(x.request());
   if (which.state != work_state::dead)
     refuse(errc::bad_request, "only what is dead_lettered can be redriven");
   auto call = begin_queue_call(x);
@@ -166,9 +206,8 @@ void gateway::redrive_queue(http::exchange& x) {
 }
 
 void gateway::purge_queue(http::exchange& x) {
-  auto which = read_selection(x.request(), work_state::dead);
-  if (which.state == work_state::claimed)
-    refuse(errc::bad_request, "what is running cannot be purged");
+  auto which = read_change(x.request());
+  check_purge(which);
   auto call = begin_queue_call(x);
   host_.work->queue()->purge(which, come_back<size_t>(*call, conclude_count));
 }

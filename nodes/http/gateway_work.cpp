@@ -74,6 +74,7 @@ void gateway::queue_entity_call(http::exchange& x, call_target&,
     refuse(errc::bad_request, "Troupe-Key needs a call of a function");
   work_request request;
   request.item.target = {to.service, {}, to.key, to.method};
+  check_target(request.item.target);
   queue_call(x, std::move(request));
 }
 

@@ -116,7 +116,7 @@ void begin(const arguments& args) {
     "Queues the calls of a group, all or none, and prints its id. SPEC is:\n\n"
     R"(  {"calls": [{"target": "add", "input": [1, 2]},
              {"target": "counter/visits/get"}],
-   "join": "all", "then": "counter/sums/increment"})"
+   "join": "all", "then": "data_service/sums/set_data"})"
     "\n\n"
     "'join' is all or any; 'then' is called with the array of the results, or "
     "with\nthe first result; 'onFailure' is told when it fails.\n",

@@ -135,6 +135,8 @@ void change(const command_line& line, const std::string& what,
                + int{line.has("all")};
   if (given != 1)
     throw usage_error{"which? ID, --lane or --all"};
+  if (line.has("all") && !more.empty())
+    throw usage_error{"what is queued is purged by ID or --lane"};
   auto node = line.node();
   auto most =
     id ? 1 : count_now(line, more.empty() ? "deadLettered" : "queued");
@@ -144,7 +146,8 @@ void change(const command_line& line, const std::string& what,
     request.method = "POST";
     request.target = "/queue/" + what + "?limit=" + std::to_string(page) + more
                      + lane_part(line)
-                     + (id ? "&id=" + percent_encode(*id) : "");
+                     + (id ? "&id=" + percent_encode(*id) : "")
+                     + (line.has("all") ? "&all=true" : "");
     request.timeout = std::chrono::milliseconds{35'000};
     auto answer = json::parse(send_checked(node, request).body, nullptr, false);
     if (!answer.is_object() || !answer["count"].is_number_unsigned())
@@ -176,8 +179,8 @@ void purge(const arguments& args) {
                     "how many there were.\n",
                     {"[ID]"}};
   add_lane_option(line);
-  line.flag("all", "All of them.")
-    .flag("queued", "What waits, in place of dead letters.");
+  line.flag("all", "All dead letters.")
+    .flag("queued", "What waits, in place of dead letters: by ID or --lane.");
   if (line.parse(args))
     change(line, "purge", line.has("queued") ? "&state=queued" : "");
 }

@@ -96,7 +96,8 @@ void list(const arguments& args) {
   table result{{"SUBSCRIPTION", "NODE", "STATE", "BROKER", "TOPIC", "TARGET",
                 "LAG", "IN FLIGHT", "DONE", "RETRIED", "DEAD", "LAST ERROR"}};
   for (auto& x : all) {
-    auto error = cell(x, "brokerError");
+    // Why a connection broke is of interest until there is one again.
+    auto error = cell(x, "state") == "connected" ? "-" : cell(x, "brokerError");
     if (error == "-")
       error = cell(x, "lastFailure");
     result.add({cell(x, "name"), cell(x, "node"), cell(x, "state"),

@@ -160,8 +160,22 @@ TEST(queue, refuses_what_has_no_meaning) {
   expect_error(get(node, "/queue?x=1"), 400, "bad_request");
   expect_error(get(node, "/queue/invocations?state=gone"), 400, "bad_request");
   expect_error(get(node, "/queue/invocations?limit=1001"), 400, "bad_request");
-  expect_error(post(node, "/queue/redrive?state=queued"), 400, "bad_request");
-  expect_error(post(node, "/queue/purge?state=running"), 400, "bad_request");
+  for (auto where :
+       {"redrive", "purge", "redrive?state=queued&all=true",
+        "purge?state=running&all=true", "purge?state=queued&all=true",
+        "purge?all=yes", "purge?all=true&lane=add",
+        "purge?state=queued&lane=troupe-schedules/",
+        "purge?state=queued&lane=troupe-groups/"})
+    expect_error(post(node, "/queue/" + std::string{where}), 400,
+                 "bad_request");
+  expect_error(post(node, "/queue/purge?all=true", R"({"lane":"add"})"), 400,
+               "bad_request");
+  expect_error(post(node, "/services/counter/k/incr", "", {async}), 404,
+               "not_found");
+  expect_error(post(node, "/invoke/add", "[1,2]", {"Troupe-Delay-Ms: 5"}), 400,
+               "bad_request");
+  expect_error(post(node, "/invoke/add", "[1,2]", {"Troupe-Priority: 5"}), 400,
+               "bad_request");
   EXPECT_EQ(lanes(node), json::array());
 }
 
@@ -185,7 +199,8 @@ TEST(queue, tries_again_and_then_keeps_a_dead_letter) {
   EXPECT_EQ(lane["lane"], "fail");
   EXPECT_EQ(lane["deadLettered"], 1);
   auto count = [&](const std::string& what) {
-    return json::parse(post(node, "/queue/" + what).body).value("count", -1);
+    return json::parse(post(node, "/queue/" + what + "?all=true").body)
+      .value("count", -1);
   };
   EXPECT_EQ(count("redrive"), 1);
   EXPECT_TRUE(is_soon(node, where, "dead_lettered"));
@@ -273,6 +288,7 @@ TEST(queue, is_seen_and_changed_on_the_command_line) {
   for (auto& wrong :
        std::vector<words>{{"queue", "redrive"},
                           {"queue", "purge", dead, "--all"},
+                          {"queue", "purge", "--all", "--queued"},
                           {"queue", "nothing"},
                           {"queue", "list", "--state", "x"},
                           {"invoke", "add", "--delay", "5"},
