@@ -237,8 +237,7 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
     not_built("Prefer: respond-async on this path");
   if (from.field("If-None-Match") && !is_reading(from))
     not_built("If-None-Match where something may change");
-  if (auto trace = from.field("traceparent"))
-    to.trace = *trace;
+  to.trace = read_trace(from);
   auto text = single(from, "Troupe-Timeout-Ms");
   if (!text)
     return std::nullopt;
