@@ -149,12 +149,14 @@ Publisher* outside_sender::publisher_of(
   std::lock_guard guard{mutex_};
   if (is_stopped_)
     return nullptr;
-  auto& result = all[url];
-  if (!result)
-    result =
-      std::make_unique<Publisher>(login_of(url).apply(parse_broker(url).first),
-                                  typename Publisher::options{timeout_});
-  return result.get();
+  auto i = all.find(url);
+  if (i == all.end()) // made first: what throws leaves nothing behind
+    i = all
+          .emplace(url, std::make_unique<Publisher>(
+                          login_of(url).apply(parse_broker(url).first),
+                          typename Publisher::options{timeout_}))
+          .first;
+  return i->second.get();
 }
 
 void outside_sender::stop(std::chrono::milliseconds patience) {
