@@ -8,6 +8,7 @@
 #include "actors/core/module.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/core/sha256.hpp"
+#include "actors/model/trace_parent.hpp"
 
 namespace troupe {
 
@@ -151,7 +152,7 @@ expected<work_request> event_rule::call_of(const cloud_event& x) const {
     item.arguments = takes_event
                        ? payload{to_json(x), std::string{structured_event_type}}
                        : x.body();
-  if (auto trace = x.attribute("traceparent"))
+  if (auto trace = x.attribute("traceparent"); trace && is_trace_parent(*trace))
     item.trace = *trace;
   // It has a space, as no key of a caller has. Whatever else of the event is
   // otherwise when it comes again (a time, a trace) makes it no other event.

@@ -6,6 +6,7 @@
 #include "actors/core/idempotency_key.hpp"
 #include "actors/core/module.hpp"
 #include "actors/model/fingerprint.hpp"
+#include "actors/model/trace_parent.hpp"
 
 namespace troupe {
 
@@ -100,7 +101,7 @@ expected<message_call> read_message(const subscription& what,
     result.identity = read_identity(what, message, body);
     result.arguments = arguments_from(what, message, body);
     if (auto i = message.properties.find("traceparent");
-        i != message.properties.end())
+        i != message.properties.end() && is_trace_parent(i->second))
       result.trace = i->second;
     return result;
   } catch (const error_exception& e) {

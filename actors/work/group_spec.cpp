@@ -13,6 +13,9 @@ namespace troupe {
 
 namespace {
 
+/// The input of a call is in its object, in an array, in that of the group.
+constexpr size_t spec_depth = json_depth_max + 3;
+
 [[noreturn]] void refuse(const std::string& why) {
   throw error_exception{{errc::bad_request, why}};
 }
@@ -166,7 +169,7 @@ work_target parse_group_destination(const std::string& text) {
 }
 
 group_spec group_spec::parse(std::string_view text) {
-  check_json(text);
+  check_json(text, spec_depth);
   if (first_of(text) != '{')
     refuse("a group is a JSON object");
   group_spec result;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -130,8 +131,8 @@ void dispatcher::starter::send(claimed_work work, const std::string& by,
                                caf::execution_unit* here) {
   auto sender = front_.options_.sender;
   if (!sender)
-    return refuse(work, by,
-                  {errc::not_found, "this node tells nobody outside"}, here);
+    return refuse(work, by, {errc::not_found, "this node tells nobody outside"},
+                  here);
   auto keep = wants_arguments(work);
   auto& data = work.item.arguments;
   auto event =
@@ -142,12 +143,16 @@ void dispatcher::starter::send(claimed_work work, const std::string& by,
     front_.counts_.count_wait(front_.now() - work.item.due);
   auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
   call->start();
-  sender->send(std::move(*event), [call](expected<payload> what) {
-    if (!what)
-      return call->finish(what.error(), nullptr);
-    call->set_result(std::move(*what));
-    call->finish(nullptr);
-  });
+  try {
+    sender->send(std::move(*event), [call](expected<payload> what) {
+      if (!what)
+        return call->finish(what.error(), nullptr);
+      call->set_result(std::move(*what));
+      call->finish(nullptr);
+    });
+  } catch (const std::system_error& e) { // no thread for another broker
+    call->finish({errc::too_many_requests, e.what()}, here);
+  }
 }
 
 void dispatcher::starter::refuse(const claimed_work& work,

@@ -7,6 +7,7 @@
 #include "actors/core/cloud_event_json.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/messages/cloud_event_http.hpp"
+#include "actors/model/trace_parent.hpp"
 #include "nodes/events/receiver_error.hpp"
 #include "nodes/subscription_text.hpp"
 
@@ -21,12 +22,27 @@ bool is_header_value(std::string_view text) {
   });
 }
 
+/// Such parts are taken out of a path, with what is before them, by whoever reads
+/// it, however they are encoded: a key would lead to somewhere else.
+bool has_dot_parts(std::string_view path) {
+  path = path.substr(0, path.find('?'));
+  for (;;) {
+    auto end = path.find('/');
+    auto part = path.substr(0, end);
+    if (part == "." || part == "..")
+      return true;
+    if (end == path.npos)
+      return false;
+    path.remove_prefix(end + 1);
+  }
+}
+
 /// Of HTTP, and of NATS, which has taken them from there.
 expected<header_list> headers_of(const outgoing_event& x) {
   if (auto good = x.event.validate(); !good)
     return good.error();
   auto result = to_headers(x.event);
-  if (!x.trace.empty())
+  if (is_trace_parent(x.trace))
     result.emplace_back("traceparent", x.trace);
   for (auto& [name, value] : result)
     if (!is_header_value(value))
@@ -52,7 +68,7 @@ mqtt::publish to_mqtt(const outgoing_event& x, mqtt::protocol version) {
     add(name);
   for (auto& [name, value] : x.event.extensions)
     add(name);
-  if (!x.trace.empty())
+  if (is_trace_parent(x.trace))
     result.properties["traceparent"] = x.trace;
   auto body = x.event.body();
   result.body = std::move(body.bytes);
@@ -86,6 +102,9 @@ void outside_sender::send(outgoing_event what, callback done) {
 }
 
 void outside_sender::post(outgoing_event what, callback done) {
+  if (has_dot_parts(what.to.key))
+    return done(
+      is_refused(to_string(what.to), "a part of its path is . or .."));
   auto headers = headers_of(what);
   if (!headers)
     return done(headers.error());
@@ -130,12 +149,14 @@ Publisher* outside_sender::publisher_of(
   std::lock_guard guard{mutex_};
   if (is_stopped_)
     return nullptr;
-  auto& result = all[url];
-  if (!result)
-    result =
-      std::make_unique<Publisher>(login_of(url).apply(parse_broker(url).first),
-                                  typename Publisher::options{timeout_});
-  return result.get();
+  auto i = all.find(url);
+  if (i == all.end()) // made first: what throws leaves nothing behind
+    i = all
+          .emplace(url, std::make_unique<Publisher>(
+                          login_of(url).apply(parse_broker(url).first),
+                          typename Publisher::options{timeout_}))
+          .first;
+  return i->second.get();
 }
 
 void outside_sender::stop(std::chrono::milliseconds patience) {

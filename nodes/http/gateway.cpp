@@ -241,8 +241,7 @@ gateway::read_call_headers(const http::request& from, http_call& to) {
     if (from.field(name))
       refuse(errc::bad_request,
              std::string{name} + " needs Prefer: respond-async");
-  if (auto trace = from.field("traceparent"))
-    to.trace = *trace;
+  to.trace = read_trace(from);
   auto text = single(from, "Troupe-Timeout-Ms");
   if (!text)
     return std::nullopt;

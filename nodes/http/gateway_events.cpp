@@ -107,7 +107,8 @@ void gateway::events(http::exchange& x, const path_view& path) {
   if (!request.query().empty())
     refuse(errc::bad_request, "this takes no parameters");
   refuse_fields_of_calls(request);
-  std::string trace{single(request, "traceparent").value_or("")};
+  static_cast<void>(single(request, "traceparent"));
+  auto trace = read_trace(request);
   std::vector<work_request> calls;
   std::vector<size_t> made_by;
   auto now = host_.work->now();

@@ -99,9 +99,15 @@ void gateway::check_group(std::string_view body) {
   for (auto& x : spec.calls)
     check_target(x.target);
   for (auto list : {&spec.then, &spec.on_failure})
-    for (auto& x : *list)
-      if (!x.is_outside())
-        check_target(x);
+    for (auto& x : *list) {
+      if (x.is_outside())
+        refuse(
+          errc::bad_request,
+          "'" + x.name
+            + "' is outside: destinations outside are declared by who runs "
+              "the nodes (--queued, --event)");
+      check_target(x);
+    }
 }
 
 } // namespace troupe

@@ -6,6 +6,7 @@
 #include "actors/core/module.hpp"
 #include "actors/messages/subscription_book.hpp"
 #include "actors/model/rfc3339.hpp"
+#include "actors/model/trace_parent.hpp"
 #include "actors/work/group_service.hpp"
 #include "actors/work/schedule_service.hpp"
 #include "nodes/http/uri.hpp"
@@ -150,6 +151,11 @@ std::string read_routing_key(const http::request& x) {
     refuse(errc::bad_request,
            "Troupe-Key is 1 to 512 bytes of UTF-8, percent-encoded");
   return *std::move(key);
+}
+
+std::string read_trace(const http::request& x) {
+  auto text = x.field("traceparent");
+  return text && is_trace_parent(*text) ? std::string{*text} : std::string{};
 }
 
 bool wants_queue(const http::request& x) {

@@ -96,6 +96,9 @@ std::string read_idempotency_key(const http::request& x);
 /// `Troupe-Key`; empty if there is none.
 std::string read_routing_key(const http::request& x);
 
+/// `traceparent`; empty if there is none that can be passed on.
+std::string read_trace(const http::request& x);
+
 /// `Prefer: respond-async`: the call is to be queued.
 bool wants_queue(const http::request& x);
 

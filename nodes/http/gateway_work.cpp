@@ -87,8 +87,7 @@ void gateway::queue_call(http::exchange& x, work_request request) {
   item.priority = read_priority(from);
   if (auto delay = read_delay(from); delay.count() > 0)
     item.due = now + delay;
-  if (auto trace = from.field("traceparent"))
-    item.trace = *trace;
+  item.trace = read_trace(from);
   request.idempotency_key = read_idempotency_key(from);
   auto type = from.field("Content-Type");
   item.arguments = {std::move(from.body()),

@@ -244,6 +244,11 @@ private:
         auto& to = x->reply.empty() ? what_.reply_topic : x->reply;
         if (to.empty() || !x->verdict.answer)
           continue;
+        if (!x->from->takes(*x->verdict.answer)) {
+          // It never will be, however often it comes again; others are answered.
+          set_error("an answer is larger than the server takes");
+          continue;
+        }
         x->from->publish(to, *x->verdict.answer);
         used.insert(x->from.get());
       }

@@ -48,6 +48,16 @@ message_handle to_message(const outgoing_message& x) {
   return result;
 }
 
+/// With its headers, which count as well. Those of JetStream are an id, and the
+/// name of a stream, which has 255 bytes at most.
+size_t size_of(const outgoing_message& x) {
+  constexpr size_t around = 512;
+  auto result = x.body.size() + x.id.size() + around;
+  for (auto& [name, value] : x.headers)
+    result += name.size() + value.size() + 4; // ": " and the end of the line
+  return result;
+}
+
 payload of_stream(const jsPubAck& x) {
   return {json{{"stream", x.Stream}, {"sequence", x.Sequence}}.dump(),
           "application/json"};
@@ -251,7 +261,7 @@ private:
   }
 
   void send(waiting_message& x) {
-    if (x.what.body.size() > link_->size_max())
+    if (size_of(x.what) > link_->size_max())
       return x.done(is_refused(url_, "it takes no message as large as this"));
     try {
       auto message = to_message(x.what);

@@ -162,6 +162,13 @@ void session::publish(const std::string& subject, const payload& body) {
   check(natsConnection_PublishMsg(connection_.get(), raw), "answer");
 }
 
+bool session::takes(const payload& body) const {
+  constexpr size_t header = 64; // with its one field, which counts as well
+  auto most = natsConnection_GetMaxPayload(connection_.get());
+  return body.bytes.size() + body.content_type.size() + header
+         <= static_cast<size_t>(most);
+}
+
 void session::flush() {
   check(natsConnection_FlushTimeout(connection_.get(), request_limit.count()),
         "answer");

@@ -51,6 +51,9 @@ public:
   /// @throws session_error
   void publish(const std::string& subject, const payload& body);
 
+  /// The server takes a message as large as this.
+  bool takes(const payload& body) const;
+
   /// The server has what was published. @throws session_error
   void flush();
 

@@ -162,6 +162,21 @@ TEST(destinations, that_refuse_an_event_leave_a_dead_letter) {
   EXPECT_EQ(all[0].field("ce-id"), all[1].field("ce-id"));
 }
 
+TEST(destinations, are_not_left_by_a_key_that_leads_elsewhere) {
+  canned_node server{[](auto&) { return plain(200); }};
+  auto lane = server.url();
+  example_node node{{"--queued", "add=on-success:" + lane + "/sums/{key}/x"}};
+  queue(node, "/invoke/add", "[2,3]", {"Troupe-Key: %2e%2e"});
+  queue(node, "/invoke/add", "[2,3]", {"Troupe-Key: %2e"});
+  EXPECT_TRUE(
+    eventually([&] { return count_of(node, lane, "deadLettered") == 2; }));
+  queue(node, "/invoke/add", "[2,3]",
+        {"Troupe-Key: ...", "traceparent: 00-\xff"});
+  auto x = requests_of(server, 1)[0];
+  EXPECT_EQ(x.line(), "POST /sums/.../x");
+  EXPECT_EQ(x.field("traceparent"), "") << "it is no text";
+}
+
 TEST(destinations, that_are_stuck_hold_up_no_other) {
   canned_node stuck{[](auto&) { return canned_node::silence; }};
   canned_node server{[](auto&) { return plain(200); }};

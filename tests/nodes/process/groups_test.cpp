@@ -101,6 +101,12 @@ TEST(groups, refuse_what_is_wrong_and_change_nothing) {
   expect(400, "", "bad_request");
   expect(400, R"({"calls":[]})", "bad_request");
   expect(400, R"({"calls":[{"target":"add"}],"join":"most"})", "bad_request");
+  // Where a node connects to is not for its callers to say.
+  for (auto url : {"http://127.0.0.1:9/x", "nats://127.0.0.1:9/x"}) {
+    auto one = std::string{R"({"calls":[{"target":"add"}],")"};
+    expect(400, one + "then\":\"" + url + "\"}", "is outside");
+    expect(400, one + "onFailure\":[\"" + url + "\"]}", "is outside");
+  }
   expect(404, R"({"calls":[{"target":"add"},{"target":"nobody"}]})",
          "not_found");
   expect(404, R"({"calls":[{"target":"counter/k/nothing"}]})", "not_found");
