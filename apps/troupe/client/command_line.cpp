@@ -168,4 +168,13 @@ std::string to_entity_tags(const std::string& text, const std::string& option) {
   return result;
 }
 
+void run_subcommand(std::string_view command, std::span<const subcommand> all,
+                    const arguments& args) {
+  for (auto& x : all)
+    if (x.name == args.front())
+      return x.run({args.begin() + 1, args.end()});
+  throw usage_error{"there is no command '" + std::string{command} + " "
+                    + args.front() + "'"};
+}
+
 } // namespace troupe::cli

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/program_options/options_description.hpp>
@@ -76,5 +78,16 @@ void check_key(const std::string& text);
 /// 4,5 as HTTP writes it: "4", "5". `option` is what gave it.
 /// @throws usage_error
 std::string to_entity_tags(const std::string& text, const std::string& option);
+
+/// A command of a command: `list` of `troupe queue list`.
+struct subcommand {
+  std::string_view name;
+  void (*run)(const arguments&);
+};
+
+/// Runs the one of `all` that `args` begin with, with the rest of them.
+/// @throws usage_error if there is none. @pre !args.empty()
+void run_subcommand(std::string_view command, std::span<const subcommand> all,
+                    const arguments& args);
 
 } // namespace troupe::cli

@@ -77,16 +77,7 @@ void list(const arguments& args) {
   add_listing_options(line);
   if (!line.parse(args))
     return;
-  auto all = json::array();
-  std::string after;
-  for (auto more = true; more;) {
-    auto page = fetch(line, "/groups?limit=1000" + after);
-    for (auto& x : page.at("groups"))
-      all.push_back(x);
-    more = page.at("next").is_string();
-    if (more)
-      after = "&after=" + percent_encode(page["next"].get<std::string>());
-  }
+  auto all = fetch_pages(line, "/groups", "groups");
   if (printed_json(line, all))
     return;
   table result{
@@ -156,12 +147,7 @@ void cancel(const arguments& args) {
     print(changed);
 }
 
-struct group_command {
-  std::string_view name;
-  void (*run)(const arguments&);
-};
-
-constexpr group_command group_commands[] = {
+constexpr subcommand group_commands[] = {
   {"begin", begin}, {"list", list}, {"show", show}, {"cancel", cancel}};
 
 } // namespace
@@ -171,10 +157,7 @@ void group(const arguments& args) {
     throw usage_error{"a command is missing: begin, list, show or cancel"};
   if (args.front() == "--help" || args.front() == "-h")
     return write_stdout(usage);
-  for (auto& x : group_commands)
-    if (x.name == args.front())
-      return x.run({args.begin() + 1, args.end()});
-  throw usage_error{"there is no command 'group " + args.front() + "'"};
+  run_subcommand("group", group_commands, args);
 }
 
 } // namespace troupe::cli

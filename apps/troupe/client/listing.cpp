@@ -46,6 +46,21 @@ nlohmann::json fetch_list(const endpoint& node, const char* member) {
   return std::move(body[member]);
 }
 
+nlohmann::json fetch_pages(const command_line& line, const std::string& path,
+                           const char* member) {
+  auto all = nlohmann::json::array();
+  std::string after;
+  for (auto more = true; more;) {
+    auto page = fetch(line, path + "?limit=1000" + after);
+    for (auto& x : page.at(member))
+      all.push_back(x);
+    more = page.at("next").is_string();
+    if (more)
+      after = "&after=" + percent_encode(page["next"].get<std::string>());
+  }
+  return all;
+}
+
 bool printed_json(const command_line& line, const nlohmann::json& value) {
   if (!line.has("json"))
     return false;

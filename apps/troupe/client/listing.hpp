@@ -29,6 +29,11 @@ nlohmann::json fetch_list(const command_line& line, const char* member);
 /// The same of another node than that of the command line.
 nlohmann::json fetch_list(const endpoint& node, const char* member);
 
+/// All pages of `path`: each has a list called `member`, and says after which
+/// element the next one begins.
+nlohmann::json fetch_pages(const command_line& line, const std::string& path,
+                           const char* member);
+
 /// Prints `value` as JSON if --json asks for it. @returns whether it did
 bool printed_json(const command_line& line, const nlohmann::json& value);
 

@@ -185,12 +185,7 @@ void purge(const arguments& args) {
     change(line, "purge", line.has("queued") ? "&state=queued" : "");
 }
 
-struct queue_command {
-  std::string_view name;
-  void (*run)(const arguments&);
-};
-
-constexpr queue_command queue_commands[] = {
+constexpr subcommand queue_commands[] = {
   {"list", list}, {"show", show}, {"redrive", redrive}, {"purge", purge}};
 
 } // namespace
@@ -198,10 +193,7 @@ constexpr queue_command queue_commands[] = {
 void queue(const arguments& args) {
   if (args.empty() || args.front().starts_with('-'))
     return counts(args);
-  for (auto& x : queue_commands)
-    if (x.name == args.front())
-      return x.run({args.begin() + 1, args.end()});
-  throw usage_error{"there is no command 'queue " + args.front() + "'"};
+  run_subcommand("queue", queue_commands, args);
 }
 
 } // namespace troupe::cli

@@ -84,16 +84,7 @@ void list(const arguments& args) {
   add_listing_options(line);
   if (!line.parse(args))
     return;
-  auto all = json::array();
-  std::string after;
-  for (auto more = true; more;) {
-    auto page = fetch(line, "/schedules?limit=1000" + after);
-    for (auto& x : page.at("schedules"))
-      all.push_back(x);
-    more = page.at("next").is_string();
-    if (more)
-      after = "&after=" + percent_encode(page["next"].get<std::string>());
-  }
+  auto all = fetch_pages(line, "/schedules", "schedules");
   if (printed_json(line, all))
     return;
   table result{{"NAME", "STATE", "NEXT", "LAST", "FIRED", "SKIPPED", "TARGET",
@@ -220,12 +211,7 @@ void remove(const arguments& args) {
   send_checked(line.node(), request);
 }
 
-struct schedule_command {
-  std::string_view name;
-  void (*run)(const arguments&);
-};
-
-constexpr schedule_command schedule_commands[] = {
+constexpr subcommand schedule_commands[] = {
   {"list", list},   {"show", show},     {"put", put},
   {"pause", pause}, {"resume", resume}, {"delete", remove}};
 
@@ -237,10 +223,7 @@ void schedule(const arguments& args) {
       "a command is missing: list, show, put, pause, resume or delete"};
   if (args.front() == "--help" || args.front() == "-h")
     return write_stdout(usage);
-  for (auto& x : schedule_commands)
-    if (x.name == args.front())
-      return x.run({args.begin() + 1, args.end()});
-  throw usage_error{"there is no command 'schedule " + args.front() + "'"};
+  run_subcommand("schedule", schedule_commands, args);
 }
 
 } // namespace troupe::cli

@@ -190,12 +190,7 @@ void remove(const arguments& args) {
   send_checked(line.node(), request);
 }
 
-struct subscribe_command {
-  std::string_view name;
-  void (*run)(const arguments&);
-};
-
-constexpr subscribe_command subscribe_commands[] = {
+constexpr subcommand subscribe_commands[] = {
   {"list", list}, {"show", show}, {"add", add}, {"remove", remove}};
 
 } // namespace
@@ -205,10 +200,7 @@ void subscribe(const arguments& args) {
     throw usage_error{"a command is missing: list, show, add or remove"};
   if (args.front() == "--help" || args.front() == "-h")
     return write_stdout(usage);
-  for (auto& x : subscribe_commands)
-    if (x.name == args.front())
-      return x.run({args.begin() + 1, args.end()});
-  throw usage_error{"there is no command 'subscribe " + args.front() + "'"};
+  run_subcommand("subscribe", subscribe_commands, args);
 }
 
 } // namespace troupe::cli
