@@ -4,6 +4,17 @@
 
 namespace troupe {
 
+namespace {
+
+/// SQLite keeps count of its memory, of which nobody asks, under a lock of the
+/// process for each piece of it. Without effect if it is in use already.
+void count_no_memory() {
+  static const auto done [[maybe_unused]] =
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+} // namespace
+
 error store_unavailable(std::string why) {
   return error{errc::store_unavailable, std::move(why)}.retry_after(1);
 }
@@ -15,12 +26,16 @@ void refuse_file(const std::filesystem::path& file, const std::string& why) {
 
 SQLite::Database open_connection(const std::filesystem::path& file,
                                  const sqlite_options& options) {
+  count_no_memory();
   const auto flags =
     SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE | SQLite::OPEN_NOMUTEX;
   SQLite::Database db{file.string(), flags,
                       static_cast<int>(options.busy_timeout.count()),
                       options.vfs};
   db.exec("PRAGMA synchronous=FULL");
+  // What is deleted is written over where the page is written anyhow; Debian's
+  // SQLite would write pages for that alone.
+  db.execAndGet("PRAGMA secure_delete=FAST");
   db.execAndGet("PRAGMA wal_autocheckpoint=0"); // sqlite_checkpointer does it
   if (options.pages_max > 0)
     db.execAndGet("PRAGMA max_page_count=" + std::to_string(options.pages_max));
