@@ -8,7 +8,6 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
-#include <deque>
 #include <iterator>
 #include <mutex>
 #include <utility>
@@ -35,8 +34,8 @@ public:
   /// Waits for something; false if it is closed and nothing is left.
   bool wait() {
     std::unique_lock guard{mutex_};
-    wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
-    return !waiting_.empty();
+    wake_.wait(guard, [this] { return closed_ || !is_empty(); });
+    return !is_empty();
   }
 
   /// Whether all that was taken last can wait for company.
@@ -61,7 +60,7 @@ public:
   bool pop(std::vector<T>& batch, size_t most) {
     batch.clear();
     std::unique_lock guard{mutex_};
-    wake_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
+    wake_.wait(guard, [this] { return closed_ || !is_empty(); });
     return take(batch, most) > 0;
   }
 
@@ -71,7 +70,7 @@ public:
     batch.clear();
     std::unique_lock guard{mutex_};
     wake_.wait_for(guard, time,
-                   [this] { return closed_ || !waiting_.empty(); });
+                   [this] { return closed_ || !is_empty(); });
     return take(batch, most) > 0 || !closed_;
   }
 
@@ -93,29 +92,58 @@ public:
 private:
   enum class place { first, last, later };
 
-  /// @pre the mutex is held
+  static constexpr size_t kept_capacity = 4096;
+
+  // What follows needs the mutex.
+
+  size_t size() const noexcept {
+    return first_.size() + (turn_.size() - taken_) + waiting_.size();
+  }
+
+  bool is_empty() const noexcept { return size() == 0; }
+
   size_t take(std::vector<T>& batch, size_t most) {
-    auto count = static_cast<std::ptrdiff_t>(std::min(most, waiting_.size()));
-    auto first = waiting_.begin();
-    std::move(first, first + count, std::back_inserter(batch));
-    waiting_.erase(first, first + count);
-    took_urgent_ = std::exchange(is_urgent_, is_urgent_ && !waiting_.empty());
-    return static_cast<size_t>(count);
+    auto before = batch.size();
+    for (; most > 0 && !first_.empty(); --most) {
+      batch.push_back(std::move(first_.back()));
+      first_.pop_back();
+    }
+    while (most > 0 && has_turn()) {
+      auto count = std::min(most, turn_.size() - taken_);
+      auto from = turn_.begin() + static_cast<std::ptrdiff_t>(taken_);
+      std::move(from, from + static_cast<std::ptrdiff_t>(count),
+                std::back_inserter(batch));
+      taken_ += count;
+      most -= count;
+    }
+    took_urgent_ = std::exchange(is_urgent_, is_urgent_ && !is_empty());
+    return batch.size() - before;
+  }
+
+  /// There is something in `turn_` to take.
+  bool has_turn() {
+    if (taken_ < turn_.size())
+      return true;
+    turn_.clear();
+    if (turn_.capacity() > kept_capacity)
+      turn_.shrink_to_fit();
+    taken_ = 0;
+    turn_.swap(waiting_);
+    return !turn_.empty();
   }
 
   bool put(T& x, place where) {
     bool wakes;
     {
       std::lock_guard guard{mutex_};
-      if (closed_ || (waiting_.size() >= limit_ && where != place::first))
+      if (closed_ || (size() >= limit_ && where != place::first))
         return false;
-      auto was_empty = waiting_.empty();
+      auto was_empty = is_empty();
       auto hurries = where != place::later && !is_urgent_;
       is_urgent_ |= hurries;
       // Else it is awake, or about to be.
       wakes = hurries || (was_empty && !waits_for_urgent_);
-      waiting_.insert(where == place::first ? waiting_.begin() : waiting_.end(),
-                      std::move(x));
+      (where == place::first ? first_ : waiting_).push_back(std::move(x));
     }
     if (wakes)
       wake_.notify_one();
@@ -124,7 +152,14 @@ private:
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  std::deque<T> waiting_;
+
+  /// What is ahead of all, the newest last; what came before the last swap, of
+  /// which so much was taken; and what came since. They keep their memory, so that
+  /// nothing is allocated for what comes, unless it is very much.
+  std::vector<T> first_;
+  std::vector<T> turn_;
+  size_t taken_ = 0;
+  std::vector<T> waiting_;
   size_t limit_;
   bool closed_ = false;
 

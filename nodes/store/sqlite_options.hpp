@@ -24,7 +24,7 @@ struct sqlite_options {
   size_t queue = 262'144;
 
   /// Requests of one transaction at most: a bound on how long one takes.
-  size_t requests_per_commit = 64;
+  size_t requests_per_commit = 256;
 
   /// How long to wait for somebody else's lock (a backup, a shell).
   std::chrono::milliseconds busy_timeout = std::chrono::seconds{5};
