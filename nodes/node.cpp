@@ -66,8 +66,9 @@ std::string host_name() {
 /// gives up would never fire again, a group never end.
 work_policy policy_of_own(const std::string& lane) {
   auto result = default_policy(lane);
-  for (auto service : {schedules_service, groups_service})
-    if (lane == std::string{service} + "/") {
+  for (std::string_view service : {schedules_service, groups_service})
+    if (lane.size() == service.size() + 1 && lane.starts_with(service)
+        && lane.back() == '/') {
       result.attempts_max = defaults::work::attempts_max;
       result.age_max = defaults::work::age_max_max;
     }

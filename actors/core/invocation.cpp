@@ -7,13 +7,19 @@
 namespace troupe {
 
 std::string to_string(const invocation_id& id) {
-  constexpr auto digits = "0123456789abcdef";
-  std::string result(32, '0');
-  for (size_t i = 0; i < 16; ++i) {
-    result[15 - i] = digits[id.high >> (4 * i) & 15];
-    result[31 - i] = digits[id.low >> (4 * i) & 15];
-  }
+  std::string result;
+  append(result, id);
   return result;
+}
+
+void append(std::string& text, const invocation_id& id) {
+  constexpr auto digits = "0123456789abcdef";
+  auto at = text.size();
+  text.resize(at + 32);
+  for (size_t i = 0; i < 16; ++i) {
+    text[at + 15 - i] = digits[id.high >> (4 * i) & 15];
+    text[at + 31 - i] = digits[id.low >> (4 * i) & 15];
+  }
 }
 
 invocation::invocation() = default;

@@ -47,6 +47,9 @@ struct invocation_id {
 /// 32 hexadecimal digits.
 std::string to_string(const invocation_id& id);
 
+/// The same, appended to `text`.
+void append(std::string& text, const invocation_id& id);
+
 /// What an entity is asked to do.
 enum class entity_operation : uint8_t {
   /// Run a method.

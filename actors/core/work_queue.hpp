@@ -22,11 +22,14 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/core/expected.hpp"
+#include "actors/core/home_thread.hpp"
 #include "actors/core/invocation.hpp"
 #include "actors/core/payload.hpp"
 
@@ -118,6 +121,9 @@ struct work_request {
   /// The incarnation of a node that begins it at once: it is accepted as
   /// claimed, in its first attempt. Empty: it waits.
   std::string claimed_by{};
+
+  /// Where a store that can answers; null: anywhere.
+  std::shared_ptr<home_thread> home{};
 };
 
 struct work_accepted {
@@ -177,6 +183,9 @@ struct work_report {
   /// What follows it; is accepted if and only if the report is. One whose key
   /// belongs to other work is passed over.
   std::vector<work_request> follow{};
+
+  /// Where a store that can answers; null: anywhere.
+  std::shared_ptr<home_thread> home{};
 };
 
 /// What became of a report.
@@ -261,7 +270,7 @@ struct work_selection {
 };
 
 /// The queue of a store. Thread-safe, never blocks: callbacks come from a thread
-/// of the store (or before the function returns), exactly once each, and do not
+/// of the store, or from the asker's home (or before the function returns), exactly once each, and do not
 /// block it. Failures are `store_unavailable`, or as it says; one with the
 /// effect `unknown` may have had its effect all the same.
 class work_queue {
@@ -271,6 +280,11 @@ public:
   template <class T>
   using callback = std::function<void(expected<T>)>;
 
+  /// Shared with the asker, who goes on with what is in it once he is answered:
+  /// the queue does not look at it any more.
+  using request_ptr = std::shared_ptr<const work_request>;
+  using report_ptr = std::shared_ptr<const work_report>;
+
   /// How long an idempotency key is kept at least.
   static constexpr std::chrono::hours key_retention{24};
 
@@ -278,7 +292,12 @@ public:
 
   /// Accepts work, durably. `idempotency_conflict` if the key belongs to other
   /// work. The same item again is the same work, whether it has a key or not.
-  virtual void accept(work_request request, callback<work_accepted> done) = 0;
+  virtual void accept(request_ptr request, callback<work_accepted> done) = 0;
+
+  void accept(work_request request, callback<work_accepted> done) {
+    accept(std::make_shared<const work_request>(std::move(request)),
+           std::move(done));
+  }
 
   /// Accepts all of it in one transaction, or nothing. One whose key belongs to
   /// other work is passed over: it is answered as if it was accepted before.
@@ -299,8 +318,14 @@ public:
                      callback<std::vector<claimed_work>> done) = 0;
 
   /// See `work_report`. `now` is when the attempt ended.
-  virtual void report(work_report what, work_time now,
+  virtual void report(report_ptr what, work_time now,
                       std::function<void(work_outcome)> done) = 0;
+
+  void report(work_report what, work_time now,
+              std::function<void(work_outcome)> done) {
+    report(std::make_shared<const work_report>(std::move(what)), now,
+           std::move(done));
+  }
 
   /// Incarnations that have claims, each once.
   virtual void claimants(callback<std::vector<std::string>> done) = 0;

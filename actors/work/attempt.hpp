@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -15,17 +16,23 @@ class dispatcher::attempt final : public raw_invocation, public reply_port {
 public:
   /// @param by the incarnation that claimed it
   /// @param keep the arguments are wanted when it has failed
-  attempt(dispatcher& owner, claimed_work work, std::string by, bool keep)
+  /// @param home where what the store says of it goes; may be null
+  attempt(dispatcher& owner, claimed_work work, std::string by, bool keep,
+          std::shared_ptr<home_thread> home)
     : raw_invocation(keep ? work.item.arguments
                           : std::exchange(work.item.arguments, {})),
-      owner_(owner), work_(std::move(work)), by_(std::move(by)) {
+      owner_(owner), work_(std::move(work)), by_(std::move(by)),
+      home_(std::move(home)) {
     port = this;
   }
 
   /// Without its arguments, unless they were to be kept.
   const claimed_work& work() const noexcept { return work_; }
 
-  const std::string& claimed_by() const noexcept { return by_; }
+  /// For the report of it.
+  std::string take_claimed_by() noexcept { return std::move(by_); }
+
+  const std::shared_ptr<home_thread>& home() const noexcept { return home_; }
 
   /// Nobody begins it, nor gave it a place in its lane.
   void has_expired() noexcept { expired_ = true; }
@@ -43,6 +50,7 @@ private:
   dispatcher& owner_;
   claimed_work work_;
   std::string by_;
+  std::shared_ptr<home_thread> home_;
   bool expired_ = false;
 };
 

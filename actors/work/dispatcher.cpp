@@ -92,47 +92,62 @@ std::optional<error> dispatcher::make_ready(work_request& x) const {
   return std::nullopt;
 }
 
-void dispatcher::accept(work_request request, callback<work_accepted> done,
-                        begun_by who) {
+void dispatcher::accept(std::shared_ptr<work_request> request,
+                        callback<work_accepted> done) {
   if (!queue_)
     return done(no_queue());
-  if (auto wrong = make_ready(request))
+  if (auto wrong = make_ready(*request))
     return done(*wrong);
-  auto& item = request.item;
-  auto lane = item.target.lane();
+  auto& item = request->item;
   auto self = peers_.self();
-  if (!self.empty() && item.due == item.accepted) {
-    std::lock_guard guard{mutex_};
-    if (claims_ && lanes_.begin(lane, item.accepted))
-      request.claimed_by = self;
-  }
-  auto own = std::make_shared<claimed_work>();
-  if (!request.claimed_by.empty())
-    own->item = item;
-  queue_->accept(std::move(request),
-                 [this, lane, due = item.due, own, by = request.claimed_by, who,
-                  done = std::move(done)](expected<work_accepted> what) {
-                   auto is_new = what && what->is_new;
-                   if (is_new)
-                     counts_.accepted.fetch_add(1, std::memory_order_relaxed);
-                   if (by.empty() && is_new) {
-                     std::lock_guard guard{mutex_};
-                     lanes_.waits(lane, due);
-                     wake();
-                   } else if (is_new) {
-                     counts_.begun_at_once.fetch_add(1,
-                                                     std::memory_order_relaxed);
-                     std::vector<claimed_work> one;
-                     one.push_back(std::move(*own));
-                     take(std::move(one), by, who);
-                   } else if (!by.empty()) {
-                     std::lock_guard guard{mutex_};
-                     lanes_.ended(lane);
-                     look_for_lost_ |=
-                       !what && what.error().what_happened() == effect::unknown;
-                   }
-                   done(std::move(what));
-                 });
+  if (self.empty() || item.due > item.accepted || !begins(item))
+    return accept_waiting(request, std::move(done));
+  request->claimed_by = std::move(self);
+  accept_claimed(request, std::move(done));
+}
+
+bool dispatcher::begins(const work_item& x) {
+  std::lock_guard guard{mutex_};
+  return claims_ && lanes_.begin(x.target.lane(), x.accepted);
+}
+
+void dispatcher::accept_waiting(const std::shared_ptr<work_request>& request,
+                                callback<work_accepted> done) {
+  queue_->accept(request, [this, request, done = std::move(done)](
+                            expected<work_accepted> what) {
+    auto& item = request->item;
+    if (what && what->is_new)
+      waits(item.target.lane(), item.due);
+    done(std::move(what));
+  });
+}
+
+void dispatcher::accept_claimed(const std::shared_ptr<work_request>& request,
+                                callback<work_accepted> done) {
+  queue_->accept(request, [this, request, done = std::move(done)](
+                            expected<work_accepted> what) {
+    if (what && what->is_new)
+      begin_claimed(*request);
+    else
+      drop_claimed(*request, what);
+    done(std::move(what));
+  });
+}
+
+void dispatcher::begin_claimed(work_request& x) {
+  counts_.accepted.fetch_add(1, std::memory_order_relaxed);
+  counts_.begun_at_once.fetch_add(1, std::memory_order_relaxed);
+  std::lock_guard guard{mutex_};
+  take({std::move(x.item)}, std::move(x.claimed_by));
+  if (!x.home)
+    wake();
+}
+
+void dispatcher::drop_claimed(const work_request& x,
+                              const expected<work_accepted>& why) {
+  std::lock_guard guard{mutex_};
+  lanes_.ended(x.item.target.lane());
+  look_for_lost_ |= !why && why.error().what_happened() == effect::unknown;
 }
 
 void dispatcher::accept_all(std::vector<work_request> requests,
@@ -236,15 +251,9 @@ void dispatcher::report_dead(work_report what, work_accepted accepted,
     });
 }
 
-void dispatcher::take(std::vector<claimed_work> work,
-                      const std::string& claimed_by, begun_by who) {
-  std::lock_guard guard{mutex_};
-  for (auto& x : work) {
-    running_.insert(x.item.id);
-    inbox_.emplace_back(std::move(x), claimed_by);
-  }
-  if (who == begun_by::worker)
-    wake();
+void dispatcher::take(claimed_work work, std::string claimed_by) {
+  running_.insert(work.item.id);
+  inbox_.emplace_back(std::move(work), std::move(claimed_by));
 }
 
 void dispatcher::wake() {
@@ -286,15 +295,15 @@ bool dispatcher::can_follow(attempt& what, const work_policy& policy) {
 work_report dispatcher::success(attempt& what, const work_policy& policy) {
   work_report result;
   result.id = what.work().item.id;
-  result.claimed_by = what.claimed_by();
+  result.claimed_by = what.take_claimed_by();
   result.attempt = what.work().attempt;
   result.end = work_end::succeeded;
   auto& item = what.work().item;
   if (policy.join)
     follow(result, group_after(item, policy, what.result()));
   else
-    result.follow = follow_up(item, work_end::succeeded, policy.on_success,
-                              what.result());
+    result.follow =
+      follow_up(item, work_end::succeeded, policy.on_success, what.result());
   if (auto member = member_of(item))
     follow(result, arrival(item, *member, what.result()));
   result.answer = std::move(what.result());
@@ -306,7 +315,7 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   auto& item = what.work().item;
   work_report result;
   result.id = item.id;
-  result.claimed_by = what.claimed_by();
+  result.claimed_by = what.take_claimed_by();
   result.attempt = what.work().attempt;
   result.answer = {reason.to_json(), "application/json"};
   work_verdict verdict;
@@ -361,20 +370,24 @@ dispatcher::follow_up(const work_item& source, work_end how,
 }
 
 void dispatcher::ended(attempt& what) {
-  report(report_of(what), what.lane(), 0);
+  auto next = std::make_shared<work_report>(report_of(what));
+  next->home = what.home();
+  report(std::move(next), what.lane(), 0);
 }
 
-void dispatcher::report(work_report what, std::string lane, uint32_t tries) {
-  auto kept = std::make_shared<work_report>(what);
+void dispatcher::report(work_queue::report_ptr what, std::string lane,
+                        uint32_t tries) {
   queue_->report(
-    std::move(what), now(),
-    [this, kept, lane = std::move(lane), tries](work_outcome outcome) {
-      settle(*kept, lane, outcome, tries);
+    what, now(),
+    [this, what, lane = std::move(lane), tries](work_outcome outcome) {
+      settle(what, lane, outcome, tries);
     });
 }
 
-void dispatcher::settle(const work_report& what, const std::string& lane,
-                        work_outcome outcome, uint32_t tries) {
+void dispatcher::settle(const work_queue::report_ptr& report,
+                        const std::string& lane, work_outcome outcome,
+                        uint32_t tries) {
+  auto& what = *report;
   if (outcome == work_outcome::done)
     count(what);
   else if (outcome == work_outcome::refused)
@@ -383,7 +396,7 @@ void dispatcher::settle(const work_report& what, const std::string& lane,
   if (outcome == work_outcome::failed || outcome == work_outcome::unknown) {
     // It keeps its place: a node whose store is away takes no more work than
     // it has room for.
-    unsettled_.push_back({what, lane, tries + 1});
+    unsettled_.push_back({report, lane, tries + 1});
     return;
   }
   running_.erase(what.id);

@@ -22,6 +22,7 @@
 #include <set>
 #include <string>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include <caf/actor.hpp>
@@ -92,21 +93,21 @@ public:
   /// work is accepted and waits.
   caf::actor start(caf::local_actor* parent);
 
-  /// Who begins work that was accepted as claimed.
-  enum class begun_by {
-    worker,
-    /// A `starter` of the caller, once `done` was called. Should it not, the worker
-    /// does so a moment later.
-    caller,
-  };
-
   class starter;
 
   /// Accepts work, durably: when it was accepted, and how often and until when
   /// it is tried, is set here; so is the fingerprint if there is a key without
   /// one. See `work_queue::accept` for errors; and `payload_too_large`.
-  void accept(work_request request, callback<work_accepted> done,
-              begun_by who = begun_by::worker);
+  ///
+  /// If the request has a home, a `starter` there begins it, once `done` was
+  /// called; should it not, the worker does so a moment later.
+  void accept(work_request request, callback<work_accepted> done) {
+    accept(std::make_shared<work_request>(std::move(request)), std::move(done));
+  }
+
+  /// The same; it is the dispatcher's from now on.
+  void accept(std::shared_ptr<work_request> request,
+              callback<work_accepted> done);
 
   /// Accepts all of it, durably, or nothing; see `accept` and
   /// `work_queue::accept_all`. It begins once it is taken out of the queue.
@@ -153,7 +154,7 @@ private:
 
   /// A report that must be given again.
   struct unsettled {
-    work_report report;
+    work_queue::report_ptr report;
     std::string lane;
     uint32_t tries = 0;
   };
@@ -165,11 +166,22 @@ private:
   };
 
   /// @param lane whose place is free once it is settled; empty: none's
-  void report(work_report what, std::string lane, uint32_t tries);
+  void report(work_queue::report_ptr what, std::string lane, uint32_t tries);
 
-  /// Durable, and claimed by this node: it is to run.
-  void take(std::vector<claimed_work> work, const std::string& claimed_by,
-            begun_by who);
+  /// There is room for it now; then it has its place.
+  bool begins(const work_item& x);
+
+  void accept_waiting(const std::shared_ptr<work_request>& request,
+                      callback<work_accepted> done);
+
+  /// @pre it has a place in its lane
+  void accept_claimed(const std::shared_ptr<work_request>& request,
+                      callback<work_accepted> done);
+  void begin_claimed(work_request& x);
+  void drop_claimed(const work_request& x, const expected<work_accepted>& why);
+
+  /// Durable, and claimed by this node: it is to run. @pre the mutex is held
+  void take(claimed_work work, std::string claimed_by);
 
   /// Sets what is to be said of a request before it is accepted; what is wrong
   /// with it, if something is.
@@ -197,7 +209,7 @@ private:
   /// `next` is accepted with the report.
   void follow(work_report& report, work_request next);
 
-  void settle(const work_report& what, const std::string& lane,
+  void settle(const work_queue::report_ptr& report, const std::string& lane,
               work_outcome outcome, uint32_t tries);
   void count(const work_report& what);
 

@@ -41,8 +41,17 @@ error is_too_old() {
 
 } // namespace
 
-dispatcher::starter::starter(dispatcher& front, caf::actor_system& sys)
-  : front_(front), system_(sys), routes_(front.env_.routes) {}
+dispatcher::starter::starter(dispatcher& front, caf::actor_system& sys,
+                             std::shared_ptr<home_thread> home)
+  : front_(front), system_(sys), routes_(front.env_.routes),
+    home_(std::move(home)) {}
+
+caf::intrusive_ptr<dispatcher::attempt>
+dispatcher::starter::make_attempt(claimed_work work, std::string by) {
+  auto keep = wants_arguments(work);
+  return caf::make_counted<attempt>(front_, std::move(work), std::move(by),
+                                    keep, home_);
+}
 
 void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
   std::vector<std::pair<claimed_work, std::string>> next;
@@ -58,7 +67,7 @@ void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
       front_.wake();
   }
   for (auto& [work, by] : next)
-    begin(std::move(work), by, here);
+    begin(std::move(work), std::move(by), here);
 }
 
 bool dispatcher::starter::wants_arguments(const claimed_work& x) const {
@@ -77,21 +86,20 @@ dispatcher::starter::target_of(const work_target& to) {
   return result;
 }
 
-void dispatcher::starter::begin(claimed_work work, const std::string& by,
+void dispatcher::starter::begin(claimed_work work, std::string by,
                                 caf::execution_unit* here) {
   if (work.item.expires < front_.now())
-    return refuse(work, by, is_too_old(), here);
+    return refuse(std::move(work), std::move(by), is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
-    return refuse(work, by, is_too_long(), here);
+    return refuse(std::move(work), std::move(by), is_too_long(), here);
   if (work.item.target.is_outside())
-    return send(std::move(work), by, here);
+    return send(std::move(work), std::move(by), here);
   auto target = target_of(work.item.target);
   if (!target)
-    return refuse(work, by, target.error(), here);
+    return refuse(std::move(work), std::move(by), target.error(), here);
   if (work.attempt == 1)
     front_.counts_.count_wait(front_.now() - work.item.due);
-  auto keep = wants_arguments(work);
-  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  auto call = make_attempt(std::move(work), std::move(by));
   auto& item = call->work().item;
   if (item.target.is_entity()) {
     auto& to = item.target;
@@ -118,30 +126,29 @@ void dispatcher::starter::expire(std::vector<claimed_work> work,
       front_.running_.insert(x.item.id);
   }
   for (auto& x : work) {
-    auto keep = wants_arguments(x);
     auto had_attempts = x.attempt < x.item.attempts_max;
-    auto call = caf::make_counted<attempt>(front_, std::move(x), by, keep);
+    auto call = make_attempt(std::move(x), by);
     call->has_expired();
     call->start();
     call->finish(had_attempts ? is_too_old() : is_gone(), here);
   }
 }
 
-void dispatcher::starter::send(claimed_work work, const std::string& by,
+void dispatcher::starter::send(claimed_work work, std::string by,
                                caf::execution_unit* here) {
   auto sender = front_.options_.sender;
   if (!sender)
-    return refuse(work, by, {errc::not_found, "this node tells nobody outside"},
-                  here);
+    return refuse(std::move(work), std::move(by),
+                  {errc::not_found, "this node tells nobody outside"}, here);
   auto keep = wants_arguments(work);
   auto& data = work.item.arguments;
   auto event =
     event_of(work.item, keep ? data : std::exchange(data, payload{}));
   if (!event)
-    return refuse(work, by, event.error(), here);
+    return refuse(std::move(work), std::move(by), event.error(), here);
   if (work.attempt == 1)
     front_.counts_.count_wait(front_.now() - work.item.due);
-  auto call = caf::make_counted<attempt>(front_, std::move(work), by, keep);
+  auto call = make_attempt(std::move(work), std::move(by));
   call->start();
   try {
     sender->send(std::move(*event), [call](expected<payload> what) {
@@ -155,11 +162,9 @@ void dispatcher::starter::send(claimed_work work, const std::string& by,
   }
 }
 
-void dispatcher::starter::refuse(const claimed_work& work,
-                                 const std::string& by, const error& why,
-                                 caf::execution_unit* here) {
-  auto call =
-    caf::make_counted<attempt>(front_, work, by, wants_arguments(work));
+void dispatcher::starter::refuse(claimed_work work, std::string by,
+                                 const error& why, caf::execution_unit* here) {
+  auto call = make_attempt(std::move(work), std::move(by));
   call->start();
   call->finish(why, here);
 }

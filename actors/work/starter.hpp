@@ -4,10 +4,12 @@
 
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include <caf/fwd.hpp>
+#include <caf/intrusive_ptr.hpp>
 
 #include "actors/core/route_table.hpp"
 #include "actors/work/dispatcher.hpp"
@@ -17,13 +19,16 @@ namespace troupe {
 class dispatcher::starter {
 public:
   /// @param front outlives it
-  starter(dispatcher& front, caf::actor_system& sys);
+  /// @param home the thread that it is of, if that wants to be told by the store
+  ///        what becomes of attempts
+  starter(dispatcher& front, caf::actor_system& sys,
+          std::shared_ptr<home_thread> home = nullptr);
 
   /// Begins what is to run next, up to a bound: the dispatcher's actor sees to the
   /// rest. Handlers that are short may run here.
   void begin_waiting(caf::execution_unit* here);
 
-  void begin(claimed_work work, const std::string& claimed_by,
+  void begin(claimed_work work, std::string claimed_by,
              caf::execution_unit* here);
 
   /// Ends what nobody can begin any more, and was claimed for that: it is told of
@@ -32,21 +37,25 @@ public:
               caf::execution_unit* here);
 
 private:
+  caf::intrusive_ptr<attempt> make_attempt(claimed_work work,
+                                           std::string claimed_by);
+
   expected<call_target_ptr> target_of(const work_target& to);
 
   /// Tells somebody outside.
-  void send(claimed_work work, const std::string& claimed_by,
+  void send(claimed_work work, std::string claimed_by,
             caf::execution_unit* here);
 
   /// Its failure would be told to others.
   bool wants_arguments(const claimed_work& x) const;
 
-  void refuse(const claimed_work& work, const std::string& claimed_by,
-              const error& why, caf::execution_unit* here);
+  void refuse(claimed_work work, std::string claimed_by, const error& why,
+              caf::execution_unit* here);
 
   dispatcher& front_;
   caf::actor_system& system_;
   route_view routes_;
+  std::shared_ptr<home_thread> home_;
 };
 
 } // namespace troupe

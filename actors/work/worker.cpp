@@ -239,7 +239,10 @@ void dispatcher::worker::fetch() {
       if (got && !got->empty()) {
         front_.counts_.claimed.fetch_add(got->size(),
                                          std::memory_order_relaxed);
-        front_.take(std::move(*got), self, begun_by::worker);
+        std::lock_guard guard{front_.mutex_};
+        for (auto& x : *got)
+          front_.take(std::move(x), self);
+        front_.wake();
       }
       if (look_again) // more may have come meanwhile, or is due later
         look_.next = {};

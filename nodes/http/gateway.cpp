@@ -47,8 +47,7 @@ gateway::gateway(http::io_thread& thread, call_port port,
   : thread_(thread), port_(port), host_(host),
     wheel_(port_.system().clock().now()),
     self_(std::make_shared<gateway*>(this)),
-    way_back_(std::make_shared<way_back>()) {
-  way_back_->thread = &thread;
+    way_back_(std::make_shared<http::way_back>(thread)) {
   thread.on_turn([this] { return turn_.end(port_.system()); });
 }
 
@@ -56,8 +55,7 @@ gateway::~gateway() {
   turn_.end(port_.system());
   thread_.on_turn({});
   *self_ = nullptr;
-  std::lock_guard guard{way_back_->mutex};
-  way_back_->thread = nullptr;
+  way_back_->close();
 }
 
 // -- routing -----------------------------------------------------------------
@@ -219,12 +217,9 @@ void gateway::drain(http::exchange& x) {
 void gateway::tree(http::exchange& x) {
   // The exchange lives until it is answered; only this thread answers it.
   host_.tree([self = self_, back = way_back_, &x](expected<std::string> body) {
-    std::lock_guard guard{back->mutex};
-    if (!back->thread)
-      return;
-    back->thread->post([self, &x, body = std::move(body)] {
+    (void)back->send(body, [self, &x](const expected<std::string>& what) {
       if (*self)
-        x.respond(body ? json_answer(*body) : error_answer(body.error()));
+        x.respond(what ? json_answer(*what) : error_answer(what.error()));
     });
   });
 }
@@ -312,7 +307,9 @@ void gateway::finish(http_call& call, http::response answer) {
   if (auto wait = std::exchange(call.lock_wait, 0))
     host_.locks->give_up(wait);
   wheel_.remove(call);
-  answer.add("Troupe-Invocation-Id", to_string(call.id));
+  answer.fields += "Troupe-Invocation-Id: ";
+  append(answer.fields, call.id);
+  answer.fields += "\r\n";
   x->tag = 0;
   x->respond(std::move(answer));
   if (auto end = std::exchange(call.on_end, {}))

@@ -6,7 +6,6 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "actors/routing/call_port.hpp"
 #include "actors/work/starter.hpp"
 #include "nodes/http/handler.hpp"
+#include "nodes/http/way_back.hpp"
 
 namespace troupe {
 
@@ -283,13 +283,7 @@ private:
   /// Cleared by the destructor, so that late posts find nothing.
   std::shared_ptr<gateway*> self_;
 
-  /// The I/O thread for those who may outlive it.
-  struct way_back {
-    std::mutex mutex;
-    http::io_thread* thread; // null once it is about to end
-  };
-
-  std::shared_ptr<way_back> way_back_;
+  std::shared_ptr<http::way_back> way_back_;
 };
 
 } // namespace troupe

@@ -109,11 +109,7 @@ public:
     auto time = options_.deadline - owner_.port_.system().clock().now();
     timer_ = owner_.thread_.after(time, step);
     calls_.emplace(owner_.port_, *this, options_,
-                   [back = owner_.way_back_, step] {
-                     std::lock_guard guard{back->mutex};
-                     if (back->thread)
-                       back->thread->post(step);
-                   });
+                   [back = owner_.way_back_, step] { back->send(step); });
     ++owner_.maps_;
     this->step();
   }

@@ -180,18 +180,18 @@ template <class T, class F, class G>
 state_store::callback<T> gateway::come_back(http_call& call, F then,
                                             G unwanted) {
   caf::intrusive_ptr<http_call> held{&call};
+  auto tell = [self = self_, held, then, unwanted](expected<T> found) {
+    if (*self && held->exchange)
+      then(**self, *held, std::move(found));
+    else
+      unwanted(found);
+  };
   return
-    [self = self_, back = way_back_, held, then, unwanted](expected<T> found) {
-      std::lock_guard guard{back->mutex};
-      if (!back->thread)
-        return unwanted(found);
-      back->thread->post(
-        [self, held, then, unwanted, found = std::move(found)]() mutable {
-          if (*self && held->exchange)
-            then(**self, *held, std::move(found));
-          else
-            unwanted(found);
-        });
+    [back = way_back_, tell = std::move(tell), unwanted](expected<T> found) {
+      if (back->delivers_here())
+        tell(std::move(found));
+      else if (!back->send(found, tell))
+        unwanted(found);
     };
 }
 

@@ -24,6 +24,10 @@ using std::chrono::milliseconds;
 /// What the store gets for its answer.
 constexpr milliseconds patience{10'000};
 
+/// Bytes that the fields of an answer to such a call take, and some.
+constexpr size_t accepted_fields = 256;
+constexpr size_t accepted_body = 48;
+
 /// What has a meaning for a call that is answered now only.
 void refuse_fields_of_calls(const http::request& x) {
   for (auto name : {"If-Match", "Troupe-Lock", "Troupe-Timeout-Ms"})
@@ -102,19 +106,27 @@ void gateway::queue_call(http::exchange& x, work_request request) {
       return me.conclude(call, what.error());
     me.begin_accepted();
     call.id = what->id;
-    call.answer.add("Location", "/invocations/" + to_string(what->id));
+    std::string body;
+    body.reserve(accepted_body);
+    body += R"({"id":")";
+    append(body, what->id);
+    body += "\"}";
+    call.answer.fields.reserve(accepted_fields);
+    call.answer.fields += "Location: /invocations/";
+    append(call.answer.fields, what->id);
+    call.answer.fields += "\r\n";
     call.answer.add("Preference-Applied", "respond-async");
-    me.conclude(call,
-                payload{R"({"id":")" + to_string(what->id) + "\"}", json_type});
+    me.conclude(call, payload{std::move(body), json_type});
   };
+  if (port_.environment().lend)
+    request.home = way_back_;
   // What comes together becomes durable together.
-  auto begun_by = port_.environment().lend ? dispatcher::begun_by::caller
-                                           : dispatcher::begun_by::worker;
-  turn_.put_off([queue = host_.work, begun_by,
-                 what = std::make_shared<work_request>(std::move(request)),
-                 done = come_back<work_accepted>(*call, then)](lender&) {
-    queue->accept(std::move(*what), done, begun_by);
-  });
+  turn_.put_off(
+    [queue = host_.work,
+     what = std::make_shared<work_request>(std::move(request)),
+     done = come_back<work_accepted>(*call, then)](lender&) mutable {
+      queue->accept(std::move(what), std::move(done));
+    });
 }
 
 void gateway::begin_accepted() {
@@ -123,7 +135,7 @@ void gateway::begin_accepted() {
   turn_.put_off([this](lender& here) {
     begins_ = false;
     if (!starter_)
-      starter_.emplace(*host_.work, port_.system());
+      starter_.emplace(*host_.work, port_.system(), way_back_);
     starter_->begin_waiting(&here);
   });
 }

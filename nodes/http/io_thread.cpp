@@ -40,10 +40,14 @@ io_thread::io_thread() {
 }
 
 io_thread::~io_thread() {
-  for (auto* x = take_posted(); x != nullptr;)
-    delete std::exchange(x, x->next);
+  forget_posted();
   ::close(event_fd_);
   ::close(epoll_fd_);
+}
+
+void io_thread::forget_posted() {
+  for (auto* x = take_posted(); x != nullptr;)
+    delete std::exchange(x, x->next);
 }
 
 void io_thread::push(task* x) {

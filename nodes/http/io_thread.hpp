@@ -58,6 +58,9 @@ public:
   /// written before; no system call if the loop is awake.
   void wake();
 
+  /// Destroys what was posted and has not run. @pre the loop has ended
+  void forget_posted();
+
   /// Ends `run` after the current turn.
   void stop();
 

@@ -58,6 +58,7 @@ void worker::tear_down() {
     x = next;
   }
   handler_.reset();
+  loop_.forget_posted();
 }
 
 // -- connections --------------------------------------------------------------

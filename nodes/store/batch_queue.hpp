@@ -69,8 +69,7 @@ public:
                   std::chrono::milliseconds time) {
     batch.clear();
     std::unique_lock guard{mutex_};
-    wake_.wait_for(guard, time,
-                   [this] { return closed_ || !is_empty(); });
+    wake_.wait_for(guard, time, [this] { return closed_ || !is_empty(); });
     return take(batch, most) > 0 || !closed_;
   }
 

@@ -84,11 +84,11 @@ void memory_work_queue::remove(rows_of_work::iterator at) {
 
 // -- for nodes ---------------------------------------------------------------
 
-void memory_work_queue::accept(work_request request,
+void memory_work_queue::accept(request_ptr request,
                                callback<work_accepted> done) {
   auto answer = [&] {
     std::lock_guard guard{mutex_};
-    return add(std::move(request));
+    return add(*request);
   }();
   done(std::move(answer));
 }
@@ -180,11 +180,11 @@ void memory_work_queue::take(const std::string& claimed_by,
   });
 }
 
-void memory_work_queue::report(work_report what, work_time now,
+void memory_work_queue::report(report_ptr what, work_time now,
                                std::function<void(work_outcome)> done) {
   auto outcome = [&] {
     std::lock_guard guard{mutex_};
-    return apply(std::move(what), now);
+    return apply(*what, now);
   }();
   done(outcome);
 }

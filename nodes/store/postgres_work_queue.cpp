@@ -74,9 +74,9 @@ void postgres_work_queue::change(std::vector<postgres_call> calls,
 
 // -- for nodes ---------------------------------------------------------------
 
-void postgres_work_queue::accept(work_request request,
+void postgres_work_queue::accept(request_ptr request,
                                  callback<work_accepted> done) {
-  if (length_of(request) > length_max)
+  if (length_of(*request) > length_max)
     return done(postgres_unavailable("the work is too long for it"));
   postgres_work_writer::job x =
     postgres_work_writer::accepting{std::move(request), std::move(done)};
@@ -127,11 +127,11 @@ void postgres_work_queue::claim(std::string claimed_by,
   take(postgres_work_moves::claim(claimed_by, quotas, now), std::move(done));
 }
 
-void postgres_work_queue::report(work_report what, work_time now,
+void postgres_work_queue::report(report_ptr what, work_time now,
                                  std::function<void(work_outcome)> done) {
-  if (what.claimed_by.empty()) // of no claim
+  if (what->claimed_by.empty()) // of no claim
     return done(work_outcome::refused);
-  auto is_too_long = length_of(what) > length_max;
+  auto is_too_long = length_of(*what) > length_max;
   postgres_work_writer::job x =
     postgres_work_writer::reporting{std::move(what), now, std::move(done)};
   if (is_too_long || !writer_.push(x))

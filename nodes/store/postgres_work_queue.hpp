@@ -17,7 +17,10 @@ public:
   postgres_work_queue(postgres_server& server, postgres_asker& reader)
     : reader_(reader), writer_(server) {}
 
-  void accept(work_request request, callback<work_accepted> done) override;
+  using work_queue::accept;
+  using work_queue::report;
+
+  void accept(request_ptr request, callback<work_accepted> done) override;
 
   void accept_all(std::vector<work_request> requests,
                   callback<std::vector<work_accepted>> done) override;
@@ -28,7 +31,7 @@ public:
   void claim(std::string claimed_by, std::vector<work_quota> quotas,
              work_time now, callback<std::vector<claimed_work>> done) override;
 
-  void report(work_report what, work_time now,
+  void report(report_ptr what, work_time now,
               std::function<void(work_outcome)> done) override;
 
   void claimants(callback<std::vector<std::string>> done) override;

@@ -50,7 +50,7 @@ constexpr size_t bytes_of_row = 4096;
 
 size_t bytes_of(const postgres_work_writer::job& x) {
   if (auto accept = std::get_if<accepting>(&x))
-    return bytes_of(accept->request);
+    return bytes_of(*accept->request);
   if (auto all = std::get_if<accepting_all>(&x)) {
     size_t result = 0;
     for (auto& next : all->requests)
@@ -60,8 +60,8 @@ size_t bytes_of(const postgres_work_writer::job& x) {
   auto report = std::get_if<reporting>(&x);
   if (!report)
     return 0;
-  auto result = report->report.answer.bytes.size();
-  for (auto& next : report->report.follow)
+  auto result = report->report->answer.bytes.size();
+  for (auto& next : report->report->follow)
     result += bytes_of(next);
   return result;
 }
@@ -134,7 +134,7 @@ bool postgres_work_writer::has_room(const group& to, const job& x) const {
   if (to.is_full || is_alone(x) || to.bytes + bytes_of(x) > bytes_max_)
     return false;
   auto report = std::get_if<reporting>(&x);
-  return !report || to.steps.has_room_for(report->report);
+  return !report || to.steps.has_room_for(*report->report);
 }
 
 void postgres_work_writer::add(group& to, job& x) {
@@ -143,12 +143,12 @@ void postgres_work_writer::add(group& to, job& x) {
   to.is_full = is_alone(x);
   auto& places = to.places.emplace_back();
   if (auto accept = std::get_if<accepting>(&x))
-    places.push_back(to.steps.add(accept->request));
+    places.push_back(to.steps.add(*accept->request));
   else if (auto all = std::get_if<accepting_all>(&x))
     for (auto& next : all->requests)
       places.push_back(to.steps.add(next));
   else if (auto report = std::get_if<reporting>(&x))
-    places.push_back(to.steps.add(report->report, report->now));
+    places.push_back(to.steps.add(*report->report, report->now));
   else
     places.push_back(to.steps.add(std::get<moving>(x).calls));
 }

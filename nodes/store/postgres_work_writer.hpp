@@ -30,7 +30,7 @@ namespace troupe {
 class postgres_work_writer {
 public:
   struct accepting {
-    work_request request;
+    work_queue::request_ptr request;
     work_queue::callback<work_accepted> done;
   };
 
@@ -40,7 +40,7 @@ public:
   };
 
   struct reporting {
-    work_report report;
+    work_queue::report_ptr report;
     work_time now{};
     std::function<void(work_outcome)> done;
   };

@@ -182,11 +182,10 @@ claimed_work sqlite_work::read_waiting(const token_bytes& id) {
 
 work_outcome sqlite_work::report(const work_report& x, work_time now) {
   auto id = to_bytes(x.id);
-  auto row = find_claim(id);
-  if (!row && stands_as_left_by(x, id))
-    return work_outcome::done;
-  if (!row || row->claimed_by != x.claimed_by || row->attempts != x.attempt)
-    return work_outcome::refused;
+  auto row = find_claim(x, id);
+  if (!row)
+    return stands_as_left_by(x, id) ? work_outcome::done
+                                    : work_outcome::refused;
   if (x.end == work_end::dead)
     bury(id, x.answer, now);
   else if (x.end)
@@ -200,14 +199,15 @@ work_outcome sqlite_work::report(const work_report& x, work_time now) {
 }
 
 std::optional<sqlite_work::claimed_row>
-sqlite_work::find_claim(const token_bytes& id) {
+sqlite_work::find_claim(const work_report& x, const token_bytes& id) {
   bind_bytes(sql_.find_claim, 1, id);
+  sql_.find_claim.bindNoCopy(2, x.claimed_by);
+  sql_.find_claim.bind(3, int64_t{x.attempt});
   sqlite_query row{sql_.find_claim};
   if (!row.next())
     return std::nullopt;
-  return claimed_row{row.bytes(0),  static_cast<uint32_t>(row.number(1)),
-                     row.bytes(2),  row.number(3),
-                     row.number(4), row.number(5) != 0};
+  return claimed_row{row.bytes(0), row.number(1), row.number(2),
+                     row.number(3) != 0};
 }
 
 bool sqlite_work::stands_as_left_by(const work_report& x,
@@ -227,8 +227,8 @@ void sqlite_work::finish(const work_report& x, const token_bytes& id,
   bind_bytes(statement, 3, row.target);
   statement.bind(4, row.priority);
   statement.bind(5, row.accepted_ms);
-  statement.bind(6, int64_t{row.attempts});
-  statement.bindNoCopy(7, row.claimed_by);
+  statement.bind(6, int64_t{x.attempt});
+  statement.bindNoCopy(7, x.claimed_by);
   statement.bind(8, static_cast<int>(state_after(x)));
   bind_answer(statement, 9, x.answer);
   change(db_, statement);

@@ -61,8 +61,6 @@ public:
 private:
   /// A claim as it stands.
   struct claimed_row {
-    std::string claimed_by;
-    uint32_t attempts = 0;
     std::string target;
     int64_t priority = 0;
     int64_t accepted_ms = 0;
@@ -85,7 +83,9 @@ private:
   /// Work that waits, with its attempts so far.
   claimed_work read_waiting(const token_bytes& id);
 
-  std::optional<claimed_row> find_claim(const token_bytes& id);
+  /// Nothing if it is not claimed so.
+  std::optional<claimed_row> find_claim(const work_report& x,
+                                        const token_bytes& id);
   bool stands_as_left_by(const work_report& x, const token_bytes& id);
   void finish(const work_report& x, const token_bytes& id,
               const claimed_row& row, work_time now);

@@ -35,7 +35,7 @@ public:
 
   void apply(sqlite_work& to) override { result_ = f_(to); }
 
-  void tell(commit_outcome outcome) override {
+  void run() noexcept override {
     if (outcome == commit_outcome::done)
       done_(std::move(*result_));
     else
@@ -51,13 +51,15 @@ private:
 } // namespace
 
 template <class F, class Done>
-void sqlite_work_queue::change(F f, Done done, haste how) {
+void sqlite_work_queue::change(F f, Done done, haste how,
+                               std::shared_ptr<home_thread> home) {
   sqlite_writer::job x = sqlite_writer::working{
-    std::make_unique<work_change<F, Done>>(std::move(f), std::move(done))};
+    std::make_unique<work_change<F, Done>>(std::move(f), std::move(done)),
+    std::move(home)};
   auto is_taken =
     how == haste::none ? writer_.push_patient(x) : writer_.push(x);
   if (!is_taken) // too much waits for the store
-    std::get<sqlite_writer::working>(x).job->tell(commit_outcome::failed);
+    std::get<sqlite_writer::working>(x).job->run();
 }
 
 template <class T, class Query>
@@ -69,10 +71,11 @@ void sqlite_work_queue::ask(callback<T> done, Query query) {
 
 // -- for nodes ---------------------------------------------------------------
 
-void sqlite_work_queue::accept(work_request request,
+void sqlite_work_queue::accept(request_ptr request,
                                callback<work_accepted> done) {
-  change([x = std::move(request)](sqlite_work& to) { return to.accept(x); },
-         std::move(done));
+  auto home = request->home;
+  change([x = std::move(request)](sqlite_work& to) { return to.accept(*x); },
+         std::move(done), haste::some, std::move(home));
 }
 
 void sqlite_work_queue::accept_all(std::vector<work_request> requests,
@@ -104,11 +107,12 @@ void sqlite_work_queue::claim(std::string claimed_by,
          std::move(done));
 }
 
-void sqlite_work_queue::report(work_report what, work_time now,
+void sqlite_work_queue::report(report_ptr what, work_time now,
                                std::function<void(work_outcome)> done) {
+  auto home = what->home;
   change(
-    [x = std::move(what), now](sqlite_work& to) { return to.report(x, now); },
-    std::move(done), haste::none);
+    [x = std::move(what), now](sqlite_work& to) { return to.report(*x, now); },
+    std::move(done), haste::none, std::move(home));
 }
 
 void sqlite_work_queue::claimants(callback<std::vector<std::string>> done) {

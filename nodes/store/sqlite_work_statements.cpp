@@ -93,9 +93,9 @@ sqlite_work_statements::sqlite_work_statements(SQLite::Database& db)
                copy_row(waiting, claimed,
                         {{"attempts", "attempts + 1"}, {"claimed_by", "?2"}})),
     remove_waiting(db, remove_row(waiting)),
-    find_claim(db, "SELECT claimed_by, attempts, target, priority, "
-                   "accepted_ms, body IS NULL FROM work_claimed "
-                   "WHERE id = ?1"),
+    find_claim(db, "SELECT target, priority, accepted_ms, body IS NULL "
+                   "FROM work_claimed "
+                   "WHERE id = ?1 AND claimed_by = ?2 AND attempts = ?3"),
     find_left(db, "SELECT state, attempts, claimed_by, 0 FROM work_done "
                   "WHERE id = ?1 UNION ALL "
                   "SELECT 4, attempts, claimed_by, 0 FROM work_dead "

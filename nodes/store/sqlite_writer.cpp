@@ -185,6 +185,28 @@ bool sqlite_writer::write_fence() {
 void sqlite_writer::answer_all() {
   for (size_t i = 0; i < group_.size(); ++i)
     std::visit([&](auto& x) { tell(x, answers_[i]); }, group_[i]);
+  for (auto& [home, errands] : errands_)
+    home->post(std::move(errands));
+  errands_.clear();
+}
+
+home_thread::errands&
+sqlite_writer::errands_of(std::shared_ptr<home_thread> home) {
+  for (auto& [known, errands] : errands_)
+    if (known == home)
+      return errands;
+  auto& result =
+    errands_.emplace_back(std::move(home), home_thread::errands{}).second;
+  result.reserve(group_.size());
+  return result;
+}
+
+void sqlite_writer::tell(working& x, answer& what) {
+  x.job->outcome = what.outcome;
+  if (x.home)
+    errands_of(std::move(x.home)).push_back(std::move(x.job));
+  else
+    x.job->run();
 }
 
 void sqlite_writer::tell(claiming& x, answer& what) {

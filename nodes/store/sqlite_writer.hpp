@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <thread>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,7 @@
 
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
+#include "actors/core/home_thread.hpp"
 #include "nodes/store/batch_queue.hpp"
 #include "nodes/store/sqlite_entities.hpp"
 #include "nodes/store/sqlite_locks.hpp"
@@ -69,20 +71,21 @@ public:
   };
 
   /// A change of the work. It may be applied several times, of which the last
-  /// one counts.
-  class work_job {
+  /// one counts. To run it is to tell what came of it.
+  class work_job : public home_thread::errand {
   public:
-    virtual ~work_job() = default;
-
     /// May throw SQLite::Exception.
     virtual void apply(sqlite_work& to) = 0;
 
-    /// @param outcome `done`, `failed` or `unknown`
-    virtual void tell(commit_outcome outcome) = 0;
+    /// `done`, `failed` or `unknown`.
+    commit_outcome outcome = commit_outcome::failed;
   };
 
   struct working {
     std::unique_ptr<work_job> job;
+
+    /// Where it is told; null: on this thread.
+    std::shared_ptr<home_thread> home;
   };
 
   using job = std::variant<claiming, committing, releasing, moving, counting,
@@ -133,7 +136,7 @@ private:
   void tell(moving& x, answer& what);
   void tell(counting& x, answer& what);
   void tell(locking& x, answer& what);
-  void tell(working& x, answer& what) { x.job->tell(what.outcome); }
+  void tell(working& x, answer& what);
 
   void work();
 
@@ -180,6 +183,7 @@ private:
   bool write_fence();
 
   void answer_all();
+  home_thread::errands& errands_of(std::shared_ptr<home_thread> home);
 
   SQLite::Database db_;
   SQLite::Statement begin_;
@@ -199,6 +203,10 @@ private:
   std::vector<job> group_;
   std::vector<answer> answers_;
   std::vector<bool> left_out_;
+
+  /// What those homes are to be told; there are few.
+  std::vector<std::pair<std::shared_ptr<home_thread>, home_thread::errands>>
+    errands_;
   batch_queue<job> queue_;
   size_t requests_per_commit_;
   std::chrono::milliseconds busy_timeout_;

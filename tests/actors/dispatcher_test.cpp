@@ -25,6 +25,12 @@ using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
 
+/// A thread that this test does not have.
+class elsewhere final : public home_thread {
+public:
+  void post(errands) override { FAIL(); }
+};
+
 /// What the next operation of a kind does in place of what it is asked for.
 enum class trouble { before, after };
 
@@ -35,7 +41,10 @@ public:
   std::deque<trouble> claims;
   std::deque<trouble> reports;
 
-  void accept(work_request request, callback<work_accepted> done) override {
+  using memory_work_queue::accept;
+  using memory_work_queue::report;
+
+  void accept(request_ptr request, callback<work_accepted> done) override {
     switch (next(accepts)) {
     case 0:
       return memory_work_queue::accept(std::move(request), std::move(done));
@@ -62,7 +71,7 @@ public:
     }
   }
 
-  void report(work_report what, work_time now,
+  void report(report_ptr what, work_time now,
               std::function<void(work_outcome)> done) override {
     switch (next(reports)) {
     case 0:
@@ -217,8 +226,9 @@ TEST_F(dispatcher_test, leaves_to_its_caller_what_the_caller_begins) {
   begin();
   dispatcher::starter own_thread{*work, system()};
   auto request = of("add", "[2,3]");
+  request.home = std::make_shared<elsewhere>();
   auto id = request.item.id;
-  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  work->accept(std::move(request), [](auto) {});
   run();
   EXPECT_EQ(state_of(id), "claimed 1");
   lender here{system(), nullptr, false};
@@ -231,8 +241,9 @@ TEST_F(dispatcher_test, leaves_to_its_caller_what_the_caller_begins) {
 TEST_F(dispatcher_test, does_what_its_caller_does_not_begin) {
   begin();
   auto request = of("add", "[2,3]");
+  request.home = std::make_shared<elsewhere>();
   auto id = request.item.id;
-  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  work->accept(std::move(request), [](auto) {});
   advance(250ms);
   EXPECT_EQ(state_of(id), "succeeded 1 5");
 }
