@@ -25,12 +25,10 @@
 #include "actors/core/context.hpp"
 #include "actors/core/defaults.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/own_services.hpp"
 #include "actors/work/group_spec.hpp"
 
 namespace troupe {
-
-/// The name of the service; no other has it, and it is not called from outside.
-inline constexpr std::string_view groups_service = "troupe-groups";
 
 struct group_options {
   /// How long a group can be looked at that has ended. Default 1 h, as results.

@@ -17,13 +17,11 @@
 
 #include "actors/core/context.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/own_services.hpp"
 #include "actors/model/schedule.hpp"
 #include "actors/work/schedule_spec.hpp"
 
 namespace troupe {
-
-/// The name of the service; no other has it, and it is not called from outside.
-inline constexpr std::string_view schedules_service = "troupe-schedules";
 
 /// Finds a time zone by its name.
 using zone_source = std::function<parsed<time_zone_ptr>(std::string_view name)>;

@@ -24,6 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 /// What the next operation of a kind does in place of what it is asked for.
 enum class trouble { before, after };
@@ -171,6 +172,18 @@ protected:
     return result;
   }
 
+  /// What it says of its error, or of what it waits for.
+  std::string error_of(const invocation_id& id) {
+    std::string result;
+    queue.find(id, [&](auto found) {
+      if (!*found)
+        return;
+      work->explain(**found);
+      result = (**found).answer.bytes;
+    });
+    return result;
+  }
+
   /// Keeps it as a dead letter, and runs.
   invocation_id bury(work_request letter) {
     auto id = letter.item.id;
@@ -218,7 +231,8 @@ TEST_F(dispatcher_test, leaves_to_its_caller_what_the_caller_begins) {
   dispatcher::starter own_thread{*work, system()};
   auto request = of("add", "[2,3]");
   auto id = request.item.id;
-  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  work->accept(
+    std::move(request), [](auto) {}, dispatcher::begun_by::caller);
   run();
   EXPECT_EQ(state_of(id), "claimed 1");
   lender here{system(), nullptr, false};
@@ -232,7 +246,8 @@ TEST_F(dispatcher_test, does_what_its_caller_does_not_begin) {
   begin();
   auto request = of("add", "[2,3]");
   auto id = request.item.id;
-  work->accept(std::move(request), [](auto) {}, dispatcher::begun_by::caller);
+  work->accept(
+    std::move(request), [](auto) {}, dispatcher::begun_by::caller);
   advance(250ms);
   EXPECT_EQ(state_of(id), "succeeded 1 5");
 }
@@ -285,6 +300,7 @@ TEST_F(dispatcher_test, keeps_what_it_cannot_do_yet) {
   begin();
   auto id = put(of("later", "1"));
   EXPECT_EQ(state_of(id), "waiting 0") << "it does not count";
+  EXPECT_THAT(error_of(id), HasSubstr("there is no function 'later'"));
   advance(10min);
   EXPECT_EQ(state_of(id), "waiting 0");
   module m;
@@ -299,6 +315,37 @@ TEST_F(dispatcher_test, buries_what_nobody_does_before_it_is_too_old) {
   auto id = put(of("never", "1"));
   advance(6h + 1min);
   EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+  EXPECT_THAT(error_of(id), HasSubstr("deadline_exceeded"));
+  EXPECT_THAT(error_of(id), HasSubstr("there is no function 'never'"));
+}
+
+TEST_F(dispatcher_test, says_what_follow_ups_wait_for_that_nobody_has_tried) {
+  dispatcher_options options;
+  options.policy = [](const std::string& lane) {
+    work_policy result;
+    if (lane == "twice")
+      result.on_success = {work_destination::parse("nobody").value()};
+    return result;
+  };
+  begin(std::move(options));
+  put(of("twice", "1"));
+  std::vector<invocation_id> ids;
+  work_selection waiting;
+  waiting.state = work_state::waiting;
+  auto list = [&](work_selection which) {
+    queue.list(which, [&](auto found) {
+      for (auto& x : *found)
+        ids.push_back(x.id);
+    });
+  };
+  list(waiting);
+  ASSERT_EQ(ids.size(), 1u);
+  EXPECT_EQ(state_of(ids[0]), "waiting 0");
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("not_found"));
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("no function 'nobody'"));
+  advance(6h + 1min);
+  EXPECT_TRUE(state_of(ids[0]).starts_with("dead")) << state_of(ids[0]);
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("no function 'nobody'"));
 }
 
 TEST_F(dispatcher_test,
