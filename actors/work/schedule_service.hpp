@@ -46,9 +46,10 @@ public:
 
   explicit schedule_entity(const zone_source* zones) : zones_(zones) {}
 
-  // -- methods. They answer `show` -------------------------------------------
+  // -- methods. Most answer `show` ------------------------------------------
 
-  /// The same again changes nothing: `rate` goes on counting from its start.
+  /// The same again changes nothing: `rate` goes on counting from its start. One
+  /// that should have fired a minute ago gets a new reminder.
   /// @throws error_exception `bad_request` if the expression is none or does not
   ///         fire any more
   json put(context& ctx, schedule_spec spec);
@@ -56,6 +57,9 @@ public:
   /// Does not fire until it is resumed; what is due meanwhile is not missed.
   json pause(context& ctx);
   json resume(context& ctx);
+
+  /// Forgets it. What it has sent goes on.
+  void remove(context& ctx);
 
   /// What it is, and when it fires next.
   json show(context& ctx) const;

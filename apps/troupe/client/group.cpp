@@ -60,6 +60,8 @@ void print(const json& x) {
     about.add({title, cell(x, member)});
   about.add({"then", list_cell(x, "then")});
   about.add({"on failure", list_cell(x, "onFailure")});
+  if (x.contains("followedBy"))
+    about.add({"followed by", list_cell(x, "followedBy")});
   if (auto error = x.find("error"); error != x.end())
     about.add({"error", printable(error->dump())});
   table calls{{"CALL", "STATE", "TARGET", "OUTCOME"}};
@@ -135,7 +137,8 @@ void begin(const arguments& args) {
 void cancel(const arguments& args) {
   command_line line{"Usage: troupe group cancel ID [options]\n\n"
                     "Ends a group: calls that have not begun never will, and "
-                    "nothing follows.\n",
+                    "nothing follows.\nThose that have begun go on; what comes "
+                    "of them is shown once they have ended.\n",
                     {"ID"}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -143,6 +146,10 @@ void cancel(const arguments& args) {
   http_request request;
   request.target = path_of(line) + "/cancel";
   auto changed = post(line, std::move(request));
+  if (auto state = cell(changed, "state"); state != "cancelled")
+    throw error_exception{
+      error{errc::bad_request, "the group '" + line.argument("ID")
+                                 + "' has ended already: it has " + state}};
   if (!printed_json(line, changed))
     print(changed);
 }
