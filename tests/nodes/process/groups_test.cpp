@@ -214,7 +214,7 @@ TEST(groups, are_begun_and_shown_from_the_command_line) {
 
 TEST(groups, that_are_cancelled_say_what_came_of_a_call_that_had_begun) {
   example_node node;
-  auto made = begin(node, R"({"calls":[{"target":"sleep","input":1500}]})");
+  auto made = begin(node, R"({"calls":[{"target":"sleep","input":3000}]})");
   ASSERT_EQ(made.status, 202u) << made.body;
   std::string id = json::parse(made.body)["id"];
   std::string call = show(node, id)["calls"][0]["id"];
@@ -224,6 +224,7 @@ TEST(groups, that_are_cancelled_say_what_came_of_a_call_that_had_begun) {
   }));
   auto cancelled = cli(node, {"group", "cancel", id});
   EXPECT_EQ(cancelled.status, 0) << cancelled.err;
+  EXPECT_THAT(cancelled.out, HasSubstr("cancelled, runs"));
   EXPECT_EQ(show(node, id)["calls"][0]["state"], "cancelled");
   EXPECT_EQ(cli(node, {"group", "cancel", id}).status, 0) << "it is cancelled";
   EXPECT_TRUE(eventually(
