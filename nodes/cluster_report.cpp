@@ -2,10 +2,8 @@
 
 #include <algorithm>
 
+#include "actors/core/own_services.hpp"
 #include "actors/core/service_definition.hpp"
-#include "actors/messages/subscription_book.hpp"
-#include "actors/work/group_service.hpp"
-#include "actors/work/schedule_service.hpp"
 
 namespace troupe {
 
@@ -69,8 +67,7 @@ json functions_json(const route_table& routes) {
 json services_json(const route_table& routes) {
   auto result = json::array();
   for (auto& [name, route] : routes.services) {
-    if (name == schedules_service || name == groups_service
-        || name == subscriptions_service)
+    if (is_own_service(name))
       continue; // it is a part of the node
     auto methods = json::array();
     for (auto& method : route.definition->methods)

@@ -29,6 +29,7 @@
 #include "nodes/time_zones.hpp"
 #include "nodes/tree_report.hpp"
 #include "nodes/units.hpp"
+#include "nodes/work_warnings.hpp"
 
 namespace troupe {
 
@@ -258,14 +259,8 @@ expected<void> node::load_plugins() {
   for (auto& [name, limits] : options_.limits)
     if (!routes->functions.contains(name))
       log_->warn("--limit: there is no function '{}'", name);
-  for (auto& [lane, settings] : options_.queued)
-    if (is_outside_lane(lane))
-      continue;
-    else if (lane.ends_with('/')
-               ? !routes->services.contains(lane.substr(0, lane.size() - 1))
-               : !routes->functions.contains(lane))
-      log_->warn("--queued: this node has no {} '{}'",
-                 lane.ends_with('/') ? "service" : "function", lane);
+  for (auto& line : warnings_of(options_.queued, *routes))
+    log_->warn("--queued: {}", escaped(line, options_.log.format));
   for (auto& x : options_.events)
     if (auto& to = x.target; x.outside ? false
                              : to.is_entity()

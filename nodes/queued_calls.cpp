@@ -70,6 +70,7 @@ expected<work_view> find_queued(dispatcher& in, const invocation_id& id) {
     return found.error();
   if (!*found)
     return error{errc::not_found, "no queued call has this id"};
+  in.explain(**found);
   return std::move(**found);
 }
 

@@ -1,6 +1,10 @@
 #include "actors/core/json_pieces.hpp"
 
 #include <algorithm>
+#include <set>
+
+#include "actors/core/codec.hpp"
+#include "actors/core/errors.hpp"
 
 namespace troupe {
 
@@ -103,6 +107,20 @@ members_of(std::string_view object) {
     result.emplace_back(name, at.value());
     if (at.front() == ',')
       at.skip();
+  }
+  return result;
+}
+
+std::vector<std::pair<std::string, std::string_view>>
+single_members_of(std::string_view object, const std::string& what) {
+  std::vector<std::pair<std::string, std::string_view>> result;
+  std::set<std::string> seen;
+  for (auto& [quoted, value] : members_of(object)) {
+    auto name = parse_json(quoted).get<std::string>();
+    if (!seen.insert(name).second)
+      throw error_exception{
+        {errc::bad_request, what + " has '" + name + "' twice"}};
+    result.emplace_back(std::move(name), value);
   }
   return result;
 }

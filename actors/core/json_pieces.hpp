@@ -3,6 +3,7 @@
 
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,6 +17,13 @@ std::vector<std::string_view> elements_of(std::string_view array);
 /// @pre `object` is JSON, and an object
 std::vector<std::pair<std::string_view, std::string_view>>
 members_of(std::string_view object);
+
+/// The same with names as they are meant, each of which is there once: of two, one
+/// would be lost.
+/// @param what of which kind it is, for the complaint: "a group"
+/// @throws error_exception `bad_request` if one is there twice
+std::vector<std::pair<std::string, std::string_view>>
+single_members_of(std::string_view object, const std::string& what);
 
 /// The first byte that is no white space (nor the mark of UTF-8); 0 if there is
 /// none.

@@ -29,6 +29,9 @@ public:
   /// What is to be called after `source`.
   work_target of(const work_item& source) const;
 
+  /// With `{key}` and `{id}` as they were written.
+  const work_target& pattern() const noexcept { return pattern_; }
+
   bool is_outside() const noexcept { return pattern_.is_outside(); }
 
   /// As `parse` reads it.

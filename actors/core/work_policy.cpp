@@ -85,7 +85,8 @@ bool is_passing(const error& reason) noexcept {
 }
 
 bool is_final(const error& reason) noexcept {
-  return reason.what_happened() == effect::none && !is_passing(reason);
+  return reason.what_happened() == effect::none && !is_passing(reason)
+         && reason.code() != errc::handler_failed;
 }
 
 work_verdict judge(const work_policy& policy, const error& reason,

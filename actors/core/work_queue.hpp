@@ -173,8 +173,8 @@ struct work_report {
   std::optional<work_end> end{};
   work_time due{};
 
-  /// It waits again as if it had not begun: the attempt does not count, and the
-  /// answer stays that of the one before.
+  /// It waits again as if it had not begun: the attempt does not count. Without
+  /// an answer, that of the one before stays.
   bool uncounted = false;
 
   /// The result, or the error as JSON; also of an attempt that is repeated.

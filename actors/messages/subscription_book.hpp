@@ -10,12 +10,9 @@
 
 #include "actors/core/codec.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/own_services.hpp"
 
 namespace troupe {
-
-/// The name of the service; no other has it, and it is not called from outside.
-inline constexpr std::string_view subscriptions_service =
-  "troupe-subscriptions";
 
 /// The key of its only entity.
 inline constexpr std::string_view subscriptions_key = "all";

@@ -9,6 +9,7 @@
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 #include "actors/work/group_work.hpp"
+#include "actors/work/lane_search.hpp"
 
 namespace troupe {
 
@@ -63,6 +64,17 @@ work_policy dispatcher::policy_of(const std::string& lane) const {
 uint32_t dispatcher::running() const {
   std::lock_guard guard{mutex_};
   return lanes_.busy();
+}
+
+std::optional<error> dispatcher::why_it_waits(const std::string& lane) const {
+  return why_not_here(*env_.routes.load(), options_.sender != nullptr, lane);
+}
+
+void dispatcher::explain(work_view& x) const {
+  if (x.state != work_state::waiting || !x.answer.bytes.empty())
+    return;
+  if (auto why = why_it_waits(x.target.lane()))
+    x.answer = {why->to_json(), "application/json"};
 }
 
 std::optional<std::vector<work_count>> dispatcher::depth() const {
@@ -357,13 +369,7 @@ std::vector<work_request>
 dispatcher::follow_up(const work_item& source, work_end how,
                       const std::vector<work_destination>& to,
                       const payload& arguments) {
-  if (to.empty())
-    return {};
-  std::vector<work_request> result;
-  {
-    std::lock_guard guard{mutex_};
-    result = troupe::follow_up(source, how, to, arguments, ids_, now());
-  }
+  auto result = troupe::follow_up(source, how, to, arguments, now());
   for (auto& x : result)
     prepare(x.item, policy_of(x.item.target.lane()));
   return result;

@@ -145,6 +145,14 @@ public:
   /// asks now and then.
   std::optional<std::vector<work_count>> depth() const;
 
+  /// Why this node leaves the work of a lane to others (`not_found`); nothing if
+  /// it does it.
+  std::optional<error> why_it_waits(const std::string& lane) const;
+
+  /// Nobody tries what nobody here can do: has it say so, in place of the error
+  /// that there is none of.
+  void explain(work_view& x) const;
+
   /// Nothing new begins here; what runs goes on.
   void stop_claiming();
 

@@ -1,11 +1,13 @@
 #include "actors/work/follow_up.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 #include "actors/core/codec.hpp"
 #include "actors/core/kept_event.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/core/payload_json.hpp"
+#include "actors/model/fingerprint.hpp"
 #include "actors/model/rfc3339.hpp"
 
 namespace troupe {
@@ -55,20 +57,31 @@ uint32_t steps_before(const work_item& x) {
            : 0;
 }
 
+invocation_id follow_up_id(const invocation_id& source, work_end how,
+                           size_t number) {
+  // Of a UUID, the variant.
+  constexpr uint64_t kept_bits = uint64_t{3} << 62;
+  auto name = how == work_end::succeeded ? "success" : "failure";
+  auto hash = fingerprint({to_string(source), name, std::to_string(number)});
+  invocation_id result{source.high, 0};
+  std::memcpy(&result.low, hash.data(), sizeof result.low);
+  result.low = (source.low & kept_bits) | (result.low & ~kept_bits);
+  return result;
+}
+
 std::vector<work_request> follow_up(const work_item& source, work_end how,
                                     const std::vector<work_destination>& to,
-                                    const payload& arguments, work_ids& ids,
-                                    work_time now) {
+                                    const payload& arguments, work_time now) {
   if (to.empty())
     return {};
   auto notes = notes_of(source);
   notes[steps_name] = steps_before(source) + 1;
-  notes.erase("group"); // the group of `source` waits for that alone
+  notes.erase("group");    // the group of `source` waits for that alone
   notes.erase(event_name); // of the step before
   std::vector<work_request> result;
   for (auto& x : to) {
     auto& next = result.emplace_back().item;
-    next.id = ids.next(now);
+    next.id = follow_up_id(source.id, how, result.size() - 1);
     next.target = x.of(source);
     next.arguments = arguments;
     if (next.arguments.content_type.empty())

@@ -118,6 +118,8 @@ void to_json(json& to, const group_entity& from) {
     to["ended"] = from.ended_->time_since_epoch().count();
   if (!from.error_.empty())
     to["error"] = from.error_;
+  if (!from.followed_by_.empty())
+    to["followedBy"] = from.followed_by_;
   auto& calls = to["calls"] = json::array();
   for (auto& x : from.calls_)
     calls.push_back(
@@ -139,6 +141,7 @@ void from_json(const json& from, group_entity& to) {
   if (auto ended = from.find("ended"); ended != from.end())
     to.ended_ = read_time(*ended);
   to.error_ = from.value("error", "");
+  to.followed_by_ = from.value("followedBy", std::vector<std::string>{});
   to.calls_.clear();
   for (auto& x : from.at("calls"))
     to.calls_.push_back({x.at(0).get<std::string>(), x.at(1).get<std::string>(),
@@ -166,6 +169,8 @@ json group_entity::summary() const {
     result["finishedAt"] = time_text(*ended_);
   if (!error_.empty())
     result["error"] = json::parse(error_, nullptr, false);
+  if (!followed_by_.empty())
+    result["followedBy"] = followed_by_;
   return result;
 }
 
@@ -222,9 +227,11 @@ payload group_entity::begin(context& ctx, payload spec) {
 
 void group_entity::arrived(context& ctx, payload what) {
   auto said = parse_told(what.bytes);
-  if (!is_running() || said.call >= calls_.size())
-    return; // nobody waits for it any more
+  if (said.call >= calls_.size())
+    return;
   auto& x = calls_[said.call];
+  if (!is_running())
+    return note_late(x, !said.error.empty(), said.error);
   if (x.state != group_state::running)
     return;
   if (said.error.empty()) {
@@ -236,6 +243,15 @@ void group_entity::arrived(context& ctx, payload what) {
   x.answer = said.error;
   if (join_ == group_join::all || count(group_state::running) == 0)
     fail(ctx, x.answer);
+}
+
+/// It had begun when the group ended. Its result can be had of itself.
+void group_entity::note_late(call& x, bool failed, std::string_view error) {
+  if (x.state != group_state::cancelled)
+    return;
+  x.state = failed ? group_state::failed : group_state::succeeded;
+  if (failed)
+    x.answer = error;
 }
 
 payload group_entity::cancel(context& ctx) {
@@ -310,7 +326,7 @@ void group_entity::end(context& ctx, group_state how) {
 }
 
 void group_entity::tell(context& ctx, const std::vector<std::string>& targets,
-                        const payload& what) const {
+                        const payload& what) {
   for (auto& x : targets) {
     work_request next;
     next.item.target = parse_group_destination(x);
@@ -320,7 +336,7 @@ void group_entity::tell(context& ctx, const std::vector<std::string>& targets,
     next.item.priority = priority_;
     if (next.item.target.is_outside())
       keep_event(next.item, event_of_end(ctx));
-    ctx.host().send(std::move(next));
+    followed_by_.push_back(to_string(ctx.host().send(std::move(next))));
   }
 }
 
@@ -372,7 +388,7 @@ void group_entity::append_calls(std::string& to, bool with_results) const {
     to.append(name_of(x.state, "waiting")).append("\"");
     if (x.state == group_state::failed)
       to.append(",\"error\":").append(x.answer);
-    if (x.state == group_state::succeeded && with_results)
+    if (x.state == group_state::succeeded && with_results && !x.answer.empty())
       to.append(",\"result\":").append(x.answer);
     to += '}';
   }

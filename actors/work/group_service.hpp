@@ -25,12 +25,10 @@
 #include "actors/core/context.hpp"
 #include "actors/core/defaults.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/own_services.hpp"
 #include "actors/work/group_spec.hpp"
 
 namespace troupe {
-
-/// The name of the service; no other has it, and it is not called from outside.
-inline constexpr std::string_view groups_service = "troupe-groups";
 
 struct group_options {
   /// How long a group can be looked at that has ended. Default 1 h, as results.
@@ -47,7 +45,8 @@ enum class group_state : uint8_t {
   running,
   succeeded,
   failed,
-  /// Its outcome is not wanted any more.
+  /// Its outcome is not wanted any more. One that has begun goes on, and is shown
+  /// with what came of it once it has ended.
   cancelled,
 };
 
@@ -109,7 +108,10 @@ private:
   void end(context& ctx, group_state how);
 
   void tell(context& ctx, const std::vector<std::string>& targets,
-            const payload& what) const;
+            const payload& what);
+
+  /// A call has ended whose outcome is not wanted any more.
+  static void note_late(call& x, bool failed, std::string_view error);
 
   /// What somebody outside is told, but for the data.
   cloud_event event_of_end(const context& ctx) const;
@@ -131,6 +133,9 @@ private:
 
   /// Why it has failed, as JSON text; empty: it has not.
   std::string error_;
+
+  /// The ids of what its end has called.
+  std::vector<std::string> followed_by_;
   std::vector<call> calls_;
 };
 

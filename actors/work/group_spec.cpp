@@ -76,10 +76,6 @@ payload to_payload(given_arguments x) {
   return {std::string{*x.json}, "application/json"};
 }
 
-std::string name_of(std::string_view quoted) {
-  return parse_json(quoted).get<std::string>();
-}
-
 struct read_call {
   group_call call;
   given_arguments arguments;
@@ -89,8 +85,7 @@ read_call parse_call(std::string_view text) {
   if (first_of(text) != '{')
     refuse("a call of a group is an object with a target");
   read_call result;
-  for (auto& [quoted, x] : members_of(text)) {
-    auto name = name_of(quoted);
+  for (auto& [name, x] : single_members_of(text, "a call of a group")) {
     if (name == "target")
       result.call.target = parse_work_target(text_of(x, name));
     else if (name == "routingKey")
@@ -175,8 +170,7 @@ group_spec group_spec::parse(std::string_view text) {
   group_spec result;
   std::vector<read_call> calls;
   given_arguments common;
-  for (auto& [quoted, x] : members_of(text)) {
-    auto name = name_of(quoted);
+  for (auto& [name, x] : single_members_of(text, "a group")) {
     if (name == "calls")
       calls = parse_calls(x);
     else if (name == "join")

@@ -17,6 +17,9 @@ constexpr auto reminder_name = "fire";
 /// Firings that `show` looks ahead.
 constexpr size_t shown = 5;
 
+/// A reminder that did not come for so long may never come.
+constexpr seconds late_after{60};
+
 /// Firings that are sent with one commit.
 constexpr size_t fired_at_once = 100;
 
@@ -124,9 +127,13 @@ void schedule_entity::plan(context& ctx, const schedule& what) {
 }
 
 json schedule_entity::put(context& ctx, schedule_spec spec) {
-  if (exists() && spec == spec_)
-    return show(ctx);
   auto now = now_of(ctx);
+  if (exists() && spec == spec_) {
+    // Its reminder may have been purged, or be a dead letter.
+    if (next_ && *next_ + late_after < now)
+      plan(ctx, parse(spec_, start_));
+    return show(ctx);
+  }
   auto what = parse(spec, now);
   if (!what.next_after(now))
     throw error_exception{
@@ -154,6 +161,11 @@ json schedule_entity::resume(context& ctx) {
     plan(ctx, parse(spec_, start_));
   }
   return show(ctx);
+}
+
+void schedule_entity::remove(context& ctx) {
+  check_exists(ctx);
+  ctx.erase();
 }
 
 json schedule_entity::show(context& ctx) const {
@@ -214,6 +226,7 @@ module schedules_module(zone_source zones) {
     .method("put", &schedule_entity::put)
     .method("pause", &schedule_entity::pause)
     .method("resume", &schedule_entity::resume)
+    .method("remove", &schedule_entity::remove)
     .method("show", &schedule_entity::show)
     .method("fire", &schedule_entity::fire);
   return m;

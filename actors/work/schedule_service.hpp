@@ -17,13 +17,11 @@
 
 #include "actors/core/context.hpp"
 #include "actors/core/module.hpp"
+#include "actors/core/own_services.hpp"
 #include "actors/model/schedule.hpp"
 #include "actors/work/schedule_spec.hpp"
 
 namespace troupe {
-
-/// The name of the service; no other has it, and it is not called from outside.
-inline constexpr std::string_view schedules_service = "troupe-schedules";
 
 /// Finds a time zone by its name.
 using zone_source = std::function<parsed<time_zone_ptr>(std::string_view name)>;
@@ -48,9 +46,10 @@ public:
 
   explicit schedule_entity(const zone_source* zones) : zones_(zones) {}
 
-  // -- methods. They answer `show` -------------------------------------------
+  // -- methods. Most answer `show` ------------------------------------------
 
-  /// The same again changes nothing: `rate` goes on counting from its start.
+  /// The same again changes nothing: `rate` goes on counting from its start. One
+  /// that should have fired a minute ago gets a new reminder.
   /// @throws error_exception `bad_request` if the expression is none or does not
   ///         fire any more
   json put(context& ctx, schedule_spec spec);
@@ -58,6 +57,9 @@ public:
   /// Does not fire until it is resumed; what is due meanwhile is not missed.
   json pause(context& ctx);
   json resume(context& ctx);
+
+  /// Forgets it. What it has sent goes on.
+  void remove(context& ctx);
 
   /// What it is, and when it fires next.
   json show(context& ctx) const;

@@ -34,9 +34,15 @@ error is_gone() {
   return {errc::instance_lost, "the nodes that ran it are gone"};
 }
 
-error is_too_old() {
+error is_too_old(const std::string& why = {}) {
   return {errc::deadline_exceeded, effect::none,
-          "it could not begin before it was too old"};
+          "it could not begin before it was too old" + why};
+}
+
+/// An error as it is stored, as a part of another one's message.
+std::string after_colon(std::string_view stored) {
+  auto what = error::from_json(json::parse(stored, nullptr, false));
+  return ": " + std::string{what.type()} + ": " + what.message();
 }
 
 } // namespace
@@ -76,6 +82,11 @@ bool dispatcher::starter::wants_arguments(const claimed_work& x) const {
 
 expected<call_target_ptr>
 dispatcher::starter::target_of(const work_target& to) {
+  if (to.is_entity() && to.key.empty())
+    return error{errc::bad_request,
+                 "'" + to_string(to)
+                   + "' has no key: what was done before it had none for "
+                     "{key} (a call of a function has one with Troupe-Key)"};
   if (to.is_entity() && !is_valid_key(to.key))
     return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
   auto result = to.is_entity() ? find_service(*routes_, to.name)
@@ -130,8 +141,25 @@ void dispatcher::starter::expire(std::vector<claimed_work> work,
     auto call = make_attempt(std::move(x), by);
     call->has_expired();
     call->start();
-    call->finish(had_attempts ? is_too_old() : is_gone(), here);
+    if (had_attempts)
+      finish_late(std::move(call));
+    else
+      call->finish(is_gone(), here);
   }
+}
+
+/// What it waited for is what went wrong last, or that nobody here can do it.
+void dispatcher::starter::finish_late(caf::intrusive_ptr<attempt> call) {
+  auto id = call->work().item.id;
+  front_.queue_->find(id, [&front = front_, call = std::move(call)](
+                            const expected<std::optional<work_view>>& x) {
+    if (x && *x && !(*x)->answer.bytes.empty())
+      return call->finish(is_too_old(after_colon((*x)->answer.bytes)), nullptr);
+    auto missing = front.why_it_waits(call->work().item.target.lane());
+    call->finish(missing ? is_too_old(after_colon(missing->to_json()))
+                         : is_too_old(),
+                 nullptr);
+  });
 }
 
 void dispatcher::starter::send(claimed_work work, std::string by,

@@ -46,6 +46,9 @@ private:
   void send(claimed_work work, std::string claimed_by,
             caf::execution_unit* here);
 
+  /// Says what it waited for.
+  void finish_late(caf::intrusive_ptr<attempt> call);
+
   /// Its failure would be told to others.
   bool wants_arguments(const claimed_work& x) const;
 

@@ -9,7 +9,7 @@
 #include <caf/send.hpp>
 
 #include "actors/core/atoms.hpp"
-#include "actors/core/outside.hpp"
+#include "actors/work/lane_search.hpp"
 
 namespace troupe {
 
@@ -194,11 +194,7 @@ void dispatcher::worker::looked(const expected<std::vector<work_lane>>& found) {
 }
 
 bool dispatcher::worker::is_here(const std::string& lane) {
-  if (looks_outside(lane))
-    return front_.options_.sender != nullptr;
-  if (lane.ends_with('/'))
-    return routes_->services.contains(lane.substr(0, lane.size() - 1));
-  return routes_->functions.contains(lane);
+  return !why_not_here(*routes_, front_.options_.sender != nullptr, lane);
 }
 
 void dispatcher::worker::fetch() {

@@ -49,8 +49,8 @@ public:
   ///
   /// | | errorType | effect |
   /// |---|---|---|
-  /// | no connection, or no password | `receiver_unreachable` | ran |
-  /// | 408, 425, 429, 503 | `receiver_busy`, with its Retry-After | ran |
+  /// | no connection, or no password | `receiver_unreachable` | none |
+  /// | 408, 425, 429, 503 | `receiver_busy`, with its Retry-After | none |
   /// | another 5xx, or a connection that broke | `receiver_failed` | unknown |
   /// | no answer in time | `deadline_exceeded` | unknown |
   /// | any other answer | `bad_request` | none |

@@ -13,7 +13,8 @@ std::string text(std::string_view url, std::string_view detail) {
 } // namespace
 
 error is_unreachable(std::string_view url, std::string_view detail) {
-  return error::from_handler("receiver_unreachable", text(url, detail));
+  return error::from_handler("receiver_unreachable", text(url, detail))
+    .with_effect(effect::none);
 }
 
 error is_broken(std::string_view url, std::string_view detail) {
@@ -29,6 +30,7 @@ error is_late(std::string_view url) {
 error is_busy(std::string_view url, std::string_view detail,
               uint32_t retry_after_s) {
   return error::from_handler("receiver_busy", text(url, detail))
+    .with_effect(effect::none)
     .retry_after(retry_after_s);
 }
 

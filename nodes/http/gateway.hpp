@@ -176,6 +176,11 @@ private:
 
   void invocations(http::exchange& x, const path_view& path);
 
+  struct seen_work;
+
+  /// Asks for what followed, one after the other, then answers.
+  void find_follow_ups(http_call& call, std::shared_ptr<seen_work> seen);
+
   // -- /events (gateway_events.cpp) -------------------------------------------
 
   void events(http::exchange& x, const path_view& path);
@@ -192,8 +197,12 @@ private:
   void redrive_queue(http::exchange& x);
   void purge_queue(http::exchange& x);
   caf::intrusive_ptr<http_call> begin_queue_call(http::exchange& x);
-  static void conclude_count(gateway& me, http_call& call,
-                             expected<size_t> count);
+
+  /// Says how much was changed, or that there is no such lane.
+  using count_conclusion =
+    std::function<void(gateway& me, http_call& call, expected<size_t> count)>;
+  static count_conclusion conclude_change(const work_selection& which);
+  void conclude_nothing(http_call& call, const std::string& lane);
 
   // -- /schedules (gateway_schedules.cpp) ------------------------------------
 

@@ -77,6 +77,10 @@ void gateway::begin_group(http::exchange& x, call_target& service) {
   auto& request = x.request();
   if (!request.query().empty())
     refuse(errc::bad_request, "this takes no parameters");
+  if (request.field("Troupe-Key"))
+    refuse(errc::bad_request,
+           "Troupe-Key needs a call of a function: a call of a group has its "
+           "routingKey");
   check_group(request.body());
   auto key = read_idempotency_key(request);
   auto id = key.empty() ? to_string(work_ids_.next(host_.work->now()))
@@ -106,6 +110,11 @@ void gateway::check_group(std::string_view body) {
           "'" + x.name
             + "' is outside: destinations outside are declared by who runs "
               "the nodes (--queued, --event)");
+      if (x.key.find('{') != x.key.npos)
+        refuse(errc::bad_request,
+               "'" + to_string(x)
+                 + "': what follows a group is called as it is written, there "
+                   "are no {names}");
       check_target(x);
     }
 }

@@ -3,14 +3,14 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/core/codec.hpp"
 #include "actors/core/outside.hpp"
-#include "actors/messages/subscription_book.hpp"
+#include "actors/core/own_services.hpp"
 #include "actors/work/dispatcher.hpp"
-#include "actors/work/group_service.hpp"
-#include "actors/work/schedule_service.hpp"
+#include "actors/work/lane_search.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/work_report.hpp"
 
@@ -46,9 +46,15 @@ void check_lane(const std::string& text) {
            "and host of a destination (https://example.org)");
 }
 
-/// @param all may be asked for if it is not null
+/// `name=true`, which says more.
+struct queue_flag {
+  std::string_view name;
+  bool& value;
+};
+
+/// @param flag may be there as well
 work_selection read_selection(const http::request& x, work_state state,
-                              bool* all = nullptr) {
+                              queue_flag flag) {
   work_selection result;
   result.state = state;
   result.limit = 100;
@@ -63,12 +69,13 @@ work_selection read_selection(const http::request& x, work_state state,
       result.after = read_id(value, "after");
     else if (name == "limit")
       result.limit = read_number(value, "limit", limit_max);
-    else if (all && name == "all" && value == "true")
-      *all = true;
+    else if (name == flag.name && value == "true")
+      flag.value = true;
     else
       refuse(errc::bad_request,
              "there is no parameter '" + name
-               + "': there are state, lane, id, after and limit");
+               + "': there are state, lane, id, after, limit and "
+               + std::string{flag.name} + "=true");
   return result;
 }
 
@@ -77,22 +84,14 @@ work_selection read_change(const http::request& x) {
   if (!x.body().empty())
     refuse(errc::bad_request, "this takes parameters, and no body");
   auto all = false;
-  auto result = read_selection(x, work_state::dead, &all);
+  auto result = read_selection(x, work_state::dead, {"all", all});
   if (all == (result.id || !result.lane.empty()))
     refuse(errc::bad_request, "say which: id=, lane= or all=true");
   return result;
 }
 
-/// Of what the node brings along: its schedules and groups would stand still.
-bool is_own_lane(std::string_view lane) {
-  for (auto service :
-       {schedules_service, groups_service, subscriptions_service})
-    if (lane == std::string{service} + "/")
-      return true;
-  return false;
-}
-
-/// Dead letters may all go; what waits only by lane.
+/// Dead letters may all go; what waits only by lane, and not that of what the
+/// node brings along: its schedules and groups would stand still.
 void check_purge(const work_selection& x) {
   if (x.state == work_state::claimed)
     refuse(errc::bad_request, "what is running cannot be purged");
@@ -114,6 +113,24 @@ std::string to_json(const work_count& x) {
   if (x.oldest)
     result["oldest"] = to_rfc3339(*x.oldest);
   return dump_json(result);
+}
+
+/// A lane is there if something is in it, or if somebody would do what is in it.
+/// Of hosts outside nobody knows, but that there is one with almost that name.
+std::optional<error> no_such_lane(const route_table& routes,
+                                  const std::vector<std::string>& others,
+                                  const std::string& lane) {
+  if (std::find(others.begin(), others.end(), lane) != others.end())
+    return std::nullopt;
+  auto is_outside = looks_outside(lane);
+  if (!is_outside && !why_not_here(routes, true, lane))
+    return std::nullopt;
+  auto other = lane_like(routes, others, lane);
+  if (is_outside && other.empty())
+    return std::nullopt;
+  return error{errc::not_found,
+               "there is no lane '" + lane + "', and nothing in it"
+                 + (other.empty() ? "" : "; is '" + other + "' meant?")};
 }
 
 template <class T>
@@ -162,31 +179,44 @@ gateway::begin_queue_call(http::exchange& x) {
 }
 
 void gateway::count_queue(http::exchange& x) {
-  if (!x.request().query().empty())
-    refuse(errc::bad_request, "this takes no parameters");
+  auto internal = false;
+  for (auto& [name, value] : query_of(x.request()))
+    if (name == "internal" && value == "true")
+      internal = true;
+    else
+      refuse(errc::bad_request, "this takes internal=true, and nothing else");
   auto call = begin_queue_call(x);
   using answer = std::vector<work_count>;
-  auto then = [](gateway& me, http_call& call, expected<answer> found) {
-    if (found)
-      me.conclude(call,
-                  payload{"{\"lanes\":" + to_array(*found) + "}", json_type});
-    else
-      me.conclude(call, found.error());
+  auto then = [internal](gateway& me, http_call& call, expected<answer> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    if (!internal)
+      std::erase_if(*found, [](auto& lane) { return is_own_lane(lane.lane); });
+    me.conclude(call,
+                payload{"{\"lanes\":" + to_array(*found) + "}", json_type});
   };
   host_.work->queue()->count(come_back<answer>(*call, then));
 }
 
 void gateway::list_queue(http::exchange& x) {
-  auto which = read_selection(x.request(), work_state::waiting);
+  auto internal = false;
+  auto which =
+    read_selection(x.request(), work_state::waiting, {"internal", internal});
+  internal |= which.id || !which.lane.empty();
   auto call = begin_queue_call(x);
   using answer = std::vector<work_view>;
-  auto then = [limit = which.limit](gateway& me, http_call& call,
-                                    expected<answer> found) {
+  auto then = [limit = which.limit, internal](gateway& me, http_call& call,
+                                              expected<answer> found) {
     if (!found)
       return me.conclude(call, found.error());
     auto next = found->size() == limit
                   ? "\"" + to_string(found->back().id) + "\""
                   : std::string{"null"};
+    if (!internal)
+      std::erase_if(*found,
+                    [](auto& x) { return is_own_lane(x.target.lane()); });
+    for (auto& x : *found)
+      me.host_.work->explain(x);
     me.conclude(call, payload{"{\"invocations\":" + to_array(*found)
                                 + ",\"next\":" + next + "}",
                               json_type});
@@ -201,24 +231,47 @@ void gateway::redrive_queue(http::exchange& x) {
   auto call = begin_queue_call(x);
   auto now = host_.work->now();
   auto policy = host_.work->policy_of(which.lane);
-  host_.work->queue()->redrive(which, now, now + policy.age_max,
-                               come_back<size_t>(*call, conclude_count));
+  host_.work->queue()->redrive(
+    which, now, now + policy.age_max,
+    come_back<size_t>(*call, conclude_change(which)));
 }
 
 void gateway::purge_queue(http::exchange& x) {
   auto which = read_change(x.request());
   check_purge(which);
   auto call = begin_queue_call(x);
-  host_.work->queue()->purge(which, come_back<size_t>(*call, conclude_count));
+  host_.work->queue()->purge(which,
+                             come_back<size_t>(*call, conclude_change(which)));
 }
 
-void gateway::conclude_count(gateway& me, http_call& call,
-                             expected<size_t> count) {
-  if (count)
+gateway::count_conclusion
+gateway::conclude_change(const work_selection& which) {
+  return [lane = which.id ? std::string{} : which.lane](
+           gateway& me, http_call& call, expected<size_t> count) {
+    if (!count)
+      return me.conclude(call, count.error());
+    if (*count == 0 && !lane.empty())
+      return me.conclude_nothing(call, lane);
     me.conclude(
       call, payload{"{\"count\":" + std::to_string(*count) + "}", json_type});
-  else
-    me.conclude(call, count.error());
+  };
+}
+
+/// Nothing was changed: maybe there is no such lane.
+void gateway::conclude_nothing(http_call& call, const std::string& lane) {
+  using answer = std::vector<work_count>;
+  auto then = [lane](gateway& me, http_call& call, expected<answer> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    std::vector<std::string> others;
+    for (auto& x : *found)
+      if (!is_own_lane(x.lane))
+        others.push_back(x.lane);
+    if (auto wrong = no_such_lane(me.port_.routes(), others, lane))
+      return me.conclude(call, *wrong);
+    me.conclude(call, payload{"{\"count\":0}", json_type});
+  };
+  host_.work->queue()->count(come_back<answer>(call, then));
 }
 
 } // namespace troupe

@@ -6,6 +6,7 @@
 
 #include <utility>
 
+#include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "actors/work/schedule_service.hpp"
@@ -69,6 +70,7 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
   check_name(to->key, "schedule");
   if (!request.query().empty())
     refuse(errc::bad_request, "this takes no parameters");
+  auto status = 200u;
   if (path.count == 3) {
     to->method = path[2];
     if (to->method != "pause" && to->method != "resume")
@@ -79,16 +81,20 @@ void gateway::schedules(http::exchange& x, const path_view& path) {
     check_schedule(request.body());
     to->method = "put";
   } else if (request.method() == http::method::delete_) {
-    to->operation = entity_operation::erase;
+    to->method = "remove";
+    status = status_no_content;
+    request.body().clear();
   } else {
     check_get(request, "GET, HEAD, PUT, DELETE");
     to->method = "show";
   }
-  call_entity(x, **target, std::move(to));
+  call_entity(x, **target, std::move(to), status);
 }
 
 void gateway::check_schedule(std::string_view body) {
-  check_target(parse_json(body).get<schedule_spec>().target);
+  auto spec = parse_json(body).get<schedule_spec>();
+  single_members_of(body, "a schedule");
+  check_target(spec.target);
 }
 
 void gateway::check_target(const work_target& to) {

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "actors/core/json_pieces.hpp"
 #include "actors/core/module.hpp"
 #include "actors/messages/subscription_book.hpp"
 #include "nodes/http/gateway_parts.hpp"
@@ -34,6 +35,7 @@ subscription_fields read_fields(const http::request& x,
     refuse(errc::payload_too_large, "a subscription is 64 KiB at most");
   try {
     auto result = fields_from(parse_json(x.body()));
+    single_members_of(x.body(), "a subscription");
     parse_subscription(name, result);
     return result;
   } catch (const std::invalid_argument& e) {

@@ -3,6 +3,7 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "actors/core/lender.hpp"
 #include "actors/core/module.hpp"
 #include "actors/work/dispatcher.hpp"
+#include "actors/work/follow_up.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/uri.hpp"
 #include "nodes/http/work_report.hpp"
@@ -163,9 +165,70 @@ void gateway::invocations(http::exchange& x, const path_view& path) {
       me.conclude(call,
                   error{errc::not_found, "no queued invocation has this id"});
     else
-      me.conclude(call, payload{to_json(**found), json_type});
+      me.find_follow_ups(
+        call, std::make_shared<seen_work>(std::move(**found), *me.host_.work));
   };
   queue->find(*id, come_back<std::optional<work_view>>(*call, then));
+}
+
+/// One piece of work, and what its end has called.
+struct gateway::seen_work {
+  seen_work(work_view found, const dispatcher& in) : work(std::move(found)) {
+    in.explain(work);
+    if (work.state != work_state::succeeded && work.state != work_state::failed)
+      return;
+    auto policy = in.policy_of(work.target.lane());
+    auto succeeded = work.state == work_state::succeeded;
+    auto how = succeeded ? work_end::succeeded : work_end::failed;
+    auto count = (succeeded ? policy.on_success : policy.on_failure).size();
+    if (succeeded && policy.join)
+      group = to_string(work.id);
+    else
+      for (size_t i = 0; i < count; ++i)
+        missing.push_back(follow_up_id(work.id, how, i));
+    std::reverse(missing.begin(), missing.end());
+  }
+
+  std::string to_json() const {
+    auto result = troupe::to_json(work);
+    if (!group.empty())
+      result.insert(result.size() - 1, ",\"group\":\"" + group + "\"");
+    if (found.empty())
+      return result;
+    auto list = json::array();
+    for (auto& x : found)
+      list.push_back({{"id", troupe::to_string(x.id)},
+                      {"target", troupe::to_string(x.target)},
+                      {"state", troupe::to_string(x.state)}});
+    result.insert(result.size() - 1, ",\"followUps\":" + dump_json(list));
+    return result;
+  }
+
+  work_view work;
+
+  /// The id of the group that a join has begun.
+  std::string group;
+
+  /// Those that were not asked for yet, the first one last.
+  std::vector<invocation_id> missing;
+  std::vector<work_view> found;
+};
+
+void gateway::find_follow_ups(http_call& call,
+                              std::shared_ptr<seen_work> seen) {
+  if (seen->missing.empty())
+    return conclude(call, payload{seen->to_json(), json_type});
+  using answer = std::optional<work_view>;
+  auto next = seen->missing.back();
+  seen->missing.pop_back();
+  auto then = [seen](gateway& me, http_call& call, expected<answer> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    if (*found)
+      seen->found.push_back(std::move(**found));
+    me.find_follow_ups(call, seen);
+  };
+  host_.work->queue()->find(next, come_back<answer>(call, then));
 }
 
 } // namespace troupe

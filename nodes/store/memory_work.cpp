@@ -195,6 +195,7 @@ work_outcome memory_work_queue::apply(work_report what, work_time now) {
     return work_outcome::refused;
   auto next = state_after(what);
   auto attempts = attempts_after(what);
+  auto keeps = keeps_answer(what);
   if (i->second.state != work_state::claimed) {
     auto stands = i->second.state == next && i->second.attempts == attempts
                   && (what.end || i->second.item.due == what.due);
@@ -209,7 +210,7 @@ work_outcome memory_work_queue::apply(work_report what, work_time now) {
       x.finished = now;
     else
       x.item.due = what.due;
-    if (what.end || !what.uncounted)
+    if (!keeps)
       x.answer = std::move(what.answer);
     if (what.end && *what.end != work_end::dead)
       x.item.arguments = {};

@@ -353,7 +353,7 @@ postgres_call postgres_work_reports::call(std::vector<request> requests) {
     answer.add(x.answer.bytes);
     due.add(as_element(x.due));
     left_attempts.add(uint64_t{attempts_after(x)});
-    keeps_answer.add(uint64_t{!x.end && x.uncounted});
+    keeps_answer.add(uint64_t{troupe::keeps_answer(x)});
   }
   postgres_call result{&plain,
                        {id.take(), claimed_by.take(), attempt.take(),

@@ -191,7 +191,8 @@ work_outcome sqlite_work::report(const work_report& x, work_time now) {
   else if (x.end)
     finish(x, id, *row, now);
   else
-    wait_again(id, x.due, attempts_after(x), x.uncounted ? nullptr : &x.answer);
+    wait_again(id, x.due, attempts_after(x),
+               keeps_answer(x) ? nullptr : &x.answer);
   remove(sql_.remove_claimed, id);
   for (auto& next : x.follow)
     (void)accept(next); // passes over those with other work's keys

@@ -50,4 +50,9 @@ inline uint32_t attempts_after(const work_report& x) noexcept {
   return !x.end && x.uncounted && x.attempt > 0 ? x.attempt - 1 : x.attempt;
 }
 
+/// What was let go before it began has nothing to say.
+inline bool keeps_answer(const work_report& x) noexcept {
+  return !x.end && x.uncounted && x.answer.bytes.empty();
+}
+
 } // namespace troupe

@@ -27,6 +27,21 @@ TEST(json_pieces, are_the_values_of_an_array_as_they_were_written) {
             (texts{R"("a,]\"")", "[1,[2]]", R"({"b":[3,4]})", R"("\\")"}));
 }
 
+TEST(json_pieces, are_members_that_are_there_once) {
+  auto got = single_members_of(R"({"a":1,"\u0062":[2]})", "it");
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[1].first, "b");
+  EXPECT_EQ(got[1].second, "[2]");
+  for (auto text : {R"({"a":1,"a":1})", R"({"a":1,"b":2,"\u0061":3})"})
+    try {
+      single_members_of(text, "it");
+      ADD_FAILURE() << text;
+    } catch (const error_exception& e) {
+      EXPECT_EQ(e.reason(), errc::bad_request);
+      EXPECT_EQ(e.reason().message(), "it has 'a' twice");
+    }
+}
+
 TEST(json_pieces, are_the_members_of_an_object_as_they_were_written) {
   EXPECT_TRUE(members_of("{ }").empty());
   auto x = members_of(R"( {"a" : 1 , "b\"}" : {"c": "}"} } )");

@@ -24,6 +24,7 @@ namespace {
 using std::chrono::milliseconds;
 using namespace std::chrono_literals;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 /// A thread that this test does not have.
 class elsewhere final : public home_thread {
@@ -180,6 +181,18 @@ protected:
     return result;
   }
 
+  /// What it says of its error, or of what it waits for.
+  std::string error_of(const invocation_id& id) {
+    std::string result;
+    queue.find(id, [&](auto found) {
+      if (!*found)
+        return;
+      work->explain(**found);
+      result = (**found).answer.bytes;
+    });
+    return result;
+  }
+
   /// Keeps it as a dead letter, and runs.
   invocation_id bury(work_request letter) {
     auto id = letter.item.id;
@@ -296,6 +309,7 @@ TEST_F(dispatcher_test, keeps_what_it_cannot_do_yet) {
   begin();
   auto id = put(of("later", "1"));
   EXPECT_EQ(state_of(id), "waiting 0") << "it does not count";
+  EXPECT_THAT(error_of(id), HasSubstr("there is no function 'later'"));
   advance(10min);
   EXPECT_EQ(state_of(id), "waiting 0");
   module m;
@@ -310,6 +324,37 @@ TEST_F(dispatcher_test, buries_what_nobody_does_before_it_is_too_old) {
   auto id = put(of("never", "1"));
   advance(6h + 1min);
   EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+  EXPECT_THAT(error_of(id), HasSubstr("deadline_exceeded"));
+  EXPECT_THAT(error_of(id), HasSubstr("there is no function 'never'"));
+}
+
+TEST_F(dispatcher_test, says_what_follow_ups_wait_for_that_nobody_has_tried) {
+  dispatcher_options options;
+  options.policy = [](const std::string& lane) {
+    work_policy result;
+    if (lane == "twice")
+      result.on_success = {work_destination::parse("nobody").value()};
+    return result;
+  };
+  begin(std::move(options));
+  put(of("twice", "1"));
+  std::vector<invocation_id> ids;
+  work_selection waiting;
+  waiting.state = work_state::waiting;
+  auto list = [&](work_selection which) {
+    queue.list(which, [&](auto found) {
+      for (auto& x : *found)
+        ids.push_back(x.id);
+    });
+  };
+  list(waiting);
+  ASSERT_EQ(ids.size(), 1u);
+  EXPECT_EQ(state_of(ids[0]), "waiting 0");
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("not_found"));
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("no function 'nobody'"));
+  advance(6h + 1min);
+  EXPECT_TRUE(state_of(ids[0]).starts_with("dead")) << state_of(ids[0]);
+  EXPECT_THAT(error_of(ids[0]), HasSubstr("no function 'nobody'"));
 }
 
 TEST_F(dispatcher_test,

@@ -213,7 +213,8 @@ TEST_F(group_service_test, the_first_success_is_enough) {
   ask("arrived", outcome_of(3, "1"));
   advance(1s);
   EXPECT_EQ(followed.size(), 1u);
-  EXPECT_EQ(shown()["cancelled"], 3);
+  EXPECT_EQ(shown()["cancelled"], 1) << "two ended too late";
+  EXPECT_EQ(shown()["succeeded"], 3);
 }
 
 TEST_F(group_service_test, a_result_that_is_no_json_is_given_on_as_it_is) {
@@ -290,9 +291,16 @@ TEST_F(group_service_test, one_that_is_cancelled_calls_nothing_more) {
   ask("begin", spec("away, away"));
   EXPECT_EQ(parse_json(ask("cancel"))["state"], "cancelled");
   EXPECT_EQ(waiting(), texts{});
+  // It had begun, and ends later.
   ask("arrived", outcome_of(0, "1"));
+  ask("arrived", failure_of(0));
   advance(1s);
-  EXPECT_EQ(shown()["cancelled"], 2);
+  EXPECT_EQ(shown()["cancelled"], 1);
+  EXPECT_EQ(shown()["calls"][0]["state"], "succeeded");
+  EXPECT_FALSE(shown()["calls"][0].contains("result"));
+  ask("arrived", failure_of(1));
+  EXPECT_EQ(shown()["calls"][1]["error"]["errorType"], "x");
+  EXPECT_EQ(shown()["state"], "cancelled");
   EXPECT_TRUE(followed.empty());
   EXPECT_TRUE(told.empty());
   EXPECT_EQ(ask("cancel", "", "other"), "not_found none");

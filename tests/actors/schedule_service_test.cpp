@@ -137,6 +137,25 @@ TEST_F(schedule_service_test, the_same_again_does_not_begin_anew) {
   EXPECT_EQ(calls, (texts{"01-01T00:01", "01-01T00:03"}));
 }
 
+TEST_F(schedule_service_test, the_same_again_brings_back_a_lost_reminder) {
+  ask("put", spec("rate(1 minute)"));
+  work_selection all;
+  all.state = work_state::waiting;
+  size_t purged = 0;
+  store.queue.purge(all, [&](auto count) { purged = *count; });
+  ASSERT_EQ(purged, 1u);
+  advance(1min + 59s);
+  ask("put", spec("rate(1 minute)"));
+  advance(2s);
+  EXPECT_TRUE(calls.empty()) << "it may be on its way";
+  ask("put", spec("rate(1 minute)"));
+  advance(1s);
+  EXPECT_EQ(calls, (texts{"01-01T00:02", "01-01T00:02"}))
+    << "that which was missed, and one that is on time";
+  advance(1min);
+  EXPECT_EQ(calls.size(), 3u);
+}
+
 TEST_F(schedule_service_test, at_fires_once_and_ends) {
   ask("put", spec("at(2026-01-01T00:05:00)"));
   advance(20min);

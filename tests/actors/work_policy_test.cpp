@@ -70,6 +70,14 @@ TEST_F(work_policies, do_not_try_again_what_cannot_become_right) {
     EXPECT_EQ(judge({code, "no"}, 1), work_verdict{}) << to_string(code);
 }
 
+TEST_F(work_policies, try_again_what_somebody_outside_did_not_take) {
+  auto unreachable =
+    error::from_handler("receiver_unreachable", "no").with_effect(effect::none);
+  EXPECT_TRUE(judge(unreachable, 1).again);
+  EXPECT_FALSE(judge(unreachable, 1).uncounted);
+  EXPECT_EQ(judge(unreachable, 3), work_verdict{});
+}
+
 TEST_F(work_policies, try_again_what_may_have_run) {
   auto verdict = judge({errc::instance_lost, "it died"}, 1);
   EXPECT_TRUE(verdict.again);

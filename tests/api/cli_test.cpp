@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -461,6 +462,25 @@ TEST(keys, are_so_many_at_most) {
   EXPECT_EQ(node.requests().at(0).line(), "GET /services/s?limit=2");
   for (auto bad : {"0", "-1", "x", "", "1.5", "99999999999999999999"})
     expect_usage_error(troupe_cli({"keys", "s", "--limit", bad}), "--limit");
+}
+
+TEST(schedule, is_late_when_its_time_has_passed) {
+  auto ago = [](int seconds) {
+    auto time = std::time(nullptr) - seconds;
+    char text[32];
+    std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", std::gmtime(&time));
+    return std::string{text};
+  };
+  auto state_at = [&](const std::string& next) {
+    auto node = answering(200, json_type,
+                          R"({"next":null,"schedules":[{"name":"a","next":")"
+                            + next + "\"}]}");
+    return troupe_cli({"schedule", "list"}, node.url()).out;
+  };
+  EXPECT_THAT(state_at(ago(-60)), HasSubstr("a     active"));
+  EXPECT_THAT(state_at(ago(2)), HasSubstr("a     active"));
+  EXPECT_THAT(state_at(ago(190)), HasSubstr("a     late by 3 min"));
+  EXPECT_THAT(state_at(ago(86'400 * 3 + 60)), HasSubstr("late by 3 days"));
 }
 
 TEST(keys, say_what_is_wrong_with_the_command_line) {

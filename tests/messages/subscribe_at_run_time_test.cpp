@@ -221,6 +221,9 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
     EXPECT_EQ(json::parse(answer.body).at("effect"), "none") << x.fields;
   }
   EXPECT_EQ(send(node, "PUT", "/subscriptions/a", "{").status, 400u);
+  auto twice = good.dump();
+  twice.insert(1, R"("topic":"other",)");
+  EXPECT_EQ(send(node, "PUT", "/subscriptions/a", twice).status, 400u) << twice;
   EXPECT_EQ(remove(node, "mine").status, 400u);
   EXPECT_EQ(remove(node, "a").status, 404u);
   EXPECT_EQ(get(node, "/subscriptions/a").status, 404u);

@@ -123,10 +123,10 @@ TEST(http_poster, says_what_an_answer_means) {
     std::string type;
     effect what;
   };
-  for (auto& x : std::vector<row>{{408, "receiver_busy", effect::ran},
-                                  {425, "receiver_busy", effect::ran},
-                                  {429, "receiver_busy", effect::ran},
-                                  {503, "receiver_busy", effect::ran},
+  for (auto& x : std::vector<row>{{408, "receiver_busy", effect::none},
+                                  {425, "receiver_busy", effect::none},
+                                  {429, "receiver_busy", effect::none},
+                                  {503, "receiver_busy", effect::none},
                                   {500, "receiver_failed", effect::unknown},
                                   {502, "receiver_failed", effect::unknown},
                                   {504, "receiver_failed", effect::unknown},

@@ -63,7 +63,7 @@ std::string received_request::field(const std::string& name) const {
 
 canned_node::canned_node(answer_function answer)
   : answer_(std::move(answer)), fd_(bind_loopback(port_)) {
-  if (listen(fd_, 16) != 0)
+  if (listen(fd_, SOMAXCONN) != 0)
     throw std::runtime_error{"cannot listen"};
   thread_ = std::thread{[this] { run(); }};
 }

@@ -430,6 +430,19 @@ TYPED_TEST(work_contract, an_attempt_that_is_not_counted_leaves_no_trace) {
   EXPECT_EQ(this->claim({{"add", 1}}, at(3)).at(0).attempt, 2u);
 }
 
+TYPED_TEST(work_contract, an_attempt_that_is_not_counted_may_say_why) {
+  this->begin(work(1));
+  this->wait_again(1, at(0), 1, false, this->trouble);
+  this->take({{"add", 1}});
+  const payload full{R"({"errorType":"full"})", "application/json"};
+  EXPECT_EQ(this->wait_again(1, at(3), 2, true, full), work_outcome::done);
+  EXPECT_EQ(this->find(1)->attempts, 1u);
+  EXPECT_EQ(this->find(1)->answer, full);
+  EXPECT_EQ(this->wait_again(1, at(3), 2, true, full), work_outcome::done);
+  this->take({{"add", 1}}, at(3));
+  EXPECT_EQ(this->find(1)->answer, full);
+}
+
 TYPED_TEST(work_contract, only_whoever_claimed_it_can_say_what_became_of_it) {
   this->put(work(1));
   auto end = [&](std::string node, uint32_t attempt) {

@@ -142,7 +142,7 @@ public:
       return work_outcome::refused;
     x->state = next;
     x->attempts = attempts;
-    if (what.end || !what.uncounted)
+    if (what.end || !what.uncounted || !what.answer.bytes.empty())
       x->answer = what.answer;
     if (what.end)
       x->finished = now;

@@ -110,7 +110,9 @@ int run_guarded(const std::string& name, const arguments& args) {
   } catch (const closed_pipe&) {
     return end_by_sigpipe();
   } catch (const usage_error& e) {
-    return report_usage(program_of(name, args), e.what());
+    auto of = program_of(name, args);
+    return report_usage(e.command().empty() ? of : of + " " + e.command(),
+                        e.what());
   } catch (const error_exception& e) {
     return report(e.reason());
   } catch (const reported_failure&) {

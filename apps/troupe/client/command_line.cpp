@@ -172,7 +172,11 @@ void run_subcommand(std::string_view command, std::span<const subcommand> all,
                     const arguments& args) {
   for (auto& x : all)
     if (x.name == args.front())
-      return x.run({args.begin() + 1, args.end()});
+      try {
+        return x.run({args.begin() + 1, args.end()});
+      } catch (const usage_error& e) {
+        throw usage_error{e.what(), args.front()};
+      }
   throw usage_error{"there is no command '" + std::string{command} + " "
                     + args.front() + "'"};
 }

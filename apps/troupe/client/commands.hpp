@@ -18,6 +18,16 @@ using arguments = std::vector<std::string>;
 class usage_error : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
+
+  /// @param command of a command: `list` of `troupe queue list`
+  usage_error(const std::string& why, std::string command)
+    : std::runtime_error(why), command_(std::move(command)) {}
+
+  /// Whose help says more; empty: that of the whole.
+  const std::string& command() const noexcept { return command_; }
+
+private:
+  std::string command_;
 };
 
 /// The command is done, and says with which status the program ends.

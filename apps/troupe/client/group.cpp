@@ -47,7 +47,26 @@ std::string outcome_cell(const json& call) {
   return "-";
 }
 
-void print(const json& x) {
+/// A call that had begun when its group was cancelled goes on.
+bool still_runs(const command_line& line, const json& call) {
+  try {
+    auto found =
+      fetch(line, "/invocations/" + percent_encode(cell(call, "id")));
+    return cell(found, "state") == "running";
+  } catch (const error_exception& e) {
+    if (e.reason() == errc::not_found)
+      return false; // it had not begun
+    throw;
+  }
+}
+
+std::string call_state_cell(const command_line& line, const json& call) {
+  auto state = cell(call, "state");
+  return state == "cancelled" && still_runs(line, call) ? "cancelled, runs"
+                                                        : state;
+}
+
+void print(const command_line& line, const json& x) {
   table about{{"GROUP", cell(x, "id")}};
   for (auto [title, member] : {std::pair{"state", "state"},
                                {"join", "join"},
@@ -60,12 +79,14 @@ void print(const json& x) {
     about.add({title, cell(x, member)});
   about.add({"then", list_cell(x, "then")});
   about.add({"on failure", list_cell(x, "onFailure")});
+  if (x.contains("followedBy"))
+    about.add({"followed by", list_cell(x, "followedBy")});
   if (auto error = x.find("error"); error != x.end())
     about.add({"error", printable(error->dump())});
   table calls{{"CALL", "STATE", "TARGET", "OUTCOME"}};
   for (auto& call : x.value("calls", json::array()))
-    calls.add({cell(call, "id"), cell(call, "state"), cell(call, "target"),
-               outcome_cell(call)});
+    calls.add({cell(call, "id"), call_state_cell(line, call),
+               cell(call, "target"), outcome_cell(call)});
   write_stdout(about.to_string() + "\n" + calls.to_string());
 }
 
@@ -98,7 +119,7 @@ void show(const arguments& args) {
     return;
   auto found = fetch(line, path_of(line));
   if (!printed_json(line, found))
-    print(found);
+    print(line, found);
 }
 
 void begin(const arguments& args) {
@@ -135,7 +156,8 @@ void begin(const arguments& args) {
 void cancel(const arguments& args) {
   command_line line{"Usage: troupe group cancel ID [options]\n\n"
                     "Ends a group: calls that have not begun never will, and "
-                    "nothing follows.\n",
+                    "nothing follows.\nThose that have begun go on; what comes "
+                    "of them is shown once they have ended.\n",
                     {"ID"}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -143,8 +165,12 @@ void cancel(const arguments& args) {
   http_request request;
   request.target = path_of(line) + "/cancel";
   auto changed = post(line, std::move(request));
+  if (auto state = cell(changed, "state"); state != "cancelled")
+    throw error_exception{
+      error{errc::bad_request, "the group '" + line.argument("ID")
+                                 + "' has ended already: it has " + state}};
   if (!printed_json(line, changed))
-    print(changed);
+    print(line, changed);
 }
 
 constexpr subcommand group_commands[] = {

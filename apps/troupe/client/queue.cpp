@@ -43,12 +43,19 @@ std::string lane_part(const command_line& line) {
   return lane ? "&lane=" + percent_encode(*lane) : std::string{};
 }
 
+void add_internal_option(command_line& line) {
+  line.flag("all", "Also what schedules, groups and subscriptions keep there: "
+                   "their reminders.");
+}
+
 void counts(const arguments& args) {
   command_line line{usage, {}};
+  add_internal_option(line);
   add_listing_options(line);
   if (!line.parse(args))
     return;
-  auto lanes = fetch(line, "/queue").at("lanes");
+  auto lanes = fetch(line, line.has("all") ? "/queue?internal=true" : "/queue")
+                 .at("lanes");
   if (printed_json(line, lanes))
     return;
   table result{{"LANE", "QUEUED", "RUNNING", "DEAD", "OLDEST"}};
@@ -71,6 +78,7 @@ void list(const arguments& args) {
               "queued, running or dead_lettered. Default: queued.");
   add_lane_option(line);
   line.option("limit", "N", "So many at most. Default: 100.");
+  add_internal_option(line);
   add_listing_options(line);
   if (!line.parse(args))
     return;
@@ -82,10 +90,15 @@ void list(const arguments& args) {
   auto all = json::array();
   std::string after;
   while (missing > 0) {
+    // A page of reminders alone shows none.
+    auto limit = line.has("all") ? std::min(missing, page) : page;
     auto found =
       fetch(line, "/queue/invocations?state=" + state + lane_part(line) + after
-                    + "&limit=" + std::to_string(std::min(missing, page)));
+                    + (line.has("all") ? "&internal=true" : "")
+                    + "&limit=" + std::to_string(limit));
     for (auto& x : found.at("invocations")) {
+      if (missing == 0)
+        break;
       all.push_back(x);
       --missing;
     }
@@ -108,6 +121,7 @@ void show(const arguments& args) {
   command_line line{"Usage: troupe queue show ID [options]\n\n"
                     "Prints what became of a queued call, as JSON.\n",
                     {"ID"}};
+  line.flag("json", "As it is printed anyway.");
   if (!line.parse(args))
     return;
   auto found =
@@ -120,7 +134,7 @@ void show(const arguments& args) {
 uint64_t count_now(const command_line& line, const std::string& state) {
   auto lane = line.value("lane");
   uint64_t result = 0;
-  auto all = fetch(line, "/queue");
+  auto all = fetch(line, "/queue?internal=true");
   for (auto& x : all.at("lanes"))
     if (!lane || x.at("lane") == *lane)
       result += x.at(state).get<uint64_t>();
@@ -141,7 +155,7 @@ void change(const command_line& line, const std::string& what,
   auto most =
     id ? 1 : count_now(line, more.empty() ? "deadLettered" : "queued");
   uint64_t sum = 0;
-  for (auto again = most > 0; again;) {
+  for (auto again = true; again;) {
     http_request request;
     request.method = "POST";
     request.target = "/queue/" + what + "?limit=" + std::to_string(page) + more

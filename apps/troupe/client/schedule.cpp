@@ -1,5 +1,7 @@
 #include "apps/troupe/client/commands.hpp"
 
+#include <ctime>
+
 #include <nlohmann/json.hpp>
 
 #include "actors/core/errors.hpp"
@@ -48,11 +50,32 @@ json send_for_json(const command_line& line, http_request request) {
   return result;
 }
 
+/// Shorter is on its way.
+constexpr int64_t late_after_s = 10;
+
+/// How long ago a time was: "3 min"; empty if it was not.
+std::string late_by(const std::string& time, int64_t now_s) {
+  std::tm then{};
+  if (!strptime(time.c_str(), "%Y-%m-%dT%H:%M:%S", &then))
+    return {};
+  auto late = now_s - int64_t{timegm(&then)};
+  if (late < late_after_s)
+    return {};
+  constexpr int64_t minute = 60, hour = 60 * minute, day = 24 * hour;
+  return late < 2 * minute ? std::to_string(late) + " s"
+         : late < 2 * hour ? std::to_string(late / minute) + " min"
+         : late < 2 * day  ? std::to_string(late / hour) + " h"
+                           : std::to_string(late / day) + " days";
+}
+
 std::string state_cell(const json& x) {
   if (x.value("paused", false))
     return "paused";
   auto next = x.find("next");
-  return next != x.end() && next->is_string() ? "active" : "ended";
+  if (next == x.end() || !next->is_string())
+    return "ended";
+  auto late = late_by(next->get<std::string>(), std::time(nullptr));
+  return late.empty() ? "active" : "late by " + late;
 }
 
 void print(const json& x) {
@@ -88,11 +111,11 @@ void list(const arguments& args) {
   if (printed_json(line, all))
     return;
   table result{{"NAME", "STATE", "NEXT", "LAST", "FIRED", "SKIPPED", "TARGET",
-                "EXPRESSION"}};
+                "ZONE", "EXPRESSION"}};
   for (auto& x : all)
     result.add({cell(x, "name"), state_cell(x), cell(x, "next"),
                 cell(x, "last"), cell(x, "fired"), cell(x, "skipped"),
-                cell(x, "target"), cell(x, "expression")});
+                cell(x, "target"), cell(x, "zone"), cell(x, "expression")});
   write_stdout(result.to_string());
 }
 

@@ -129,7 +129,7 @@ protected:
 
   /// Nothing but reminders of groups is there any more.
   bool is_quiet() {
-    auto lanes = state("/queue");
+    auto lanes = state("/queue?internal=true");
     if (!lanes.contains("lanes"))
       return false;
     for (auto& x : lanes["lanes"])
@@ -168,7 +168,8 @@ TEST_P(group_cluster, what_follows_follows_once_though_nodes_are_killed) {
     [&] { return count_groups("succeeded") == size_t{group_count}; }))
     << count_groups("succeeded") << " succeeded, " << count_groups("failed")
     << " failed";
-  EXPECT_TRUE(eventually([&] { return is_quiet(); })) << state("/queue");
+  EXPECT_TRUE(eventually([&] { return is_quiet(); }))
+    << state("/queue?internal=true");
   auto tally = state("/services/tally/all");
   EXPECT_EQ(tally["times"], all);
   EXPECT_EQ(tally["sum"], sum);

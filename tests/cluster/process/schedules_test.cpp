@@ -69,9 +69,10 @@ TEST(cluster_schedules, each_due_time_fires_once_though_nodes_are_killed) {
   EXPECT_TRUE(eventually([&] { return count(nodes["c"]) == fired; }))
     << count(nodes["c"]) << " of " << fired;
   EXPECT_TRUE(eventually([&] {
-    return json::parse(get(nodes["c"], "/queue").body)["lanes"].empty();
+    return json::parse(get(nodes["c"], "/queue?internal=true").body)["lanes"]
+      .empty();
   }))
-    << get(nodes["c"], "/queue").body;
+    << get(nodes["c"], "/queue?internal=true").body;
   EXPECT_EQ(count(nodes["a"]), fired);
 }
 

@@ -107,6 +107,18 @@ TEST(groups, refuse_what_is_wrong_and_change_nothing) {
     expect(400, one + "then\":\"" + url + "\"}", "is outside");
     expect(400, one + "onFailure\":[\"" + url + "\"]}", "is outside");
   }
+  for (auto name : {"{id}", "{key}", "{x"})
+    expect(400,
+           R"({"calls":[{"target":"add"}],"then":"counter/)" + std::string{name}
+             + R"(/get"})",
+           "as it is written");
+  expect(400, R"({"calls":[{"target":"add"}],"calls":[{"target":"echo"}]})",
+         "a group has 'calls' twice");
+  expect(400, R"({"calls":[{"target":"add","input":1,"input":2}]})",
+         "a call of a group has 'input' twice");
+  auto keyed =
+    begin(node, R"({"calls":[{"target":"add"}]})", {"Troupe-Key: k"});
+  EXPECT_EQ(keyed.status, 400u) << keyed.body;
   expect(404, R"({"calls":[{"target":"add"},{"target":"nobody"}]})",
          "not_found");
   expect(404, R"({"calls":[{"target":"counter/k/nothing"}]})", "not_found");
@@ -116,7 +128,8 @@ TEST(groups, refuse_what_is_wrong_and_change_nothing) {
   expect(404, R"({"calls":[{"target":"troupe-schedules/s/pause"}]})",
          "not_found");
   EXPECT_EQ(json::parse(get(node, "/groups").body)["groups"], json::array());
-  EXPECT_TRUE(json::parse(get(node, "/queue").body)["lanes"].empty());
+  EXPECT_TRUE(
+    json::parse(get(node, "/queue?internal=true").body)["lanes"].empty());
   EXPECT_EQ(get(node, "/groups/none").status, 404u);
   EXPECT_EQ(post(node, "/groups/none/cancel").status, 404u);
   EXPECT_EQ(post(node, "/groups/none/begin").status, 404u);
@@ -162,6 +175,9 @@ TEST(groups, join_a_pipeline) {
   EXPECT_TRUE(eventually([&] { return read().is_array(); }));
   EXPECT_EQ(read(), json::parse("[23,[20,3]]"));
   // It has the id of what led to it.
+  std::string begun = json::parse(made.body)["id"];
+  EXPECT_EQ(json::parse(get(node, "/invocations/" + begun).body)["group"],
+            begun);
   auto about = show(node, json::parse(made.body)["id"]);
   EXPECT_EQ(about["state"], "succeeded");
   EXPECT_EQ(about["then"][0], "data_service/order-7/set_data");
@@ -183,14 +199,52 @@ TEST(groups, are_begun_and_shown_from_the_command_line) {
   EXPECT_THAT(shown.out, HasSubstr("add"));
   // It has ended already.
   auto cancelled = cli(node, {"group", "cancel", id});
-  EXPECT_EQ(cancelled.status, 0) << cancelled.err;
-  EXPECT_THAT(cancelled.out, HasSubstr("succeeded"));
+  EXPECT_EQ(cancelled.status, 1);
+  EXPECT_EQ(cancelled.out, "");
+  EXPECT_THAT(cancelled.err, HasSubstr("has ended already"));
   auto none = cli(node, {"group", "show", "none"});
   EXPECT_EQ(none.status, 1);
   EXPECT_EQ(none.out, "");
   EXPECT_EQ(cli(node, {"group", "begin"}).status, 2);
   EXPECT_EQ(cli(node, {"group", "begin", "-d", "{"}).status, 1);
   EXPECT_EQ(cli(node, {"group", "sing"}).status, 2);
+  EXPECT_THAT(cli(node, {"group", "show"}).err,
+              HasSubstr("Try 'troupe group show --help'"));
+}
+
+TEST(groups, that_are_cancelled_say_what_came_of_a_call_that_had_begun) {
+  example_node node;
+  auto made = begin(node, R"({"calls":[{"target":"sleep","input":3000}]})");
+  ASSERT_EQ(made.status, 202u) << made.body;
+  std::string id = json::parse(made.body)["id"];
+  std::string call = show(node, id)["calls"][0]["id"];
+  ASSERT_TRUE(eventually([&] {
+    return json::parse(get(node, "/invocations/" + call).body)["state"]
+           == "running";
+  }));
+  auto cancelled = cli(node, {"group", "cancel", id});
+  EXPECT_EQ(cancelled.status, 0) << cancelled.err;
+  EXPECT_THAT(cancelled.out, HasSubstr("cancelled, runs"));
+  EXPECT_EQ(show(node, id)["calls"][0]["state"], "cancelled");
+  EXPECT_EQ(cli(node, {"group", "cancel", id}).status, 0) << "it is cancelled";
+  EXPECT_TRUE(eventually(
+    [&] { return show(node, id)["calls"][0]["state"] == "succeeded"; }));
+  EXPECT_EQ(show(node, id)["state"], "cancelled");
+}
+
+TEST(groups, name_what_they_have_called) {
+  example_node node;
+  auto made = begin(node, R"({"then":"counter/k/increment","join":"any",
+    "calls":[{"target":"add","input":[1,2]}]})");
+  ASSERT_EQ(made.status, 202u) << made.body;
+  std::string id = json::parse(made.body)["id"];
+  ASSERT_TRUE(has_ended(node, id));
+  auto about = show(node, id);
+  ASSERT_EQ(about["followedBy"].size(), 1u) << about;
+  std::string next = about["followedBy"][0];
+  EXPECT_EQ(json::parse(get(node, "/invocations/" + next).body)["target"],
+            "counter/k/increment");
+  EXPECT_THAT(cli(node, {"group", "show", id}).out, HasSubstr(next));
 }
 
 } // namespace

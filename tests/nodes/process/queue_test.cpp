@@ -16,6 +16,7 @@ namespace {
 using json = nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
+using ::testing::Not;
 
 const std::string async = "Prefer: respond-async";
 
@@ -217,8 +218,17 @@ TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
   outcome(node, queue(node, "/invoke/add", "[4,5]", {"Troupe-Key: sums"}));
   EXPECT_TRUE(eventually(
     [&] { return post(node, "/services/counter/sums/get").body == "14"; }));
-  auto where = queue(node, "/invoke/fail", "oh");
-  EXPECT_EQ(outcome(node, where)["state"], "failed");
+  auto where = queue(node, "/invoke/add", "[1,1]", {"Troupe-Key: sums"});
+  auto next = outcome(node, where)["followUps"];
+  ASSERT_EQ(next.size(), 2u) << next;
+  EXPECT_EQ(next[0]["target"], "counter/sums/increment");
+  EXPECT_EQ(next[1]["target"], "echo");
+  std::string second = next[1]["id"];
+  EXPECT_EQ(outcome(node, "/invocations/" + second)["result"], 2);
+  where = queue(node, "/invoke/fail", "oh");
+  auto failed = outcome(node, where);
+  EXPECT_EQ(failed["state"], "failed");
+  ASSERT_EQ(failed["followUps"].size(), 1u) << failed;
   auto id = where.substr(where.rfind('/') + 1);
   std::string text;
   ASSERT_TRUE(eventually([&] {
@@ -230,6 +240,86 @@ TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
   EXPECT_EQ(notice["target"], "fail");
   EXPECT_EQ(notice["error"]["errorMessage"], "oh");
   EXPECT_EQ(notice["argumentsBase64"], "b2g=");
+}
+
+TEST(queue, says_what_waits_for_a_function_that_is_not_there) {
+  example_node node{{"--queued",
+                     "add=on-success:nobody,on-failure:counter/k/gt",
+                     "--queued", "counter=attempts:2"}};
+  EXPECT_THAT(node->log(), HasSubstr("this node has no function 'nobody'"));
+  EXPECT_THAT(node->log(), HasSubstr("'counter' has no method 'gt'"));
+  EXPECT_THAT(node->log(), HasSubstr("is 'counter/' meant?"));
+  outcome(node, queue(node, "/invoke/add", "[2,3]"));
+  auto listed = json::parse(get(node, "/queue/invocations").body);
+  ASSERT_EQ(listed["invocations"].size(), 1u) << listed;
+  auto x = listed["invocations"][0];
+  EXPECT_EQ(x["target"], "nobody");
+  EXPECT_EQ(x["error"]["errorType"], "not_found");
+  EXPECT_THAT(x["error"]["errorMessage"].get<std::string>(),
+              HasSubstr("no function 'nobody'"));
+  auto shown = cli(node, {"queue", "show", x["id"], "--json"});
+  EXPECT_EQ(json::parse(shown.out)["error"], x["error"]) << shown.err;
+}
+
+TEST(queue, says_what_a_follow_up_without_a_key_lacks) {
+  example_node node{{"--queued", "add=on-success:counter/{key}/increment"}};
+  outcome(node, queue(node, "/invoke/add", "[2,3]"));
+  std::string body;
+  EXPECT_TRUE(eventually([&] {
+    body = get(node, "/queue/invocations?state=dead_lettered").body;
+    return body.find("Troupe-Key") != body.npos;
+  }))
+    << body;
+}
+
+TEST(queue, knows_no_lane_that_is_not_there) {
+  example_node node;
+  auto expect_meant = [&](const std::string& lane, const std::string& other) {
+    for (auto what : {"redrive?", "purge?", "purge?state=queued&"}) {
+      auto x = post(node, std::string{"/queue/"} + what + "lane=" + lane);
+      expect_error(x, 404, "not_found");
+      EXPECT_THAT(x.body, HasSubstr("'" + other + "' meant"));
+    }
+  };
+  expect_meant("counter", "counter/");
+  expect_meant("conter/", "counter/");
+  expect_meant("slep", "sleep");
+  auto x = post(node, "/queue/redrive?lane=something-else");
+  expect_error(x, 404, "not_found");
+  EXPECT_THAT(x.body, Not(HasSubstr("meant")));
+  EXPECT_EQ(post(node, "/queue/redrive?lane=add").body, R"({"count":0})");
+  EXPECT_EQ(post(node, "/queue/redrive?lane=https://a.example").status, 200u);
+  auto told = cli(node, {"queue", "redrive", "--lane", "counter"});
+  EXPECT_EQ(told.status, 1);
+  EXPECT_EQ(told.out, "");
+  EXPECT_THAT(told.err, HasSubstr("is 'counter/' meant?"));
+  EXPECT_EQ(cli(node, {"queue", "purge", "--lane", "add"}).out, "0\n");
+}
+
+TEST(queue, leaves_out_what_schedules_keep_there) {
+  example_node node;
+  json daily{{"expression", "rate(1 day)"}, {"target", "add"}};
+  auto made = send(node, "PUT", "/schedules/later", daily.dump());
+  ASSERT_EQ(made.status, 200u) << made.body;
+  EXPECT_EQ(lanes(node), json::array());
+  auto all = json::parse(get(node, "/queue?internal=true").body)["lanes"];
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["lane"], "troupe-schedules/");
+  auto list = [&](const std::string& query) {
+    return json::parse(get(node, "/queue/invocations" + query).body)
+      .at("invocations")
+      .size();
+  };
+  EXPECT_EQ(list(""), 0u);
+  EXPECT_EQ(list("?internal=true"), 1u);
+  EXPECT_EQ(list("?lane=troupe-schedules/"), 1u);
+  EXPECT_EQ(cli(node, {"queue", "--json"}).out, "[]\n");
+  EXPECT_THAT(cli(node, {"queue", "--all"}).out,
+              HasSubstr("troupe-schedules/"));
+  EXPECT_EQ(cli(node, {"queue", "list", "--json"}).out, "[]\n");
+  EXPECT_THAT(cli(node, {"queue", "list", "--all"}).out,
+              HasSubstr("troupe-schedules/later/fire"));
+  expect_error(get(node, "/queue?internal=yes"), 400, "bad_request");
 }
 
 TEST(queue, takes_higher_priorities_first) {

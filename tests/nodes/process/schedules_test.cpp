@@ -75,10 +75,10 @@ void expect_once_for_each_due_time(const node_settings& settings) {
   EXPECT_TRUE(eventually([&] { return count(node) == fired; }))
     << count(node) << " of " << fired;
   EXPECT_TRUE(eventually([&] {
-    auto lanes = json::parse(get(node, "/queue").body)["lanes"];
+    auto lanes = json::parse(get(node, "/queue?internal=true").body)["lanes"];
     return lanes.empty();
   }))
-    << get(node, "/queue").body;
+    << get(node, "/queue?internal=true").body;
   EXPECT_EQ(count(node), fired);
   EXPECT_EQ(node.stop(), 0);
 }
@@ -138,9 +138,12 @@ TEST(schedules, what_is_wrong_is_refused_over_http) {
     std::string type;
   };
   auto day = "rate(1 day)";
+  auto twice = spec(day, "add");
+  twice.insert(1, "\"target\":\"echo\",");
   std::vector<wrong> all{
     {"/schedules/a", "", 400, "bad_request"},
     {"/schedules/a", "{", 400, "bad_request"},
+    {"/schedules/a", twice, 400, "bad_request"},
     {"/schedules/a", json{{"expression", day}}.dump(), 400, "bad_request"},
     {"/schedules/a", spec("soon", "add"), 400, "bad_request"},
     {"/schedules/a", spec("at(2001-01-01T00:00:00)", "add"), 400,
@@ -180,7 +183,7 @@ TEST(schedules, the_command_line_makes_and_shows_them) {
   auto all = cli(node, {"schedule", "list"});
   EXPECT_EQ(all.status, 0) << all.err;
   EXPECT_THAT(all.out, HasSubstr("NAME    STATE   NEXT"));
-  EXPECT_THAT(all.out, HasSubstr("counter/reports/increment"));
+  EXPECT_THAT(all.out, HasSubstr("counter/reports/increment  Europe/Berlin"));
   auto shown = cli(node, {"schedule", "show", "report", "--json"});
   EXPECT_EQ(json::parse(shown.out)["nextFirings"].size(), 5u);
   EXPECT_EQ(cli(node, {"schedule", "pause", "report"}).status, 0);
@@ -209,6 +212,15 @@ TEST(schedules, the_command_line_makes_and_shows_them) {
     EXPECT_EQ(answer.status, 2) << answer.out << answer.err;
     EXPECT_EQ(answer.out, "");
   }
+  EXPECT_THAT(cli(node, {"schedule", "put", "x"}).err,
+              HasSubstr("troupe schedule put: --expression is missing\n"
+                        "Try 'troupe schedule put --help'"));
+  EXPECT_THAT(cli(node, {"schedule", "never"}).err,
+              HasSubstr("Try 'troupe schedule --help'"));
+  auto missing = cli(node, {"schedule", "delete", "report"});
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_EQ(missing.err, "error: not_found: there is no schedule 'report' "
+                         "(effect: none)\n");
   for (auto command : {"list", "show", "put", "pause", "resume", "delete"})
     EXPECT_THAT(cli(node, {"schedule", command, "--help"}).out,
                 HasSubstr("Usage: troupe schedule"));
