@@ -23,6 +23,7 @@
 #include "nodes/cluster_setup.hpp"
 #include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
+#include "nodes/log_line.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
@@ -189,8 +190,8 @@ expected<void> node::open() {
     auto own = policy_of_own(lane);
     return i != options_.queued.end() ? i->second.apply(own) : own;
   };
-  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
-                                              options_.destinations);
+  outside_ = std::make_unique<outside_sender>(
+    options_.queue.send_timeout, options_.destinations, log_of_faults());
   actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
@@ -501,9 +502,25 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+std::function<void(const std::string&)> node::log_of_faults() const {
+  return [log = log_, format = options_.log.format](const std::string& text) {
+    log->warn("could not tell somebody outside: {}",
+              escaped(log_line(text), format));
+  };
+}
+
+subscriptions::log_writer node::writer_of_brokers() const {
+  return [log = log_, format = options_.log.format](broker_log::level level,
+                                                    const std::string& line) {
+    auto is_warning = level == broker_log::level::warning;
+    log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
+             escaped(line, format));
+  };
+}
+
 void node::start_subscriptions() {
-  subscriptions_ =
-    std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+  subscriptions_ = std::make_unique<subscriptions>(
+    *assembly_, options_.subscriptions, writer_of_brokers());
   subscriptions_->start();
   current_subscriptions_ = subscriptions_.get();
   follower_options options;
