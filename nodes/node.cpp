@@ -27,6 +27,7 @@
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/target_check.hpp"
 #include "nodes/time_zones.hpp"
 #include "nodes/tree_report.hpp"
 #include "nodes/units.hpp"
@@ -266,14 +267,16 @@ expected<void> node::load_plugins() {
                : !routes->functions.contains(lane))
       log_->warn("--queued: this node has no {} '{}'",
                  lane.ends_with('/') ? "service" : "function", lane);
+  auto check = [&](const char* option, auto& x) {
+    if (auto good = check_target(*routes, x.target); !good)
+      log_->warn("{} {}: this node cannot call it: {}", option, x.name,
+                 escaped(good.error().message(), options_.log.format));
+  };
   for (auto& x : options_.events)
-    if (auto& to = x.target; x.outside ? false
-                             : to.is_entity()
-                               ? !routes->services.contains(to.service)
-                               : !routes->functions.contains(to.function))
-      log_->warn("--event {}: this node has no {} '{}'", x.name,
-                 to.is_entity() ? "service" : "function",
-                 to.is_entity() ? to.service : to.function);
+    if (!x.outside)
+      check("--event", x);
+  for (auto& x : options_.subscriptions)
+    check("--subscribe", x);
   return {};
 }
 

@@ -12,6 +12,7 @@
 #include "actors/messages/subscription_book.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/subscription_text.hpp"
+#include "nodes/target_check.hpp"
 
 namespace troupe {
 
@@ -107,8 +108,8 @@ void gateway::put_subscription(http::exchange& x, call_target& service,
                                const std::string& name) {
   auto fields = read_fields(x.request(), name);
   auto to = parse_subscription(name, fields).target;
-  check_target(to.is_entity() ? work_target{to.service, {}, "key", to.method}
-                              : work_target{to.function, to.qualifier});
+  if (auto good = troupe::check_target(port_.routes(), to); !good)
+    throw error_exception{good.error()};
   change_subscriptions(x, service, "put",
                        dump_json(json::array({name, std::move(fields)})));
 }

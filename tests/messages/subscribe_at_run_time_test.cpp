@@ -210,6 +210,11 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
          wrong{"a", with("service", "nobody"), 404, "not_found"},
          wrong{"a", with("method", "dance"), 404, "not_found"},
          wrong{"a", with("service", "troupe-schedules"), 404, "not_found"},
+         wrong{"a", with("qos", 1), 400, "bad_request"},
+         wrong{"a", with("broker", "nats://h\r\nPUB"), 400, "bad_request"},
+         wrong{"a", with("broker", "nats://h h"), 400, "bad_request"},
+         wrong{"a", with("user", "a\nb"), 400, "bad_request"},
+         wrong{"a", with("user", std::string{"a\0b", 3}), 400, "bad_request"},
          wrong{"a.b", good, 400, "bad_request"},
          wrong{"mine", good, 400, "bad_request"},
          wrong{"a", with("durable", std::string(70'000, 'x')), 413,
@@ -232,6 +237,23 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
   auto mine = json::parse(get(node, "/subscriptions/mine").body);
   EXPECT_EQ(mine.at("declared"), "option");
   EXPECT_EQ(seen_by(node).size(), 1u);
+}
+
+TEST(subscribe_at_run_time, what_options_call_is_looked_at_as_well) {
+  nats_server server;
+  auto of = "=broker:" + server.url() + ",topic:a.{key},";
+  example_node node{{"--subscribe",
+                     "a" + of + "service:counter,method:increment",
+                     "--subscribe", "b" + of + "service:counter,method:dance",
+                     "--subscribe", "c" + of + "service:nobody,method:dance",
+                     "--subscribe", "d" + of + "function:nobody"}};
+  for (auto line : {"--subscribe b: this node cannot call it: the service "
+                    "'counter' has no method 'dance'",
+                    "--subscribe c: this node cannot call it: ",
+                    "--subscribe d: this node cannot call it: "})
+    EXPECT_NE(node->log().find(line), std::string::npos)
+      << line << " is not in " << node->log();
+  EXPECT_EQ(node->log().find("--subscribe a:"), std::string::npos);
 }
 
 TEST(subscribe_at_run_time, an_option_has_its_name_for_itself) {
@@ -317,6 +339,12 @@ TEST(subscribe_at_run_time, every_node_of_a_cluster_has_it) {
   EXPECT_EQ(cli(nodes["a"], {"subscribe", "add", "meters", "topic:a"}).status,
             1);
   EXPECT_EQ(cli(nodes["a"], {"subscribe", "add", "meters"}).status, 2);
+  auto twice =
+    cli(nodes["a"], {"subscribe", "add", "meters", "meters=" + fields});
+  EXPECT_EQ(twice.status, 2);
+  EXPECT_NE(twice.err.find("write troupe subscribe add meters " + fields),
+            std::string::npos)
+    << twice.err;
 }
 
 } // namespace troupe::test

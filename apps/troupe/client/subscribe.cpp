@@ -140,7 +140,12 @@ void show(const arguments& args) {
 }
 
 /// name:value,... as JSON; the node says what it thinks of them.
-json read_fields(const std::string& text) {
+json read_fields(const std::string& name, const std::string& text) {
+  if (text.starts_with(name + "="))
+    throw usage_error{"'" + name
+                      + "' is there already: write troupe subscribe "
+                        "add "
+                      + name + " " + text.substr(name.size() + 1)};
   auto result = json::object();
   for (size_t begin = 0; begin <= text.size();) {
     auto end = std::min(text.find(',', begin), text.size());
@@ -165,7 +170,7 @@ void add(const arguments& args) {
   http_request request;
   request.method = "PUT";
   request.target = path_of(line);
-  request.body = read_fields(line.argument("FIELDS")).dump();
+  request.body = read_fields(line.name("NAME"), line.argument("FIELDS")).dump();
   request.content_type = "application/json";
   auto node = line.node();
   auto made = json::parse(send_checked(node, request).body, nullptr, false);
