@@ -220,15 +220,15 @@ private:
     } catch (const std::exception& e) {
       return end(e.what());
     }
-    stream_->connect(
-      [self = shared_from_this(), number](transport_error fault) {
-        if (number != self->connections_)
-          return;
-        if (fault)
-          return self->end("cannot connect: " + fault.message());
-        self->greet();
-        self->read();
-      });
+    stream_->connect([self = shared_from_this(),
+                      number](const std::optional<std::string>& fault) {
+      if (number != self->connections_)
+        return;
+      if (fault)
+        return self->end("cannot connect: " + *fault);
+      self->greet();
+      self->read();
+    });
   }
 
   void greet() {
