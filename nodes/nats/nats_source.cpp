@@ -42,6 +42,13 @@ struct delivery {
 
 using delivery_ptr = std::shared_ptr<delivery>;
 
+/// What was done is done.
+error is_too_large(size_t bytes) {
+  return {errc::payload_too_large, effect::unknown,
+          "the answer has " + std::to_string(bytes)
+            + " bytes, more than the server takes"};
+}
+
 } // namespace
 
 class nats_source::engine : public std::enable_shared_from_this<engine> {
@@ -258,18 +265,9 @@ private:
   bool publish_answers(const std::deque<delivery_ptr>& all) {
     std::set<nats::session*> used;
     try {
-      for (auto& x : all) {
-        auto& to = x->reply.empty() ? what_.reply_topic : x->reply;
-        if (to.empty() || !x->verdict.answer)
-          continue;
-        if (!x->from->takes(*x->verdict.answer)) {
-          // It never will be, however often it comes again; others are answered.
-          set_error("an answer is larger than the server takes");
-          continue;
-        }
-        x->from->publish(to, *x->verdict.answer);
-        used.insert(x->from.get());
-      }
+      for (auto& x : all)
+        if (publish_answer(*x))
+          used.insert(x->from.get());
       for (auto& session : used)
         session->flush();
       return true;
@@ -277,6 +275,26 @@ private:
       set_error(e.what());
       return false;
     }
+  }
+
+  /// True if there was something to say. @throws nats::session_error
+  bool publish_answer(const delivery& x) {
+    auto& answer = x.verdict.answer;
+    auto& to = x.reply.empty() ? what_.reply_topic : x.reply;
+    if (answer && !to.empty() && x.from->takes(*answer)) {
+      x.from->publish(to, *answer);
+      return true;
+    }
+    auto failure = x.verdict.failure;
+    if (answer && !to.empty()) {
+      // It never will be, however often it comes again; others are answered.
+      failure = is_too_large(answer->bytes.size());
+      set_error(failure->message());
+    }
+    if (x.reply.empty() || !failure)
+      return false;
+    x.from->publish_failure(x.reply, *failure);
+    return true;
   }
 
   void flush(nats::session& x) {
