@@ -46,6 +46,9 @@ A password-file is one of the nodes', not of this machine.
 
 constexpr const char* path = "/subscriptions";
 
+/// Of an error in the list; show has all of it.
+constexpr size_t error_width = 60;
+
 /// Those of one node, each with the node's name.
 void add(json& to, const endpoint& node) {
   auto body = fetch(node, path);
@@ -79,7 +82,8 @@ void list(const arguments& args) {
     "Usage: troupe subscribe list [options]\n\n"
     "Lists the subscriptions of the cluster, on each of its nodes: whether it "
     "has the\nbroker's messages there, how many wait at the broker, and what "
-    "became of those\nthat came.\n",
+    "became of those\nthat came. An error that is long is cut: show and --json "
+    "have all of it.\n",
     {}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -103,7 +107,8 @@ void list(const arguments& args) {
     result.add({cell(x, "name"), cell(x, "node"), cell(x, "state"),
                 cell(x, "broker"), cell(x, "topic"), cell(x, "target"),
                 cell(x, "lag"), cell(x, "inFlight"), cell(x, "succeeded"),
-                cell(x, "retried"), cell(x, "deadLettered"), error});
+                cell(x, "retried"), cell(x, "deadLettered"),
+                shortened(error, error_width)});
   }
   write_stdout(result.to_string());
 }
