@@ -153,6 +153,9 @@ node::~node() {
 expected<void> node::open() {
   if (auto valid = options_.validate(); !valid)
     return valid.error();
+  host_.secrets = secrets_folder{options_.secrets_folder};
+  if (auto good = host_.secrets.check(); !good)
+    return good.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
   postgres.log = [log = log_, format = options_.log.format](
@@ -528,6 +531,7 @@ void node::start_subscriptions() {
   current_subscriptions_ = subscriptions_.get();
   follower_options options;
   options.patience = message_limit;
+  options.secrets = host_.secrets;
   options.on_fault = [this](auto& name, auto& why) {
     log_->warn("the subscription '{}' is passed over: {}",
                escaped(name, options_.log.format),

@@ -29,13 +29,13 @@ bool is_option(const json& view) {
   return view.is_object() && view.at("declared") == "option";
 }
 
-subscription_fields read_fields(const http::request& x,
-                                const std::string& name) {
+subscription_fields read_fields(const http::request& x, const std::string& name,
+                                const secrets_folder& secrets) {
   if (x.body().size() > body_max)
     refuse(errc::payload_too_large, "a subscription is 64 KiB at most");
   try {
     auto result = fields_from(parse_json(x.body()));
-    parse_subscription(name, result);
+    secrets.resolve(parse_subscription(name, result).broker);
     return result;
   } catch (const std::invalid_argument& e) {
     refuse(errc::bad_request, e.what());
@@ -106,7 +106,7 @@ void gateway::show_subscription(http::exchange& x, call_target& service,
 
 void gateway::put_subscription(http::exchange& x, call_target& service,
                                const std::string& name) {
-  auto fields = read_fields(x.request(), name);
+  auto fields = read_fields(x.request(), name, host_.secrets);
   auto to = parse_subscription(name, fields).target;
   if (auto good = troupe::check_target(port_.routes(), to); !good)
     throw error_exception{good.error()};

@@ -2,6 +2,8 @@
 // line, at one node of several, and across restarts.
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
@@ -254,6 +256,82 @@ TEST(subscribe_at_run_time, what_options_call_is_looked_at_as_well) {
     EXPECT_NE(node->log().find(line), std::string::npos)
       << line << " is not in " << node->log();
   EXPECT_EQ(node->log().find("--subscribe a:"), std::string::npos);
+}
+
+TEST(subscribe_at_run_time, names_no_file_but_those_of_the_secrets_folder) {
+  testing::temporary_folder files;
+  std::filesystem::create_directory(files.path() / "secrets");
+  std::ofstream{files.path() / "secrets" / "broker"} << "secret\n";
+  std::ofstream{files.path() / "other"} << "secret\n";
+  nats_server server{"authorization { user: meter, password: secret }\n"};
+  json good{{"broker", server.url()},
+            {"topic", "sums"},
+            {"function", "add"},
+            {"user", "meter"}};
+  auto with = [&](const char* field, const std::string& file) {
+    auto result = good;
+    result[field] = file;
+    return result;
+  };
+  {
+    example_node node;
+    for (auto& file : {std::string{"broker"}, std::string{"/etc/passwd"},
+                       (files.path() / "secrets/broker").string()}) {
+      auto answer = put(node, "m", with("password-file", file));
+      EXPECT_EQ(answer.status, 400u) << answer.body;
+      EXPECT_EQ(error_type(answer), "bad_request");
+      EXPECT_NE(answer.body.find("--secrets-folder"), std::string::npos);
+    }
+    EXPECT_EQ(get(node, "/subscriptions/m").status, 404u);
+  }
+  example_node node{{"--secrets-folder", (files.path() / "secrets").string()}};
+  for (auto file : {"../other", "..", ".", "/etc/passwd", "a/broker",
+                    "../secrets/broker"}) {
+    EXPECT_EQ(put(node, "m", with("password-file", file)).status, 400u) << file;
+    auto tls = with("ca", file);
+    tls["broker"] = "tls://127.0.0.1:1";
+    EXPECT_EQ(put(node, "m", tls).status, 400u) << file;
+  }
+  auto made = put(node, "m", with("password-file", "broker"));
+  ASSERT_EQ(made.status, 200u) << made.body;
+  EXPECT_TRUE(in_a_while([&] { return state_of(node, "m") == "connected"; }))
+    << get(node, "/subscriptions/m").body;
+  EXPECT_EQ(get(node, "/subscriptions/m").body.find(files.path().string()),
+            std::string::npos);
+}
+
+TEST(subscribe_at_run_time, is_passed_over_by_a_node_without_its_files) {
+  testing::temporary_folder files;
+  testing::temporary_folder folder;
+  nats_server server;
+  node_settings settings;
+  settings.folder = folder.path();
+  auto plain = settings;
+  settings.options = {"--secrets-folder", files.path().string()};
+  {
+    node_process node{settings};
+    json what{{"broker", server.url()},
+              {"topic", "sums"},
+              {"function", "add"},
+              {"user", "meter"},
+              {"password-file", "p"}};
+    ASSERT_EQ(put(node, "m", what).status, 200u);
+    EXPECT_EQ(node.stop(), 0);
+  }
+  {
+    node_process node{plain};
+    EXPECT_TRUE(in_a_while([&] {
+      return node.log().find("'m' is passed over: password-file")
+             != std::string::npos;
+    }));
+    EXPECT_TRUE(seen_by(node).empty());
+  }
+  settings.options[1] += "/nowhere";
+  auto refused = testing::run_process(node_command(settings));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("secrets-folder: there is no folder"),
+            std::string::npos)
+    << refused.err;
 }
 
 TEST(subscribe_at_run_time, an_option_has_its_name_for_itself) {

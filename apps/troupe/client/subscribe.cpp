@@ -41,7 +41,8 @@ fields are those of --subscribe:
   troupe subscribe add meters \
     broker:mqtt://localhost,topic:meters/{key}/reading,service:counter,method:increment
 
-A password-file is one of the nodes', not of this machine.
+A password-file is the name of a file in the folder that the nodes are started
+with, --secrets-folder; so are ca, cert and cert-key.
 )";
 
 constexpr const char* path = "/subscriptions";
