@@ -214,6 +214,7 @@ private:
         send(next);
       } catch (const std::exception& e) {
         tell(e.what());
+        lose(e.what()); // while what it points to is there
       }
       std::lock_guard guard{mutex_};
       count_ -= next.size();

@@ -147,11 +147,10 @@ void show(const arguments& args) {
 
 /// name:value,... as JSON; the node says what it thinks of them.
 json read_fields(const std::string& name, const std::string& text) {
-  if (text.starts_with(name + "="))
-    throw usage_error{"'" + name
-                      + "' is there already: write troupe subscribe "
-                        "add "
-                      + name + " " + text.substr(name.size() + 1)};
+  if (auto equals = text.find('='); equals < text.find(':'))
+    throw usage_error{"the name is an argument of its own: write troupe "
+                      "subscribe add "
+                      + name + " " + text.substr(equals + 1)};
   auto result = json::object();
   for (size_t begin = 0; begin <= text.size();) {
     auto end = std::min(text.find(',', begin), text.size());
