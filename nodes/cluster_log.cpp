@@ -3,39 +3,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "nodes/log_line.hpp"
+
 namespace troupe {
 
 namespace {
-
-/// Of a line: some of it is what others say.
-constexpr size_t line_length_max = 1024;
-
-std::string printable(std::string_view text) {
-  std::string result{text.substr(0, line_length_max)};
-  std::replace_if(
-    result.begin(), result.end(),
-    [](unsigned char x) { return x < 0x20 || x == 0x7f; }, '?');
-  return result;
-}
-
-std::string and_more(size_t all, size_t shown) {
-  return all > shown ? " and " + std::to_string(all - shown) + " more"
-                     : std::string{};
-}
-
-std::string list(const std::vector<std::string>& names) {
-  auto shown = std::min(names.size(), cluster_log::names_max);
-  std::string result;
-  for (size_t i = 0; i < shown; ++i)
-    result += (i == 0 ? "" : ", ") + names[i];
-  return result + and_more(names.size(), shown);
-}
 
 /// "node b", "2 nodes", with what happened to them.
 std::string line_of(const std::vector<std::string>& names, const char* what) {
   if (names.size() == 1)
     return "node '" + names[0] + "' " + what;
-  return std::to_string(names.size()) + " nodes " + what + ": " + list(names);
+  return std::to_string(names.size()) + " nodes " + what + ": "
+         + log_list(names, cluster_log::names_max);
 }
 
 /// "127.0.0.1" of "127.0.0.1:50123"
@@ -54,7 +33,7 @@ cluster_log::cluster_log(std::function<void(level, const std::string&)> write,
   : write_(std::move(write)), now_(std::move(now)) {}
 
 void cluster_log::say(level x, const std::string& line) {
-  write_(x, printable(line));
+  write_(x, log_line(line));
 }
 
 // -- views -------------------------------------------------------------------
@@ -133,9 +112,10 @@ void cluster_log::see_own(const cluster_view& view) {
   for (auto& [incarnation, x] : peers_)
     if (x.was_up && !x.leaves)
       others.push_back(x.node);
-  say(level::info, "this node is up, "
-                     + (others.empty() ? std::string{"the only one"}
-                                       : "beside " + list(others)));
+  say(level::info,
+      "this node is up, "
+        + (others.empty() ? std::string{"the only one"}
+                          : "beside " + log_list(others, names_max)));
 }
 
 void cluster_log::leaves(const peer_identity& peer) noexcept {

@@ -23,9 +23,11 @@
 #include "nodes/cluster_setup.hpp"
 #include "nodes/events/outside_sender.hpp"
 #include "nodes/link/caf_link.hpp"
+#include "nodes/log_line.hpp"
 #include "nodes/metrics.hpp"
 #include "nodes/plugin.hpp"
 #include "nodes/store/store_url.hpp"
+#include "nodes/target_check.hpp"
 #include "nodes/time_zones.hpp"
 #include "nodes/tree_report.hpp"
 #include "nodes/units.hpp"
@@ -153,6 +155,9 @@ node::~node() {
 expected<void> node::open() {
   if (auto valid = options_.validate(); !valid)
     return valid.error();
+  host_.secrets = secrets_folder{options_.secrets_folder};
+  if (auto good = host_.secrets.check(); !good)
+    return good.error();
   postgres_options postgres;
   postgres.replication = options_.replication;
   postgres.log = [log = log_, format = options_.log.format](
@@ -191,8 +196,8 @@ expected<void> node::open() {
     auto own = policy_of_own(lane);
     return i != options_.queued.end() ? i->second.apply(own) : own;
   };
-  outside_ = std::make_unique<outside_sender>(options_.queue.send_timeout,
-                                              options_.destinations);
+  outside_ = std::make_unique<outside_sender>(
+    options_.queue.send_timeout, options_.destinations, log_of_faults());
   actors.work.sender = outside_.get();
   if (is_member) {
     actors.prepare = link::prepare;
@@ -261,14 +266,16 @@ expected<void> node::load_plugins() {
       log_->warn("--limit: there is no function '{}'", name);
   for (auto& line : warnings_of(options_.queued, *routes))
     log_->warn("--queued: {}", escaped(line, options_.log.format));
+  auto check = [&](const char* option, auto& x) {
+    if (auto good = check_target(*routes, x.target); !good)
+      log_->warn("{} {}: this node cannot call it: {}", option, x.name,
+                 escaped(good.error().message(), options_.log.format));
+  };
   for (auto& x : options_.events)
-    if (auto& to = x.target; x.outside ? false
-                             : to.is_entity()
-                               ? !routes->services.contains(to.service)
-                               : !routes->functions.contains(to.function))
-      log_->warn("--event {}: this node has no {} '{}'", x.name,
-                 to.is_entity() ? "service" : "function",
-                 to.is_entity() ? to.service : to.function);
+    if (!x.outside)
+      check("--event", x);
+  for (auto& x : options_.subscriptions)
+    check("--subscribe", x);
   return {};
 }
 
@@ -497,13 +504,30 @@ std::chrono::milliseconds node::grace() const {
   return is_alone ? 0ms : shutdown_options::grace_in_company;
 }
 
+std::function<void(const std::string&)> node::log_of_faults() const {
+  return [log = log_, format = options_.log.format](const std::string& text) {
+    log->warn("could not tell somebody outside: {}",
+              escaped(log_line(text), format));
+  };
+}
+
+subscriptions::log_writer node::writer_of_brokers() const {
+  return [log = log_, format = options_.log.format](broker_log::level level,
+                                                    const std::string& line) {
+    auto is_warning = level == broker_log::level::warning;
+    log->log(is_warning ? spdlog::level::warn : spdlog::level::info, "{}",
+             escaped(line, format));
+  };
+}
+
 void node::start_subscriptions() {
-  subscriptions_ =
-    std::make_unique<subscriptions>(*assembly_, options_.subscriptions);
+  subscriptions_ = std::make_unique<subscriptions>(
+    *assembly_, options_.subscriptions, writer_of_brokers());
   subscriptions_->start();
   current_subscriptions_ = subscriptions_.get();
   follower_options options;
   options.patience = message_limit;
+  options.secrets = host_.secrets;
   options.on_fault = [this](auto& name, auto& why) {
     log_->warn("the subscription '{}' is passed over: {}",
                escaped(name, options_.log.format),

@@ -20,8 +20,8 @@
 #include "nodes/http/gateway.hpp"
 #include "nodes/http/server.hpp"
 #include "nodes/options.hpp"
-#include "nodes/subscription_follower.hpp"
 #include "nodes/schedule_watch.hpp"
+#include "nodes/subscription_follower.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace spdlog {
@@ -114,6 +114,10 @@ private:
   std::vector<subscription_view> subscription_views() const;
   std::string subscriptions_json() const;
   json subscription_json(const std::string& name) const;
+  std::function<void(const std::string&)> log_of_faults() const;
+
+  subscriptions::log_writer writer_of_brokers() const;
+
   void start_subscriptions();
   std::string metrics_text() const;
   std::optional<schedule_counts> schedule_counts_now() const;
@@ -130,7 +134,7 @@ private:
   event_router events_;
   std::unique_ptr<outside_sender> outside_; // outlives the actors
   std::unique_ptr<assembly> assembly_;
-  std::atomic<assembly*> current_{nullptr}; // for the store's threads
+  std::atomic<assembly*> current_{nullptr};   // for the store's threads
   std::unique_ptr<schedule_watch> schedules_; // null if the store has none
   gateway_host host_;
   std::unique_ptr<subscriptions> subscriptions_; // null before they start

@@ -41,6 +41,8 @@ public:
     }
   }
 
+  bool has(const std::string& name) const { return all_.contains(name); }
+
   /// All are taken.
   void expect_none() const;
 

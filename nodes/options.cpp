@@ -289,6 +289,13 @@ void append_node_rows(std::vector<option_row>& rows) {
      "';'. config/troupe.ini lists the fields.",
      add_subscription, [](const node_options&) { return ""; },
      arity::repeatable, [](node_options& x) { x.subscriptions.clear(); }, ';'});
+  rows.push_back(text_row(
+    group, "secrets-folder", "FOLDER", &node_options::secrets_folder,
+    "Where the files are that `troupe subscribe add` may name, each without a "
+    "path: who may declare a subscription has the first line of its "
+    "password-file sent to a broker of his choice. Default: none, and so it "
+    "may "
+    "name no file."));
   rows.push_back(
     {group, "event", "NAME=FIELDS",
      "CloudEvents that call a function or a service, as in "

@@ -226,6 +226,10 @@ struct node_options {
   /// node of a cluster has the same.
   std::vector<subscription> subscriptions;
 
+  /// Where the files are that subscriptions of run time may name; empty: they may
+  /// name none.
+  std::string secrets_folder;
+
   /// Which CloudEvents call what. Default: none. Every node of a cluster has the
   /// same.
   std::vector<event_rule> events;

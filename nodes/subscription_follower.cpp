@@ -83,6 +83,14 @@ std::optional<stored_state> subscription_follower::look() {
   return std::move(**shared_->answer);
 }
 
+subscription
+subscription_follower::read(const std::string& name,
+                            const subscription_fields& fields) const {
+  auto result = parse_subscription(name, fields);
+  result.broker = options_.secrets.resolve(std::move(result.broker));
+  return result;
+}
+
 void subscription_follower::follow(const std::string& state) {
   std::vector<subscription> declared;
   auto fault = [this](const std::string& name, const std::string& why) {
@@ -98,7 +106,7 @@ void subscription_follower::follow(const std::string& state) {
         if (to_.is_option(name))
           fault(name, "an option has that name");
         else
-          declared.push_back(parse_subscription(name, fields));
+          declared.push_back(read(name, fields));
       } catch (const std::invalid_argument& e) {
         fault(name, e.what());
       }

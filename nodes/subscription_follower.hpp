@@ -15,6 +15,8 @@
 #include <thread>
 
 #include "actors/core/backends.hpp"
+#include "actors/messages/subscription_book.hpp"
+#include "nodes/secrets_folder.hpp"
 #include "nodes/subscriptions.hpp"
 
 namespace troupe {
@@ -25,6 +27,9 @@ struct follower_options {
 
   /// What calls that run get when their subscription ends.
   std::chrono::milliseconds patience{5'000};
+
+  /// Where the files are that they name.
+  secrets_folder secrets{};
 
   /// Is told of a subscription that this node cannot have, and why; on any
   /// thread. May be empty.
@@ -58,6 +63,10 @@ private:
   std::optional<stored_state> look();
 
   void follow(const std::string& state);
+
+  /// @throws std::invalid_argument
+  subscription read(const std::string& name,
+                    const subscription_fields& fields) const;
 
   state_store& store_;
   subscriptions& to_;

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "actors/core/defaults.hpp"
+#include "actors/core/outside.hpp"
 #include "nodes/option_fields.hpp"
 #include "nodes/units.hpp"
 
@@ -46,10 +47,13 @@ bool read_broker(const std::string& url, broker_address& to) {
     if (has_port)
       to.port =
         static_cast<uint16_t>(parse_number(rest.substr(colon + 1), 1, 65'535));
-    if (to.host.starts_with('[') && to.host.ends_with(']'))
-      to.host = to.host.substr(1, to.host.size() - 2);
     if (to.host.find('/') != to.host.npos)
       refuse("broker: '" + url + "' has a path");
+    if (!is_host_name(to.host))
+      refuse("broker: a host is letters, digits, '.', '-' and '_', or an "
+             "address of IPv6 in brackets");
+    if (to.host.starts_with('['))
+      to.host = to.host.substr(1, to.host.size() - 2);
     to.tls = x.tls;
     return x.is_nats;
   }
@@ -125,6 +129,45 @@ void read_rest(option_fields& from, subscription& to) {
   to.durable = from.take("durable");
 }
 
+/// Fields that mean something to some brokers alone.
+struct partial_field {
+  const char* name;
+  bool mqtt;
+  bool nats;
+  bool jetstream;
+};
+
+constexpr partial_field partial_fields[] = {
+  {"version", true, false, false},    {"qos", true, false, false},
+  {"session", true, false, false},    {"client-id", true, false, false},
+  {"will-topic", true, false, false}, {"will", true, false, false},
+  {"group", true, true, false},       {"stream", false, true, true},
+  {"durable", false, false, true},    {"ack-wait", false, false, true},
+};
+
+const char* who_knows(const partial_field& x) {
+  if (x.mqtt)
+    return x.nats ? "of MQTT, and of NATS without a stream" : "of MQTT";
+  return x.nats ? "of NATS" : "of JetStream: it needs a stream";
+}
+
+/// What would be without a meaning was meant otherwise.
+void refuse_fields_of_others(const option_fields& from, broker_kind kind) {
+  for (auto& x : partial_fields) {
+    auto is_known = kind == broker_kind::mqtt   ? x.mqtt
+                    : kind == broker_kind::nats ? x.nats
+                                                : x.jetstream;
+    if (!is_known && from.has(x.name))
+      refuse(std::string{x.name} + " is " + who_knows(x));
+  }
+}
+
+broker_kind kind_of(const option_fields& from, bool is_nats) {
+  if (!is_nats)
+    return broker_kind::mqtt;
+  return from.has("stream") ? broker_kind::jetstream : broker_kind::nats;
+}
+
 } // namespace
 
 subscription parse_subscription(const std::string& text) {
@@ -142,17 +185,16 @@ subscription parse_subscription(const std::string& name,
   option_fields from{std::move(all)};
   broker_address broker;
   auto is_nats = read_broker(from.need("broker"), broker);
-  auto stream = from.take("stream");
+  auto kind = kind_of(from, is_nats);
+  refuse_fields_of_others(from, kind);
   auto topic = topic_pattern::parse(
     from.need("topic"), is_nats ? topic_style::nats : topic_style::mqtt);
   if (!topic)
     refuse("topic: " + topic.reason());
   subscription result{.name = name, .topic = *topic};
-  result.kind = !is_nats         ? broker_kind::mqtt
-                : stream.empty() ? broker_kind::nats
-                                 : broker_kind::jetstream;
+  result.kind = kind;
   result.broker = std::move(broker);
-  result.stream = std::move(stream);
+  result.stream = from.take("stream");
   read_target(from, result.target);
   read_login(from, result.broker);
   read_policy(from, result.policy);

@@ -26,14 +26,19 @@ intake_surroundings surroundings_of(assembly& actors, delay_line& delays) {
   return result;
 }
 
-std::unique_ptr<message_source> make_source(const subscription& what,
-                                            message_sink& sink) {
+std::unique_ptr<message_source>
+make_source(const subscription& what, message_sink& sink, broker_log& log) {
+  auto watch = [&log, name = what.name,
+                broker = to_string(what.broker, what.kind)](
+                 bool is_there, const std::string& why) {
+    log.changed(broker, name, is_there, why);
+  };
   switch (what.kind) {
   case broker_kind::mqtt:
-    return std::make_unique<mqtt_source>(what, sink);
+    return std::make_unique<mqtt_source>(what, sink, watch);
   case broker_kind::nats:
   case broker_kind::jetstream:
-    return std::make_unique<nats_source>(what, sink);
+    return std::make_unique<nats_source>(what, sink, watch);
   }
   return nullptr;
 }
@@ -42,11 +47,11 @@ std::unique_ptr<message_source> make_source(const subscription& what,
 
 class subscriptions::entry : public std::enable_shared_from_this<entry> {
 public:
-  entry(assembly& actors, delay_line& delays, const subscription& what,
-        bool is_option)
-    : delays_(delays), intake_(std::make_shared<message_intake>(
-                         actors.system(), actors.environment(), what,
-                         surroundings_of(actors, delays))),
+  entry(assembly& actors, delay_line& delays, broker_log& log,
+        const subscription& what, bool is_option)
+    : delays_(delays), log_(log), intake_(std::make_shared<message_intake>(
+                                    actors.system(), actors.environment(), what,
+                                    surroundings_of(actors, delays))),
       locks_(actors.cluster() && what.has_one_owner() ? actors.store().locks()
                                                       : nullptr),
       is_option_(is_option) {}
@@ -109,7 +114,7 @@ private:
     if (is_stopped_ || source_)
       return;
     intake_->resume();
-    source_ = make_source(intake_->what(), *intake_);
+    source_ = make_source(intake_->what(), *intake_, log_);
     source_->start();
   }
 
@@ -149,6 +154,7 @@ private:
   }
 
   delay_line& delays_;
+  broker_log& log_;
   const std::shared_ptr<message_intake> intake_;
   lock_table* const locks_; // null if it needs no owner
   const bool is_option_;
@@ -161,10 +167,15 @@ private:
 };
 
 subscriptions::subscriptions(assembly& actors,
-                             const std::vector<subscription>& all)
-  : actors_(actors), delays_(std::make_unique<delay_line>()) {
+                             const std::vector<subscription>& all,
+                             log_writer write)
+  : actors_(actors), delays_(std::make_unique<delay_line>()),
+    log_(std::move(write), [this](auto time, auto what) {
+      delays_->after(time, std::move(what));
+    }) {
   for (auto& x : all)
-    entries_.push_back(std::make_shared<entry>(actors, *delays_, x, true));
+    entries_.push_back(
+      std::make_shared<entry>(actors, *delays_, log_, x, true));
 }
 
 subscriptions::~subscriptions() {
@@ -221,7 +232,8 @@ void subscriptions::follow(const std::vector<subscription>& declared,
   for (auto& what : declared)
     if (std::none_of(kept.begin(), kept.end(),
                      [&](auto& x) { return x->what().name == what.name; }))
-      added.push_back(std::make_shared<entry>(actors_, *delays_, what, false));
+      added.push_back(
+        std::make_shared<entry>(actors_, *delays_, log_, what, false));
   // One that has changed ends before it begins again, with its name.
   stop(unwanted, patience);
   kept.insert(kept.end(), added.begin(), added.end());

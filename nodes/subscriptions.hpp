@@ -4,6 +4,7 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -13,6 +14,7 @@
 #include "actors/core/message_source.hpp"
 #include "actors/messages/message_intake.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/broker_log.hpp"
 #include "nodes/delay_line.hpp"
 
 namespace troupe {
@@ -41,8 +43,12 @@ json to_json(const subscription_view& x);
 /// Thread-safe but for its beginning and its end.
 class subscriptions {
 public:
+  using log_writer = std::function<void(broker_log::level, const std::string&)>;
+
   /// @param actors outlives it
-  subscriptions(assembly& actors, const std::vector<subscription>& all);
+  /// @param write is told of brokers that come and go, on any thread
+  subscriptions(assembly& actors, const std::vector<subscription>& all,
+                log_writer write);
 
   subscriptions(const subscriptions&) = delete;
 
@@ -79,6 +85,7 @@ private:
 
   assembly& actors_;
   std::unique_ptr<delay_line> delays_; // outlives the entries
+  broker_log log_;                     // as well
   mutable std::mutex mutex_;           // guards what follows
   entries entries_;
 };

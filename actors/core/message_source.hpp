@@ -18,6 +18,7 @@
 #include <string>
 #include <string_view>
 
+#include "actors/core/errors.hpp"
 #include "actors/core/payload.hpp"
 
 namespace troupe {
@@ -55,6 +56,9 @@ struct message_verdict {
 
   /// What the target answered, if it did.
   std::optional<payload> answer{};
+
+  /// Else why there is no answer: who waits for one is told.
+  std::optional<error> failure{};
 };
 
 /// Takes messages. Thread-safe.

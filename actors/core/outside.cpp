@@ -46,13 +46,7 @@ bool is_host(std::string_view text) {
   auto has_port = colon != text.npos && text.find(']', colon) == text.npos;
   if (has_port && !is_port(text.substr(colon + 1)))
     return false;
-  auto host = text.substr(0, has_port ? colon : text.npos);
-  if (host.starts_with('[') && host.ends_with(']') && host.size() > 2)
-    return host.find_first_not_of("0123456789abcdefABCDEF:.", 1)
-           == host.size() - 1;
-  return !host.empty() && std::all_of(host.begin(), host.end(), [](char x) {
-    return is_letter_or_digit(x) || x == '.' || x == '-' || x == '_';
-  });
+  return is_host_name(text.substr(0, has_port ? colon : text.npos));
 }
 
 /// No empty token, none that is a wildcard.
@@ -83,6 +77,15 @@ bool fits(outside_kind kind, std::string_view rest) {
 }
 
 } // namespace
+
+bool is_host_name(std::string_view host) {
+  if (host.starts_with('[') && host.ends_with(']') && host.size() > 2)
+    return host.find_first_not_of("0123456789abcdefABCDEF:.", 1)
+           == host.size() - 1;
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char x) {
+    return is_letter_or_digit(x) || x == '.' || x == '-' || x == '_';
+  });
+}
 
 expected<work_target> parse_outside(std::string_view url) {
   auto wrong = [&](const std::string& why) {

@@ -28,6 +28,10 @@ inline bool looks_outside(std::string_view text) noexcept {
 /// `defaults::work::url_length_max` bytes.
 expected<work_target> parse_outside(std::string_view url);
 
+/// `example.org`, `[::1]`: letters, digits, `.`, `-` and `_`, or an address of
+/// IPv6 in brackets.
+bool is_host_name(std::string_view text);
+
 /// @pre to.is_outside()
 outside_kind outside_kind_of(const work_target& to);
 

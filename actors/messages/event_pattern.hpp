@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -28,7 +27,8 @@ public:
 
   bool has_key() const noexcept { return has_key_; }
 
-  /// Takes a time of no more than the product of both lengths.
+  /// Takes a time of no more than some hundred bytes compared for each byte of
+  /// `value`, whatever both are.
   bool matches(std::string_view value) const;
 
   /// The part of `value` that stands for `{key}`; nothing if it does not match,
@@ -40,28 +40,34 @@ public:
 private:
   event_pattern() = default;
 
-  enum class kind : uint8_t { one, any, key_begin, key_rest };
+  /// The texts between stars: one more than there are stars.
+  using literals = std::vector<std::string>;
 
-  struct element {
-    kind what = kind::one;
-    char byte = 0;
-
-    friend bool operator==(const element&, const element&) = default;
+  /// Of the key.
+  struct place {
+    size_t begin = 0;
+    size_t end = 0;
   };
 
-  /// A way to see what was read so far.
-  struct way {
-    size_t at = 0;             // the next element
-    size_t begin = 0, end = 0; // of the key
-  };
+  class begins;
+  class ends;
 
-  class walk;
+  /// @pre there is no key
+  bool matches_head(std::string_view value) const;
 
-  /// Of the key; both 0 if there is none.
-  std::optional<way> find(std::string_view value) const;
+  /// Where the part after the last star may begin at the earliest; npos: the
+  /// parts before it are not there.
+  size_t first_end(std::string_view value) const;
+
+  /// Where the part before the first star behind the key ends at the latest.
+  size_t last_begin(std::string_view value) const;
+
+  /// @pre there is a key
+  std::optional<place> find_key(std::string_view value) const;
 
   std::string text_;
-  std::vector<element> elements_;
+  literals head_{1}; // before the key
+  literals tail_{1}; // behind it
   bool has_key_ = false;
 };
 

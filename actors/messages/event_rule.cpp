@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "actors/core/cloud_event_json.hpp"
+#include "actors/core/defaults.hpp"
 #include "actors/core/kept_event.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/outside.hpp"
@@ -109,6 +110,19 @@ expected<std::string> key_in(const event_rule& rule, const cloud_event& x) {
                "bytes of UTF-8");
 }
 
+/// Data and attributes: others may have written either at any length.
+size_t size_of(const work_item& x) {
+  return x.arguments.bytes.size() + x.arguments.content_type.size()
+         + x.notes.size();
+}
+
+error is_too_large(const cloud_event& x) {
+  return {errc::payload_too_large,
+          "the event '" + x.id + "' has more than "
+            + std::to_string(defaults::work::payload_max)
+            + " bytes, its attributes among them"};
+}
+
 } // namespace
 
 expected<void> event_rule::validate() const {
@@ -152,6 +166,8 @@ expected<work_request> event_rule::call_of(const cloud_event& x) const {
     item.arguments = takes_event
                        ? payload{to_json(x), std::string{structured_event_type}}
                        : x.body();
+  if (outside && size_of(item) > defaults::work::payload_max)
+    return is_too_large(x);
   if (auto trace = x.attribute("traceparent"); trace && is_trace_parent(*trace))
     item.trace = *trace;
   // It has a space, as no key of a caller has. Whatever else of the event is

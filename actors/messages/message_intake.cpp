@@ -20,6 +20,11 @@ using std::chrono::milliseconds;
 /// process each time; restarts of brokers and nodes alone bring one less often.
 constexpr uint64_t deliveries_max = 20;
 
+error is_given_back(bool has_begun) {
+  return {errc::shutting_down, has_begun ? effect::unknown : effect::none,
+          "this node takes no more messages"};
+}
+
 /// Between two tries to keep a dead letter.
 constexpr backoff_options bury_pauses{milliseconds{100}, milliseconds{5'000}};
 
@@ -36,6 +41,7 @@ struct message_intake::held {
   callback done;
   message_call call{};
   work_time came{};
+  bool has_begun = false;
   uint32_t attempts = 0; // that count
   uint32_t buryings = 0;
 };
@@ -102,7 +108,7 @@ expected<call_target_ptr> message_intake::find_target() const {
 
 void message_intake::begin(const held_ptr& x) {
   if (is_paused())
-    return finish(x, {});
+    return give_back(x);
   auto target = find_target();
   if (!target)
     return failed(x, target.error());
@@ -120,6 +126,7 @@ void message_intake::begin(const held_ptr& x) {
     std::lock_guard guard{mutex_};
     call->id = ids_.next(around_.clock());
   }
+  x->has_begun = true;
   call->submitted = sys_.clock().now();
   call->deadline = call->submitted + (*target)->timeout();
   submit_watched(env_, **target, std::move(call), sys_, nullptr);
@@ -180,7 +187,7 @@ void message_intake::bury(const held_ptr& x, const error& why) {
     [self = shared_from_this(), x, why, pause](expected<work_accepted> kept) {
       if (kept) {
         self->counts_.dead.fetch_add(1, std::memory_order_relaxed);
-        return self->finish(x, {message_fate::done});
+        return self->finish(x, {message_fate::done, {}, why});
       }
       if (kept.error() == errc::idempotency_conflict) {
         // Another message with its identity is a dead letter already.
@@ -209,13 +216,17 @@ void message_intake::wait(const held_ptr& x, milliseconds time,
         });
     }
   }
-  finish(x, {});
+  give_back(x);
 }
 
 // -- the end of a message ------------------------------------------------------
 
 void message_intake::finish(const held_ptr& x, message_verdict verdict) {
   x->done(std::move(verdict));
+}
+
+void message_intake::give_back(const held_ptr& x) {
+  finish(x, {message_fate::give_back, {}, is_given_back(x->has_begun)});
 }
 
 void message_intake::pause() {
@@ -226,7 +237,7 @@ void message_intake::pause() {
     waiting.swap(waiting_);
   }
   for (auto& x : waiting)
-    finish(x, {});
+    give_back(x);
 }
 
 void message_intake::resume() {

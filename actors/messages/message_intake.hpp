@@ -106,6 +106,7 @@ private:
             std::function<void()> then);
 
   void finish(const held_ptr& x, message_verdict verdict);
+  void give_back(const held_ptr& x);
 
   caf::actor_system& sys_;
   const call_environment& env_;

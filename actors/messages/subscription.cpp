@@ -78,9 +78,20 @@ expected<void> check_identity(const subscription& x) {
   return {};
 }
 
+/// Neither spaces nor control characters, which no broker can be asked about.
+bool is_visible(const std::string& x) {
+  return std::none_of(x.begin(), x.end(),
+                      [](unsigned char c) { return c <= ' ' || c == 0x7f; });
+}
+
 expected<void> check_broker(const broker_address& x) {
   if (x.host.empty() || x.port == 0)
     return bad("the broker needs a host and a port");
+  if (!is_visible(x.user))
+    return bad("user has no spaces and no control characters");
+  for (auto file : {&x.password_file, &x.ca, &x.certificate, &x.key})
+    if (file->find('\0') != file->npos)
+      return bad("the name of a file has no zero in it");
   if (x.user.empty() && !x.password_file.empty())
     return bad("a password needs a user");
   if (x.certificate.empty() != x.key.empty())
@@ -107,8 +118,9 @@ expected<void> check_mqtt(const subscription& x) {
     return bad("stream and durable are of NATS");
   if (x.session < 1s || x.session > 24h * 366)
     return bad("session is from 1s to 8784h");
-  if (x.client_id.size() > 256)
-    return bad("client-id is 256 bytes at most");
+  if (x.client_id.size() > 256 || !is_visible(x.client_id))
+    return bad("client-id is 256 bytes at most, without spaces and control "
+               "characters");
   if (x.will_topic.empty() != x.will.empty())
     return bad("will-topic and will go together");
   if (!x.will_topic.empty() && !is_topic(x.will_topic, x.kind))

@@ -107,6 +107,10 @@ public:
   /// It ends without an answer.
   void refuse(error why) { done_(std::move(why)); }
 
+  void refuse_unsent(const char* why) {
+    refuse(could_not_send(what_.url, why));
+  }
+
 private:
   void prepare_login() {
     auto x = easy_.get();
@@ -250,7 +254,7 @@ private:
     }
     for (auto& [handle, x] : transfers_) {
       curl_multi_remove_handle(multi_.get(), handle);
-      x->refuse(is_leaving());
+      contain([&] { x->refuse(is_leaving()); });
     }
     transfers_.clear();
   }
@@ -264,13 +268,43 @@ private:
       next.swap(inbox_);
       is_over = ends_ && (count_ == 0 || clock::now() >= until_);
     }
-    for (auto& x : next) {
-      auto handle = x->handle();
-      x->prepare(options_.timeout);
-      curl_multi_add_handle(multi_.get(), handle);
-      transfers_.emplace(handle, std::move(x));
-    }
+    for (auto& x : next)
+      contain([&] { begin(std::move(x)); });
     return !is_over;
+  }
+
+  void begin(transfer_ptr x) {
+    try {
+      x->prepare(options_.timeout);
+    } catch (const std::exception& e) {
+      tell(e.what());
+      x->refuse_unsent(e.what());
+      return leave();
+    }
+    auto handle = x->handle();
+    curl_multi_add_handle(multi_.get(), handle);
+    transfers_.emplace(handle, std::move(x));
+  }
+
+  /// An exception, of an answer or of memory, ends no node.
+  template <class F>
+  void contain(F what) {
+    try {
+      what();
+    } catch (const std::exception& e) {
+      tell(e.what());
+    }
+  }
+
+  void tell(const std::string& why) {
+    if (options_.on_fault)
+      options_.on_fault("HTTP: " + why);
+  }
+
+  /// One less is under way.
+  void leave() {
+    std::lock_guard guard{mutex_};
+    --count_;
   }
 
   void end_done() {
@@ -283,9 +317,8 @@ private:
       auto x = std::move(i->second);
       transfers_.erase(i);
       curl_multi_remove_handle(multi_.get(), x->handle());
-      x->end(code);
-      std::lock_guard guard{mutex_};
-      --count_;
+      contain([&] { x->end(code); });
+      leave();
     }
   }
 

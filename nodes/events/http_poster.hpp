@@ -31,6 +31,9 @@ struct http_poster_options {
 
   /// Under way at a time; past it one more is refused, and may come again.
   size_t in_flight_max = 4096;
+
+  /// Is told of a failure of this node's own, on its thread. May be empty.
+  std::function<void(const std::string&)> on_fault{};
 };
 
 /// Thread-safe.

@@ -82,8 +82,11 @@ payload to_answer(unsigned status) {
 
 } // namespace
 
-outside_sender::outside_sender(std::chrono::milliseconds timeout, logins known)
-  : timeout_(timeout), logins_(std::move(known)), http_({.timeout = timeout}) {}
+outside_sender::outside_sender(std::chrono::milliseconds timeout, logins known,
+                               fault_log on_fault)
+  : timeout_(timeout), logins_(std::move(known)),
+    on_fault_(std::move(on_fault)),
+    http_({.timeout = timeout, .on_fault = on_fault_}) {}
 
 receiver_login outside_sender::login_of(const std::string& lane) const {
   auto i = logins_.find(lane);
@@ -154,7 +157,8 @@ Publisher* outside_sender::publisher_of(
     i = all
           .emplace(url, std::make_unique<Publisher>(
                           login_of(url).apply(parse_broker(url).first),
-                          typename Publisher::options{timeout_}))
+                          typename Publisher::options{.timeout = timeout_,
+                                                      .on_fault = on_fault_}))
           .first;
   return i->second.get();
 }

@@ -27,8 +27,13 @@ public:
   /// By scheme and host; who is not there is spoken to by nobody in particular.
   using logins = std::map<std::string, receiver_login>;
 
+  using fault_log = std::function<void(const std::string&)>;
+
   /// @param timeout of one attempt
-  outside_sender(std::chrono::milliseconds timeout, logins known);
+  /// @param on_fault is told of failures of this node's own, on any thread; may
+  /// be empty
+  outside_sender(std::chrono::milliseconds timeout, logins known,
+                 fault_log on_fault = {});
 
   void send(outgoing_event what,
             std::function<void(expected<payload>)> done) override;
@@ -53,6 +58,7 @@ private:
 
   const std::chrono::milliseconds timeout_;
   const logins logins_;
+  const fault_log on_fault_;
   http_poster http_;
   std::mutex mutex_; // guards what follows
   bool is_stopped_ = false;

@@ -17,6 +17,10 @@ error is_unreachable(std::string_view url, std::string_view detail) {
     .with_effect(effect::none);
 }
 
+error could_not_send(std::string_view url, std::string_view detail) {
+  return {errc::internal_error, effect::none, text(url, detail)};
+}
+
 error is_broken(std::string_view url, std::string_view detail) {
   return error::from_handler("receiver_failed", text(url, detail))
     .with_effect(effect::unknown);

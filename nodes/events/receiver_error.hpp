@@ -13,6 +13,9 @@ namespace troupe {
 /// No connection: nothing was sent.
 error is_unreachable(std::string_view url, std::string_view detail);
 
+/// This node could not send it: nothing has gone out.
+error could_not_send(std::string_view url, std::string_view detail);
+
 /// It may have taken it: the connection broke, or it has failed itself.
 error is_broken(std::string_view url, std::string_view detail);
 

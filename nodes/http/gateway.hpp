@@ -22,6 +22,7 @@
 #include "actors/work/starter.hpp"
 #include "nodes/http/handler.hpp"
 #include "nodes/http/way_back.hpp"
+#include "nodes/secrets_folder.hpp"
 
 namespace troupe {
 
@@ -50,6 +51,9 @@ struct gateway_host {
 
   /// One of them as this node sees it; null if it does not have it.
   std::function<json(const std::string& name)> subscription;
+
+  /// Files that subscriptions of run time may name.
+  secrets_folder secrets{};
 
   /// Has the node `id` leave.
   std::function<expected<void>(const std::string& id)> drain;

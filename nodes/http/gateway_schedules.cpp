@@ -13,6 +13,7 @@
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/http/uri.hpp"
 #include "nodes/stored_entities.hpp"
+#include "nodes/target_check.hpp"
 
 namespace troupe {
 
@@ -98,19 +99,10 @@ void gateway::check_schedule(std::string_view body) {
 }
 
 void gateway::check_target(const work_target& to) {
-  if (!to.is_entity()) {
-    auto target = port_.function(to.name, to.qualifier);
-    if (!target)
-      throw error_exception{target.error()};
-    return check_callable(**target, to.name);
-  }
-  check_service_name(to.name);
-  if (auto target = port_.service(to.name); !target)
-    throw error_exception{target.error()};
-  if (!port_.routes().services.find(to.name)->second.definition->find(
-        to.method))
-    refuse(errc::not_found,
-           "the service '" + to.name + "' has no method '" + to.method + "'");
+  if (to.is_entity())
+    check_service_name(to.name);
+  if (auto good = troupe::check_target(port_.routes(), to); !good)
+    throw error_exception{good.error()};
 }
 
 void gateway::list_service(http::exchange& x, call_target& service,

@@ -13,6 +13,7 @@
 #include "actors/messages/subscription_book.hpp"
 #include "nodes/http/gateway_parts.hpp"
 #include "nodes/subscription_text.hpp"
+#include "nodes/target_check.hpp"
 
 namespace troupe {
 
@@ -29,14 +30,14 @@ bool is_option(const json& view) {
   return view.is_object() && view.at("declared") == "option";
 }
 
-subscription_fields read_fields(const http::request& x,
-                                const std::string& name) {
+subscription_fields read_fields(const http::request& x, const std::string& name,
+                                const secrets_folder& secrets) {
   if (x.body().size() > body_max)
     refuse(errc::payload_too_large, "a subscription is 64 KiB at most");
   try {
     auto result = fields_from(parse_json(x.body()));
     single_members_of(x.body(), "a subscription");
-    parse_subscription(name, result);
+    secrets.resolve(parse_subscription(name, result).broker);
     return result;
   } catch (const std::invalid_argument& e) {
     refuse(errc::bad_request, e.what());
@@ -107,10 +108,10 @@ void gateway::show_subscription(http::exchange& x, call_target& service,
 
 void gateway::put_subscription(http::exchange& x, call_target& service,
                                const std::string& name) {
-  auto fields = read_fields(x.request(), name);
+  auto fields = read_fields(x.request(), name, host_.secrets);
   auto to = parse_subscription(name, fields).target;
-  check_target(to.is_entity() ? work_target{to.service, {}, "key", to.method}
-                              : work_target{to.function, to.qualifier});
+  if (auto good = troupe::check_target(port_.routes(), to); !good)
+    throw error_exception{good.error()};
   change_subscriptions(x, service, "put",
                        dump_json(json::array({name, std::move(fields)})));
 }

@@ -67,15 +67,16 @@ void connection::open() {
   } catch (const std::exception& e) {
     return end(e.what());
   }
-  stream_->connect([self = shared_from_this()](transport_error fault) {
-    if (self->has_ended_)
-      return;
-    if (fault)
-      return self->end("cannot connect: " + fault.message());
-    self->is_open_ = true;
-    self->greet();
-    self->read();
-  });
+  stream_->connect(
+    [self = shared_from_this()](const std::optional<std::string>& fault) {
+      if (self->has_ended_)
+        return;
+      if (fault)
+        return self->end("cannot connect: " + *fault);
+      self->is_open_ = true;
+      self->greet();
+      self->read();
+    });
 }
 
 void connection::greet() {

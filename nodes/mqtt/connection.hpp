@@ -73,6 +73,8 @@ public:
   /// Ends it at once.
   void end(const std::string& why);
 
+  bool has_ended() const noexcept { return has_ended_; }
+
 private:
   using clock = std::chrono::steady_clock;
 

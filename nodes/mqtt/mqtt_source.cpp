@@ -33,12 +33,21 @@ constexpr auto good_life = 5s;
 /// its `io_context`.
 class mqtt_source::engine : public std::enable_shared_from_this<engine> {
 public:
-  engine(subscription what, message_sink& sink)
-    : what_(std::move(what)), sink_(sink),
+  engine(subscription what, message_sink& sink, connection_observer watch)
+    : what_(std::move(what)), sink_(sink), watch_(std::move(watch)),
       io_(std::make_shared<asio::io_context>(1)), timer_(*io_),
       guard_(io_->get_executor()) {}
 
-  void run() { io_->run(); }
+  /// An exception, of a message or of memory, ends a connection and no node.
+  void run() {
+    for (;;)
+      try {
+        io_->run();
+        return;
+      } catch (const std::exception& e) {
+        broke(std::string{"this node failed: "} + e.what());
+      }
+  }
 
   void connect() {
     if (is_stopping_)
@@ -49,7 +58,7 @@ public:
     mqtt::connection_events events;
     events.on_subscribed = [weak] {
       if (auto self = weak.lock())
-        self->set_state(source_state::connected);
+        self->subscribed();
     };
     events.on_end = [weak](const std::string& why) {
       if (auto self = weak.lock())
@@ -95,6 +104,17 @@ private:
     state_ = x;
   }
 
+  void subscribed() {
+    set_state(source_state::connected);
+    watch_.is_there();
+  }
+
+  void broke(const std::string& why) {
+    if (auto x = connection_; x && !x->has_ended())
+      return x->end(why); // which tells
+    ended(why);
+  }
+
   void ended(const std::string& why) {
     {
       std::lock_guard guard{mutex_};
@@ -104,6 +124,7 @@ private:
     }
     if (is_stopping_)
       return finish();
+    watch_.is_gone(why);
     if (std::chrono::steady_clock::now() - began_ > good_life)
       failures_ = 0;
     timer_.expires_after(backoff{pauses}.delay(failures_++, random_));
@@ -136,6 +157,7 @@ private:
 
   const subscription what_;
   message_sink& sink_;
+  connection_watch watch_;
   const std::shared_ptr<mqtt::traffic> counts_ =
     std::make_shared<mqtt::traffic>();
   const std::shared_ptr<asio::io_context> io_;
@@ -154,8 +176,10 @@ private:
   bool is_done_ = false;
 };
 
-mqtt_source::mqtt_source(subscription what, message_sink& sink)
-  : engine_(std::make_shared<engine>(std::move(what), sink)) {}
+mqtt_source::mqtt_source(subscription what, message_sink& sink,
+                         connection_observer watch)
+  : engine_(std::make_shared<engine>(std::move(what), sink, std::move(watch))) {
+}
 
 mqtt_source::~mqtt_source() {
   stop(0ms);

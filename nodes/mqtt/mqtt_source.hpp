@@ -8,13 +8,16 @@
 
 #include "actors/core/message_source.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/connection_watch.hpp"
 
 namespace troupe {
 
 class mqtt_source final : public message_source {
 public:
   /// @param sink outlives it
-  mqtt_source(subscription what, message_sink& sink);
+  /// @param watch is called on the source's own threads; may be empty
+  mqtt_source(subscription what, message_sink& sink,
+              connection_observer watch = {});
 
   mqtt_source(const mqtt_source&) = delete;
 

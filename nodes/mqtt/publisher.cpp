@@ -82,7 +82,17 @@ public:
       url_(to_string(to_, broker_kind::mqtt)), timer_(io_),
       guard_(io_.get_executor()) {}
 
-  void run() { io_.run(); }
+  /// An exception, of a message or of memory, ends a connection and no node.
+  void run() {
+    for (;;)
+      try {
+        io_.run();
+        return;
+      } catch (const std::exception& e) {
+        tell(e.what());
+        end(std::string{"this node failed: "} + e.what());
+      }
+  }
 
   // -- from any thread -------------------------------------------------------
 
@@ -124,7 +134,11 @@ private:
   // -- messages --------------------------------------------------------------
 
   void answer(message& x, expected<payload> what) {
-    x.done(std::move(what));
+    try {
+      x.done(std::move(what));
+    } catch (const std::exception& e) {
+      tell(e.what()); // the others are answered nevertheless
+    }
     std::lock_guard guard{mutex_};
     --count_;
     changed_.notify_all();
@@ -154,6 +168,9 @@ private:
       packet = encode(version_, out);
     } catch (const protocol_error& e) {
       return answer(x, is_refused(url_, e.what()));
+    } catch (const std::exception& e) {
+      tell(e.what());
+      return answer(x, could_not_send(url_, e.what()));
     }
     if (packet.size() > size_max_)
       return answer(x,
@@ -179,6 +196,11 @@ private:
     drive();
   }
 
+  void tell(const std::string& why) {
+    if (options_.on_fault)
+      options_.on_fault(url_ + ": " + why);
+  }
+
   uint16_t next_id() {
     do
       ++last_id_;
@@ -198,15 +220,15 @@ private:
     } catch (const std::exception& e) {
       return end(e.what());
     }
-    stream_->connect(
-      [self = shared_from_this(), number](transport_error fault) {
-        if (number != self->connections_)
-          return;
-        if (fault)
-          return self->end("cannot connect: " + fault.message());
-        self->greet();
-        self->read();
-      });
+    stream_->connect([self = shared_from_this(),
+                      number](const std::optional<std::string>& fault) {
+      if (number != self->connections_)
+        return;
+      if (fault)
+        return self->end("cannot connect: " + *fault);
+      self->greet();
+      self->read();
+    });
   }
 
   void greet() {

@@ -42,6 +42,19 @@ asio::ssl::context make_tls(const broker_address& to) {
   return result;
 }
 
+/// The certificate must be for `host`, a name or an address.
+void expect_host(SSL& tls, const std::string& host) {
+  auto& how = *SSL_get0_param(&tls);
+  boost::system::error_code is_name;
+  asio::ip::make_address(host, is_name);
+  X509_VERIFY_PARAM_set_hostflags(&how, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  auto good = is_name ? SSL_set1_host(&tls, host.c_str())
+                          && SSL_set_tlsext_host_name(&tls, host.c_str())
+                      : X509_VERIFY_PARAM_set1_ip_asc(&how, host.c_str());
+  if (!good)
+    throw std::runtime_error("cannot check certificates for '" + host + "'");
+}
+
 /// `Stream` is a socket, or TLS over one.
 template <class Stream>
 class stream_transport final
@@ -54,13 +67,14 @@ public:
   stream_transport(asio::io_context& io, const broker_address& to, Ts&&... args)
     : to_(to), resolver_(io), stream_(io, std::forward<Ts>(args)...) {}
 
-  void connect(std::function<void(error_code)> done) override {
+  void connect(
+    std::function<void(const std::optional<std::string>&)> done) override {
     auto self = this->shared_from_this();
     resolver_.async_resolve(
       to_.host, std::to_string(to_.port),
       [self, done](error_code fault, const tcp::resolver::results_type& found) {
         if (fault)
-          return done(fault);
+          return done(fault.message());
         asio::async_connect(self->stream_.lowest_layer(), found,
                             [self, done](error_code why, const tcp::endpoint&) {
                               self->connected(why, done);
@@ -94,21 +108,32 @@ public:
   }
 
 private:
-  void connected(error_code fault,
-                 const std::function<void(error_code)>& done) {
+  void connected(
+    error_code fault,
+    const std::function<void(const std::optional<std::string>&)>& done) {
     if (fault)
-      return done(fault);
+      return done(fault.message());
     error_code ignored;
     stream_.lowest_layer().set_option(tcp::no_delay{true}, ignored);
     if constexpr (has_tls) {
-      stream_.set_verify_callback(asio::ssl::host_name_verification{to_.host});
-      SSL_set_tlsext_host_name(stream_.native_handle(), to_.host.c_str());
+      expect_host(*stream_.native_handle(), to_.host);
       stream_.async_handshake(
         asio::ssl::stream_base::client,
-        [self = this->shared_from_this(), done](error_code why) { done(why); });
+        [self = this->shared_from_this(), done](error_code why) {
+          done(why ? std::optional{self->describe(why)} : std::nullopt);
+        });
     } else {
-      done(fault);
+      done(std::nullopt);
     }
+  }
+
+  /// What was wrong with the certificate, if that was it.
+  std::string describe(error_code why) requires has_tls {
+    auto verified = SSL_get_verify_result(stream_.native_handle());
+    if (verified == X509_V_OK)
+      return why.message();
+    return "the certificate of '" + to_.host
+           + "' is not good: " + X509_verify_cert_error_string(verified);
   }
 
   const broker_address to_;

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <boost/asio/buffer.hpp>
@@ -23,8 +24,9 @@ public:
   virtual ~transport() = default;
 
   /// Looks the host up, connects, and does the handshake of TLS, in which the
-  /// broker's certificate must be good for its host.
-  virtual void connect(std::function<void(error_code)> done) = 0;
+  /// broker's certificate must be good for its host. Why it cannot; or nothing.
+  virtual void
+  connect(std::function<void(const std::optional<std::string>&)> done) = 0;
 
   virtual void read(boost::asio::mutable_buffer into,
                     std::function<void(error_code, size_t)> done) = 0;

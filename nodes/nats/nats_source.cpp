@@ -42,12 +42,19 @@ struct delivery {
 
 using delivery_ptr = std::shared_ptr<delivery>;
 
+/// What was done is done.
+error is_too_large(size_t bytes) {
+  return {errc::payload_too_large, effect::unknown,
+          "the answer has " + std::to_string(bytes)
+            + " bytes, more than the server takes"};
+}
+
 } // namespace
 
 class nats_source::engine : public std::enable_shared_from_this<engine> {
 public:
-  engine(subscription what, message_sink& sink)
-    : what_(std::move(what)), sink_(sink) {}
+  engine(subscription what, message_sink& sink, connection_observer watch)
+    : what_(std::move(what)), sink_(sink), watch_(std::move(watch)) {}
 
   // -- the receiving thread --------------------------------------------------
 
@@ -58,7 +65,9 @@ public:
       try {
         serve_one_session();
       } catch (const nats::session_error& e) {
-        set_error(e.what());
+        lost(e.what());
+      } catch (const std::exception& e) {
+        lost(std::string{"this node failed: "} + e.what());
       }
       set_state(source_state::connecting);
       if (clock::now() - began > good_life)
@@ -75,7 +84,7 @@ public:
     std::shared_ptr<nats::session> last;
     while (auto batch = next_answers()) {
       last = batch->back()->from;
-      tell(std::move(*batch));
+      tell(*batch);
     }
     // What was told is in a buffer, which a connection that ends throws away.
     if (last)
@@ -121,6 +130,11 @@ public:
   }
 
 private:
+  void lost(const std::string& why) {
+    set_error(why);
+    watch_.is_gone(why);
+  }
+
   void serve_one_session() {
     auto session = std::make_shared<nats::session>(what_);
     {
@@ -128,6 +142,7 @@ private:
       status_.state = source_state::connected;
       ++status_.connections;
     }
+    watch_.is_there();
     auto last_sign = clock::now();
     auto next_lag = clock::now();
     while (auto room = wait_for_room()) {
@@ -175,15 +190,25 @@ private:
       if (x.message.deliveries > 1)
         ++status_.redelivered;
     }
-    sink_.take(std::move(x.message),
-               [self = shared_from_this(), entry](message_verdict verdict) {
-                 entry->verdict = std::move(verdict);
-                 std::lock_guard guard{self->mutex_};
-                 if (self->in_flight_.erase(entry) == 0 || self->ends_)
-                   return; // it is the server's again
-                 self->answers_.push_back(entry);
-                 self->changed_.notify_all();
-               });
+    try {
+      sink_.take(std::move(x.message),
+                 [self = shared_from_this(), entry](message_verdict verdict) {
+                   self->answered(entry, std::move(verdict));
+                 });
+    } catch (...) {
+      std::lock_guard guard{mutex_};
+      in_flight_.erase(entry); // it is the server's again
+      throw;
+    }
+  }
+
+  void answered(const delivery_ptr& x, message_verdict verdict) {
+    x->verdict = std::move(verdict);
+    std::lock_guard guard{mutex_};
+    if (in_flight_.erase(x) == 0 || ends_)
+      return; // it is the server's again
+    answers_.push_back(x);
+    changed_.notify_all();
   }
 
   void show_progress() {
@@ -216,7 +241,7 @@ private:
     return answers_;
   }
 
-  void tell(std::deque<delivery_ptr> all) {
+  void tell(const std::deque<delivery_ptr>& all) {
     auto is_published = publish_answers(all);
     uint64_t acknowledged = 0;
     uint64_t given_back = 0;
@@ -240,25 +265,36 @@ private:
   bool publish_answers(const std::deque<delivery_ptr>& all) {
     std::set<nats::session*> used;
     try {
-      for (auto& x : all) {
-        auto& to = x->reply.empty() ? what_.reply_topic : x->reply;
-        if (to.empty() || !x->verdict.answer)
-          continue;
-        if (!x->from->takes(*x->verdict.answer)) {
-          // It never will be, however often it comes again; others are answered.
-          set_error("an answer is larger than the server takes");
-          continue;
-        }
-        x->from->publish(to, *x->verdict.answer);
-        used.insert(x->from.get());
-      }
+      for (auto& x : all)
+        if (publish_answer(*x))
+          used.insert(x->from.get());
       for (auto& session : used)
         session->flush();
       return true;
-    } catch (const nats::session_error& e) {
+    } catch (const std::exception& e) {
       set_error(e.what());
       return false;
     }
+  }
+
+  /// True if there was something to say. @throws nats::session_error
+  bool publish_answer(const delivery& x) {
+    auto& answer = x.verdict.answer;
+    auto& to = x.reply.empty() ? what_.reply_topic : x.reply;
+    if (answer && !to.empty() && x.from->takes(*answer)) {
+      x.from->publish(to, *answer);
+      return true;
+    }
+    auto failure = x.verdict.failure;
+    if (answer && !to.empty()) {
+      // It never will be, however often it comes again; others are answered.
+      failure = is_too_large(answer->bytes.size());
+      set_error(failure->message());
+    }
+    if (x.reply.empty() || !failure)
+      return false;
+    x.from->publish_failure(x.reply, *failure);
+    return true;
   }
 
   void flush(nats::session& x) {
@@ -294,6 +330,7 @@ private:
 
   const subscription what_;
   message_sink& sink_;
+  connection_watch watch_;                         // of the receiving thread
   std::mt19937_64 random_{std::random_device{}()}; // of the receiving thread
 
   mutable std::mutex mutex_; // guards what follows
@@ -305,8 +342,10 @@ private:
   bool ends_ = false;
 };
 
-nats_source::nats_source(subscription what, message_sink& sink)
-  : engine_(std::make_shared<engine>(std::move(what), sink)) {}
+nats_source::nats_source(subscription what, message_sink& sink,
+                         connection_observer watch)
+  : engine_(std::make_shared<engine>(std::move(what), sink, std::move(watch))) {
+}
 
 nats_source::~nats_source() {
   stop(0ms);

@@ -14,6 +14,7 @@
 
 #include "actors/core/message_source.hpp"
 #include "actors/messages/subscription.hpp"
+#include "nodes/connection_watch.hpp"
 #include "nodes/nats/session.hpp"
 
 namespace troupe {
@@ -21,7 +22,9 @@ namespace troupe {
 class nats_source final : public message_source {
 public:
   /// @param sink outlives it
-  nats_source(subscription what, message_sink& sink);
+  /// @param watch is called on the source's own threads; may be empty
+  nats_source(subscription what, message_sink& sink,
+              connection_observer watch = {});
 
   nats_source(const nats_source&) = delete;
 

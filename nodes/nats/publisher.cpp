@@ -210,7 +210,12 @@ private:
           return;
         next.swap(inbox_);
       }
-      send(next);
+      try {
+        send(next);
+      } catch (const std::exception& e) {
+        tell(e.what());
+        lose(e.what()); // while what it points to is there
+      }
       std::lock_guard guard{mutex_};
       count_ -= next.size();
       changed_.notify_all();
@@ -227,15 +232,29 @@ private:
     return hurries_;
   }
 
+  /// An exception, of a message or of memory, ends no node.
+  void answer(waiting_message& x, expected<payload> what) {
+    try {
+      x.done(std::move(what));
+    } catch (const std::exception& e) {
+      tell(e.what()); // the others are answered nevertheless
+    }
+  }
+
+  void tell(const std::string& why) {
+    if (options_.on_fault)
+      options_.on_fault(url_ + ": " + why);
+  }
+
   /// Each is answered.
   void send(std::vector<waiting_message>& all) {
     for (auto& x : all) {
       if (hurries())
-        x.done(is_leaving());
+        answer(x, is_leaving());
       else if (left(x) <= 0ms)
-        x.done(is_late(url_));
+        answer(x, is_late(url_));
       else if (auto reason = reach(left(x)))
-        x.done(*reason);
+        answer(x, *reason);
       else
         send(x);
     }
@@ -252,7 +271,7 @@ private:
     try {
       link_.emplace(to_, limit);
       return std::nullopt;
-    } catch (const session_error& e) {
+    } catch (const std::exception& e) {
       // Those who wait with it need not wait for the same.
       why_ = e.what();
       next_try_ = clock::now() + 100ms;
@@ -262,7 +281,8 @@ private:
 
   void send(waiting_message& x) {
     if (size_of(x.what) > link_->size_max())
-      return x.done(is_refused(url_, "it takes no message as large as this"));
+      return answer(x,
+                    is_refused(url_, "it takes no message as large as this"));
     try {
       auto message = to_message(x.what);
       auto stream = link_->stream_of(x.what.subject, left(x));
@@ -272,19 +292,23 @@ private:
       sent_.push_back(&x);
     } catch (const session_error& e) {
       lose(e.what());
-      x.done(is_broken(url_, e.what()));
+      answer(x, is_broken(url_, e.what()));
+    } catch (const std::exception& e) {
+      tell(e.what());
+      lose(e.what());
+      answer(x, is_broken(url_, e.what()));
     }
   }
 
   void send_to_stream(waiting_message& x, natsMsg& message,
                       const std::string& stream) {
-    payload answer;
+    payload stored;
     auto status = link_->publish_to_stream(message, stream, x.what.id,
-                                           std::max(left(x), 1ms), answer);
+                                           std::max(left(x), 1ms), stored);
     if (status == NATS_OK)
-      return x.done(std::move(answer));
+      return answer(x, std::move(stored));
     link_->forget(x.what.subject); // it may have another stream now
-    x.done(is_broken(url_, describe("the stream '" + stream + "'", status)));
+    answer(x, is_broken(url_, describe("the stream '" + stream + "'", status)));
   }
 
   /// The server has what was sent, or it is not known.
@@ -295,14 +319,14 @@ private:
     if (status != NATS_OK)
       return lose(describe("no answer", status));
     for (auto x : std::exchange(sent_, {}))
-      x->done(payload{"{}", "application/json"});
+      answer(*x, payload{"{}", "application/json"});
   }
 
   /// The connection is over, and with it what was not flushed.
   void lose(const std::string& why) {
     link_.reset();
     for (auto x : std::exchange(sent_, {}))
-      x->done(is_broken(url_, why));
+      answer(*x, is_broken(url_, why));
   }
 
   const broker_address to_;

@@ -35,6 +35,9 @@ struct publisher_options {
 
   /// Handed over and not answered yet; past it one more is refused.
   size_t waiting_max = 4096;
+
+  /// Is told of a failure of this node's own, on its thread. May be empty.
+  std::function<void(const std::string&)> on_fault{};
 };
 
 /// Thread-safe.

@@ -1,5 +1,6 @@
 #include "nodes/nats/session.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <utility>
 
@@ -35,6 +36,16 @@ void read_headers(natsMsg& from, incoming_message& to) {
     to.body.content_type = i->second;
 }
 
+/// A line end in a header would be one of its own.
+std::string header_text(const std::string& text) {
+  constexpr size_t longest = 200;
+  auto result = text.substr(0, longest);
+  std::replace_if(
+    result.begin(), result.end(),
+    [](unsigned char x) { return x < ' ' || x > '~'; }, '?');
+  return result;
+}
+
 } // namespace
 
 session::session(const subscription& what) : what_(what) {
@@ -58,7 +69,10 @@ void session::subscribe() {
                                             filter.c_str(), group.c_str()),
           "cannot subscribe");
     subscription_.reset(raw);
-    return;
+    // What is published once this is said to be connected comes.
+    return check(
+      natsConnection_FlushTimeout(connection_.get(), request_limit.count()),
+      "cannot subscribe");
   }
   jsOptions options;
   jsOptions_Init(&options);
@@ -150,7 +164,8 @@ void session::in_progress(natsMsg& x) noexcept {
     natsMsg_InProgress(&x, nullptr);
 }
 
-void session::publish(const std::string& subject, const payload& body) {
+void session::publish(const std::string& subject, const payload& body,
+                      const header_list& more) {
   natsMsg* raw = nullptr;
   check(natsMsg_Create(&raw, subject.c_str(), nullptr, body.bytes.data(),
                        static_cast<int>(body.bytes.size())),
@@ -159,11 +174,24 @@ void session::publish(const std::string& subject, const payload& body) {
   if (!body.content_type.empty())
     check(natsMsgHeader_Set(raw, "Content-Type", body.content_type.c_str()),
           "answer");
+  for (auto& [name, value] : more)
+    check(natsMsgHeader_Set(raw, name.c_str(), value.c_str()), "answer");
   check(natsConnection_PublishMsg(connection_.get(), raw), "answer");
 }
 
+void session::publish_failure(const std::string& subject, const error& why) {
+  payload body{why.to_json(), "application/json"};
+  if (!takes(body)) // the server is one for small messages
+    body.bytes.clear();
+  publish(
+    subject, body,
+    {{"Nats-Service-Error",
+      std::string{why.type()} + ": " + header_text(why.message())},
+     {"Nats-Service-Error-Code", std::to_string(http_status(why.code()))}});
+}
+
 bool session::takes(const payload& body) const {
-  constexpr size_t header = 64; // with its one field, which counts as well
+  constexpr size_t header = 512; // which counts as well
   auto most = natsConnection_GetMaxPayload(connection_.get());
   return body.bytes.size() + body.content_type.size() + header
          <= static_cast<size_t>(most);

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "actors/core/message_source.hpp"
@@ -48,8 +49,15 @@ public:
   void give_back(natsMsg& x) noexcept;
   void in_progress(natsMsg& x) noexcept;
 
+  using header_list = std::vector<std::pair<std::string, std::string>>;
+
   /// @throws session_error
-  void publish(const std::string& subject, const payload& body);
+  void publish(const std::string& subject, const payload& body,
+               const header_list& more = {});
+
+  /// Tells who asks that there is no answer, as services of NATS do: an error in
+  /// the body, and in two headers. @throws session_error
+  void publish_failure(const std::string& subject, const error& why);
 
   /// The server takes a message as large as this.
   bool takes(const payload& body) const;

@@ -210,7 +210,9 @@ TEST(cloud_events, that_are_wrong_change_nothing) {
 TEST(cloud_events, whose_target_is_not_there_are_refused) {
   example_node node{{"--event", "a=type:a,function:nowhere", "--event",
                      "b=type:b,service:nowhere,method:m,fixed-key:k"}};
-  EXPECT_THAT(node->log(), HasSubstr("this node has no function 'nowhere'"));
+  EXPECT_THAT(
+    node->log(),
+    HasSubstr("this node cannot call it: there is no function 'nowhere'"));
   for (auto type : {"a", "b", "c"}) {
     json x{
       {"specversion", "1.0"}, {"id", "1"}, {"source", "s"}, {"type", type}};

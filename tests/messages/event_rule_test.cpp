@@ -74,6 +74,21 @@ TEST(event_rule, tells_somebody_outside_of_the_event_as_it_is) {
   EXPECT_EQ(event_of(request.item, request.item.arguments)->event, empty);
 }
 
+TEST(event_rule, counts_the_attributes_of_what_is_sent_on) {
+  auto rule = parse_event_rule("a=type:*,to:https://h/a");
+  auto x = alarm();
+  x.extensions["note"] = std::string(1 << 20, 'a');
+  auto refused = rule.call_of(x);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), errc::payload_too_large);
+  x.extensions["note"] = std::string((1 << 20) - 4096, 'a');
+  EXPECT_TRUE(rule.call_of(x));
+  x.data = std::string(8192, 'a');
+  EXPECT_FALSE(rule.call_of(x));
+  // A function does not get them.
+  EXPECT_TRUE(parse_event_rule("a=type:*,function:f").call_of(x));
+}
+
 TEST(event_rule, that_makes_no_sense_is_refused) {
   for (auto [text, why] :
        {std::pair{"", "is no rule"},

@@ -106,6 +106,108 @@ TEST(nats, who_asks_a_function_gets_its_answer) {
   EXPECT_EQ(node.stop(), 0);
 }
 
+TEST(nats, who_asks_in_vain_is_told_why) {
+  nats_server server;
+  nats_client client{server.url()};
+  client.subscribe("answers");
+  testing::temporary_folder folder;
+  node_process node{
+    settings_of(folder.path(), "fails=broker:" + server.url()
+                                 + ",topic:fails,function:fail,pause:20ms")};
+  ASSERT_TRUE(
+    eventually([&] { return status_of(node).at("state") == "connected"; }));
+  client.ask("fails", "oh\nno", "answers");
+  auto got = client.receive_message();
+  ASSERT_TRUE(got);
+  auto body = nlohmann::json::parse(got->body);
+  EXPECT_EQ(body.at("errorType"), "std::runtime_error");
+  EXPECT_EQ(body.at("errorMessage"), "oh\nno");
+  EXPECT_EQ(body.at("effect"), "ran");
+  EXPECT_EQ(got->more["Content-Type"], "application/json");
+  EXPECT_EQ(got->more["Nats-Service-Error"], "std::runtime_error: oh?no");
+  EXPECT_EQ(got->more["Nats-Service-Error-Code"], "502");
+  EXPECT_EQ(status_of(node).at("deadLettered"), 1);
+}
+
+TEST(nats, who_asks_a_node_that_leaves_is_told_so) {
+  nats_server server;
+  nats_client client{server.url()};
+  client.subscribe("answers");
+  testing::temporary_folder folder;
+  node_process node{settings_of(
+    folder.path(), "fails=broker:" + server.url()
+                     + ",topic:fails,function:fail,pause:1h,pause-max:1h")};
+  ASSERT_TRUE(
+    eventually([&] { return status_of(node).at("state") == "connected"; }));
+  client.ask("fails", "oh", "answers");
+  ASSERT_TRUE(eventually([&] { return status_of(node).at("retried") == 1; }));
+  EXPECT_EQ(node.stop(), 0);
+  auto got = client.receive_message();
+  ASSERT_TRUE(got);
+  EXPECT_EQ(nlohmann::json::parse(got->body).at("errorType"), "shutting_down");
+  EXPECT_EQ(got->more["Nats-Service-Error-Code"], "503");
+}
+
+TEST(nats, an_answer_that_is_too_large_is_told_of_and_keeps_no_other) {
+  nats_server server{"max_payload: 8192\n"};
+  nats_client client{server.url()};
+  client.subscribe("answers");
+  testing::temporary_folder folder;
+  node_process node{
+    settings_of(folder.path(), "reads=broker:" + server.url()
+                                 + ",topic:reads.{key},service:data_service,"
+                                   "method:get_data")};
+  ASSERT_TRUE(
+    eventually([&] { return status_of(node).at("state") == "connected"; }));
+  auto large = "\"" + std::string(20'000, 'x') + "\"";
+  post(node, "/services/data_service/large/set_data", large);
+  post(node, "/services/data_service/small/set_data", "1");
+  constexpr int pairs = 20;
+  for (int i = 0; i < pairs; ++i) {
+    client.ask("reads.large", "", "answers");
+    client.ask("reads.small", "", "answers");
+  }
+  int refused = 0;
+  for (int i = 0; i < 2 * pairs; ++i) {
+    auto got = client.receive_message();
+    ASSERT_TRUE(got) << i;
+    auto code = got->more["Nats-Service-Error-Code"];
+    EXPECT_TRUE(code == "413" || (code.empty() && got->body == "1"))
+      << got->body;
+    if (code == "413") {
+      ++refused;
+      auto body = nlohmann::json::parse(got->body);
+      EXPECT_EQ(body.at("errorType"), "payload_too_large");
+      EXPECT_EQ(body.at("effect"), "unknown");
+    }
+  }
+  EXPECT_EQ(refused, pairs);
+  EXPECT_EQ(status_of(node).at("connections"), 1);
+}
+
+TEST(jetstream, an_answer_that_is_too_large_is_left_out_and_keeps_no_other) {
+  nats_server server{"max_payload: 8192\n"};
+  nats_client client{server.url()};
+  client.add_stream("READS", "reads.*");
+  client.subscribe("results");
+  testing::temporary_folder folder;
+  node_process node{settings_of(
+    folder.path(), "reads=broker:" + server.url()
+                     + ",topic:reads.{key},stream:READS,service:data_service,"
+                       "method:get_data,reply-topic:results")};
+  auto large = "\"" + std::string(20'000, 'x') + "\"";
+  post(node, "/services/data_service/large/set_data", large);
+  post(node, "/services/data_service/small/set_data", "1");
+  client.publish_to_stream("reads.large", "", "1");
+  client.publish_to_stream("reads.small", "", "2");
+  EXPECT_EQ(client.receive(), "1");
+  EXPECT_TRUE(
+    eventually([&] { return status_of(node).at("acknowledged") == 2; }));
+  EXPECT_EQ(status_of(node).at("redelivered"), 0);
+  EXPECT_NE(status_of(node).at("brokerError").dump().find("20002 bytes"),
+            std::string::npos);
+}
+
 TEST(jetstream, a_call_that_takes_longer_than_the_ack_wait_is_made_once) {
   nats_server server;
   nats_client client{server.url()};

@@ -2,6 +2,8 @@
 // line, at one node of several, and across restarts.
 
 #include <chrono>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
@@ -210,6 +212,11 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
          wrong{"a", with("service", "nobody"), 404, "not_found"},
          wrong{"a", with("method", "dance"), 404, "not_found"},
          wrong{"a", with("service", "troupe-schedules"), 404, "not_found"},
+         wrong{"a", with("qos", 1), 400, "bad_request"},
+         wrong{"a", with("broker", "nats://h\r\nPUB"), 400, "bad_request"},
+         wrong{"a", with("broker", "nats://h h"), 400, "bad_request"},
+         wrong{"a", with("user", "a\nb"), 400, "bad_request"},
+         wrong{"a", with("user", std::string{"a\0b", 3}), 400, "bad_request"},
          wrong{"a.b", good, 400, "bad_request"},
          wrong{"mine", good, 400, "bad_request"},
          wrong{"a", with("durable", std::string(70'000, 'x')), 413,
@@ -235,6 +242,99 @@ TEST(subscribe_at_run_time, what_is_wrong_is_refused_and_changes_nothing) {
   auto mine = json::parse(get(node, "/subscriptions/mine").body);
   EXPECT_EQ(mine.at("declared"), "option");
   EXPECT_EQ(seen_by(node).size(), 1u);
+}
+
+TEST(subscribe_at_run_time, what_options_call_is_looked_at_as_well) {
+  nats_server server;
+  auto of = "=broker:" + server.url() + ",topic:a.{key},";
+  example_node node{{"--subscribe",
+                     "a" + of + "service:counter,method:increment",
+                     "--subscribe", "b" + of + "service:counter,method:dance",
+                     "--subscribe", "c" + of + "service:nobody,method:dance",
+                     "--subscribe", "d" + of + "function:nobody"}};
+  for (auto line : {"--subscribe b: this node cannot call it: the service "
+                    "'counter' has no method 'dance'",
+                    "--subscribe c: this node cannot call it: ",
+                    "--subscribe d: this node cannot call it: "})
+    EXPECT_NE(node->log().find(line), std::string::npos)
+      << line << " is not in " << node->log();
+  EXPECT_EQ(node->log().find("--subscribe a:"), std::string::npos);
+}
+
+TEST(subscribe_at_run_time, names_no_file_but_those_of_the_secrets_folder) {
+  testing::temporary_folder files;
+  std::filesystem::create_directory(files.path() / "secrets");
+  std::ofstream{files.path() / "secrets" / "broker"} << "secret\n";
+  std::ofstream{files.path() / "other"} << "secret\n";
+  nats_server server{"authorization { user: meter, password: secret }\n"};
+  json good{{"broker", server.url()},
+            {"topic", "sums"},
+            {"function", "add"},
+            {"user", "meter"}};
+  auto with = [&](const char* field, const std::string& file) {
+    auto result = good;
+    result[field] = file;
+    return result;
+  };
+  {
+    example_node node;
+    for (auto& file : {std::string{"broker"}, std::string{"/etc/passwd"},
+                       (files.path() / "secrets/broker").string()}) {
+      auto answer = put(node, "m", with("password-file", file));
+      EXPECT_EQ(answer.status, 400u) << answer.body;
+      EXPECT_EQ(error_type(answer), "bad_request");
+      EXPECT_NE(answer.body.find("--secrets-folder"), std::string::npos);
+    }
+    EXPECT_EQ(get(node, "/subscriptions/m").status, 404u);
+  }
+  example_node node{{"--secrets-folder", (files.path() / "secrets").string()}};
+  for (auto file : {"../other", "..", ".", "/etc/passwd", "a/broker",
+                    "../secrets/broker"}) {
+    EXPECT_EQ(put(node, "m", with("password-file", file)).status, 400u) << file;
+    auto tls = with("ca", file);
+    tls["broker"] = "tls://127.0.0.1:1";
+    EXPECT_EQ(put(node, "m", tls).status, 400u) << file;
+  }
+  auto made = put(node, "m", with("password-file", "broker"));
+  ASSERT_EQ(made.status, 200u) << made.body;
+  EXPECT_TRUE(in_a_while([&] { return state_of(node, "m") == "connected"; }))
+    << get(node, "/subscriptions/m").body;
+  EXPECT_EQ(get(node, "/subscriptions/m").body.find(files.path().string()),
+            std::string::npos);
+}
+
+TEST(subscribe_at_run_time, is_passed_over_by_a_node_without_its_files) {
+  testing::temporary_folder files;
+  testing::temporary_folder folder;
+  nats_server server;
+  node_settings settings;
+  settings.folder = folder.path();
+  auto plain = settings;
+  settings.options = {"--secrets-folder", files.path().string()};
+  {
+    node_process node{settings};
+    json what{{"broker", server.url()},
+              {"topic", "sums"},
+              {"function", "add"},
+              {"user", "meter"},
+              {"password-file", "p"}};
+    ASSERT_EQ(put(node, "m", what).status, 200u);
+    EXPECT_EQ(node.stop(), 0);
+  }
+  {
+    node_process node{plain};
+    EXPECT_TRUE(in_a_while([&] {
+      return node.log().find("'m' is passed over: password-file")
+             != std::string::npos;
+    }));
+    EXPECT_TRUE(seen_by(node).empty());
+  }
+  settings.options[1] += "/nowhere";
+  auto refused = testing::run_process(node_command(settings));
+  EXPECT_EQ(refused.status, 1);
+  EXPECT_NE(refused.err.find("secrets-folder: there is no folder"),
+            std::string::npos)
+    << refused.err;
 }
 
 TEST(subscribe_at_run_time, an_option_has_its_name_for_itself) {
@@ -320,6 +420,12 @@ TEST(subscribe_at_run_time, every_node_of_a_cluster_has_it) {
   EXPECT_EQ(cli(nodes["a"], {"subscribe", "add", "meters", "topic:a"}).status,
             1);
   EXPECT_EQ(cli(nodes["a"], {"subscribe", "add", "meters"}).status, 2);
+  auto twice =
+    cli(nodes["a"], {"subscribe", "add", "meters", "meters=" + fields});
+  EXPECT_EQ(twice.status, 2);
+  EXPECT_NE(twice.err.find("write troupe subscribe add meters " + fields),
+            std::string::npos)
+    << twice.err;
 }
 
 } // namespace troupe::test

@@ -116,8 +116,40 @@ TEST(subscription_text, says_what_is_wrong) {
          "m=broker:nats://h,topic:a,function:f,stream:s,ack-wait:1ms",
          "m=broker:nats://h,topic:{key},service:s,method:m,identity:position",
          "m n=broker:mqtt://h,topic:a,function:f",
+         "m=broker:mqtt://h h,topic:a,function:f",
+         "m=broker:mqtt://h\n,topic:a,function:f",
+         "m=broker:mqtt://[h],topic:a,function:f",
+         "m=broker:nats://h\x01,topic:a,function:f",
+         "m=broker:nats://h?x,topic:a,function:f",
+         "m=broker:mqtt://h,topic:a,function:f,user:a b",
+         "m=broker:nats://h,topic:a,function:f,user:a\tb",
+         "m=broker:mqtt://h,topic:a,function:f,client-id:a b",
+         "m=broker:mqtt://h,topic:a,function:f,client-id:a\x7f",
        })
     EXPECT_NE(refusal(text), "") << text;
+}
+
+TEST(subscription_text, refuses_what_means_nothing_to_its_broker) {
+  const std::string mqtt = "m=broker:mqtt://h,topic:a,function:f,";
+  const std::string nats = "m=broker:nats://h,topic:a,function:f,";
+  for (auto text : {"version:5", "qos:1", "session:1h", "client-id:c",
+                    "will:w,will-topic:b"}) {
+    EXPECT_EQ(refusal(mqtt + text), "") << text;
+    EXPECT_NE(refusal(nats + text).find(" is of MQTT"), std::string::npos)
+      << text << ": " << refusal(nats + text);
+    EXPECT_NE(refusal(nats + "stream:s," + text).find(" is of MQTT"),
+              std::string::npos);
+  }
+  for (auto text : {"durable:d", "ack-wait:2s"}) {
+    EXPECT_EQ(refusal(nats + "stream:s," + text), "") << text;
+    for (auto& from : {mqtt, nats})
+      EXPECT_NE(refusal(from + text).find("it needs a stream"),
+                std::string::npos)
+        << from << text << ": " << refusal(from + text);
+  }
+  EXPECT_EQ(refusal(mqtt + "stream:s"), "stream is of NATS");
+  EXPECT_EQ(refusal(nats + "stream:s,group:g"),
+            "group is of MQTT, and of NATS without a stream");
 }
 
 TEST(subscription_text, is_the_same_as_json) {

@@ -100,6 +100,15 @@ std::optional<std::string> nats_client::request(const std::string& subject,
   return result;
 }
 
+void nats_client::ask(const std::string& subject, const std::string& body,
+                      const std::string& reply) {
+  check(natsConnection_PublishRequest(connection_, subject.c_str(),
+                                      reply.c_str(), body.data(),
+                                      static_cast<int>(body.size())),
+        "ask");
+  check(natsConnection_FlushTimeout(connection_, patience_ms), "flush");
+}
+
 void nats_client::subscribe(const std::string& subject) {
   check(
     natsConnection_SubscribeSync(&subscription_, connection_, subject.c_str()),

@@ -42,6 +42,10 @@ public:
   std::optional<std::string> request(const std::string& subject,
                                      const std::string& body);
 
+  /// Asks without waiting: the answer goes to the subject `reply`.
+  void ask(const std::string& subject, const std::string& body,
+           const std::string& reply);
+
   void subscribe(const std::string& subject);
 
   /// The next message of `subscribe`.

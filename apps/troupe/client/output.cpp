@@ -58,6 +58,17 @@ std::string printable(const std::string& text) {
   return result;
 }
 
+std::string shortened(const std::string& text, size_t most) {
+  constexpr std::string_view dots = "...";
+  if (width_of(text) <= most)
+    return text;
+  size_t end = 0;
+  for (size_t left = most - dots.size() + 1; end < text.size(); ++end)
+    if ((text[end] & 0xC0) != 0x80 && --left == 0)
+      break;
+  return text.substr(0, end).append(dots);
+}
+
 table::table(std::vector<std::string> header) {
   add(std::move(header));
 }

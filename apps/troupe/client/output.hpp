@@ -26,6 +26,10 @@ bool can_draw_lines();
 /// `text` without the control characters that a terminal would obey.
 std::string printable(const std::string& text);
 
+/// `text` if it has `most` characters or fewer, else its beginning and "...", for
+/// a column of a list. @pre most > 3
+std::string shortened(const std::string& text, size_t most);
+
 /// Columns as wide as their widest cell; the last one is not padded.
 class table {
 public:

@@ -41,10 +41,14 @@ fields are those of --subscribe:
   troupe subscribe add meters \
     broker:mqtt://localhost,topic:meters/{key}/reading,service:counter,method:increment
 
-A password-file is one of the nodes', not of this machine.
+A password-file is the name of a file in the folder that the nodes are started
+with, --secrets-folder; so are ca, cert and cert-key.
 )";
 
 constexpr const char* path = "/subscriptions";
+
+/// Of an error in the list; show has all of it.
+constexpr size_t error_width = 60;
 
 /// Those of one node, each with the node's name.
 void add(json& to, const endpoint& node) {
@@ -79,7 +83,8 @@ void list(const arguments& args) {
     "Usage: troupe subscribe list [options]\n\n"
     "Lists the subscriptions of the cluster, on each of its nodes: whether it "
     "has the\nbroker's messages there, how many wait at the broker, and what "
-    "became of those\nthat came.\n",
+    "became of those\nthat came. An error that is long is cut: show and --json "
+    "have all of it.\n",
     {}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -103,7 +108,8 @@ void list(const arguments& args) {
     result.add({cell(x, "name"), cell(x, "node"), cell(x, "state"),
                 cell(x, "broker"), cell(x, "topic"), cell(x, "target"),
                 cell(x, "lag"), cell(x, "inFlight"), cell(x, "succeeded"),
-                cell(x, "retried"), cell(x, "deadLettered"), error});
+                cell(x, "retried"), cell(x, "deadLettered"),
+                shortened(error, error_width)});
   }
   write_stdout(result.to_string());
 }
@@ -140,7 +146,11 @@ void show(const arguments& args) {
 }
 
 /// name:value,... as JSON; the node says what it thinks of them.
-json read_fields(const std::string& text) {
+json read_fields(const std::string& name, const std::string& text) {
+  if (auto equals = text.find('='); equals < text.find(':'))
+    throw usage_error{"the name is an argument of its own: write troupe "
+                      "subscribe add "
+                      + name + " " + text.substr(equals + 1)};
   auto result = json::object();
   for (size_t begin = 0; begin <= text.size();) {
     auto end = std::min(text.find(',', begin), text.size());
@@ -165,7 +175,7 @@ void add(const arguments& args) {
   http_request request;
   request.method = "PUT";
   request.target = path_of(line);
-  request.body = read_fields(line.argument("FIELDS")).dump();
+  request.body = read_fields(line.name("NAME"), line.argument("FIELDS")).dump();
   request.content_type = "application/json";
   auto node = line.node();
   auto made = json::parse(send_checked(node, request).body, nullptr, false);
