@@ -3,11 +3,16 @@
 // queue costs does not grow with what waits in it.
 
 #include <chrono>
+#include <condition_variable>
 #include <csignal>
 #include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -62,6 +67,88 @@ int wait_for(pid_t child) {
   int status = 0;
   waitpid(child, &status, 0);
   return status;
+}
+
+// -- who is told at home -----------------------------------------------------
+
+/// Keeps the errands that it is given.
+class kept_errands final : public home_thread {
+public:
+  void post(errands what) override {
+    {
+      std::lock_guard guard{mutex_};
+      for (auto& x : what)
+        all_.push_back(std::move(x));
+    }
+    changed_.notify_all();
+  }
+
+  void wait_for(size_t count) {
+    std::unique_lock guard{mutex_};
+    ASSERT_TRUE(
+      changed_.wait_for(guard, 30s, [&] { return all_.size() >= count; }));
+  }
+
+  /// Waits for `count` of them; runs them on this thread.
+  void run(size_t count) {
+    wait_for(count);
+    errands all;
+    {
+      std::lock_guard guard{mutex_};
+      all.swap(all_);
+    }
+    for (auto& x : all)
+      x->run();
+  }
+
+private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  errands all_;
+};
+
+TEST_F(sqlite_work_test, who_has_a_home_is_told_there_of_work_and_reports) {
+  sqlite_store store{folder.path()};
+  auto home = std::make_shared<kept_errands>();
+  auto here = std::this_thread::get_id();
+  std::vector<uint64_t> told;
+  for (uint64_t n = 1; n <= 3; ++n) {
+    work_request request{work(n), "", "", "node"};
+    request.home = home;
+    store.work()->accept(std::move(request), [&, n](auto what) {
+      EXPECT_TRUE(what && what->is_new);
+      EXPECT_EQ(std::this_thread::get_id(), here);
+      told.push_back(n);
+    });
+  }
+  home->run(3);
+  EXPECT_EQ(told, (std::vector<uint64_t>{1, 2, 3}));
+  work_report end{work_id(2), "node", 1, work_end::succeeded};
+  end.home = home;
+  std::optional<work_outcome> outcome;
+  store.work()->report(std::move(end), at(1),
+                       [&](work_outcome what) { outcome = what; });
+  home->wait_for(1);
+  EXPECT_EQ(find_work(*store.work(), work_id(2)).value()->state,
+            work_state::succeeded)
+    << "it is durable before anybody is told";
+  EXPECT_FALSE(outcome);
+  home->run(1);
+  EXPECT_EQ(outcome, work_outcome::done);
+}
+
+TEST_F(sqlite_work_test, a_home_outlives_the_store_if_it_was_not_told_yet) {
+  auto home = std::make_shared<kept_errands>();
+  auto told = false;
+  {
+    sqlite_store store{folder.path()};
+    work_request request{work(1)};
+    request.home = home;
+    store.work()->accept(std::move(request),
+                         [&](auto what) { told = what && what->is_new; });
+  }
+  home->run(1);
+  EXPECT_TRUE(told);
 }
 
 // -- two stores on one file --------------------------------------------------
