@@ -74,7 +74,8 @@ inline constexpr std::chrono::nanoseconds long_run = 1ms;
 /// Short runs in a row after which a thread is lent.
 inline constexpr int32_t credit_needed = 4;
 
-/// How many short runs make good for a long one.
+/// How many short runs make good for a long one. After so many the next long one is
+/// let pass: the thread was taken off its core, if it was not the handler.
 inline constexpr int32_t long_run_penalty = 256;
 
 /// Handlers that call handlers on one lent thread at most.

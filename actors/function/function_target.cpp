@@ -3,6 +3,7 @@
 #include <caf/actor_system.hpp>
 
 #include "actors/core/atoms.hpp"
+#include "actors/core/lending_credit.hpp"
 #include "actors/function/instance.hpp"
 #include "actors/function/messages.hpp"
 
@@ -44,9 +45,7 @@ void function_target::hand_over(size_t index, invocation_ptr call,
   // The instance may be retired as soon as it has answered.
   caf::actor keep = to.handle;
   auto actor = to.actor;
-  auto runnable = !limits_.blocking
-                  && to.credit >= defaults::lending::credit_needed
-                  && from.may_run();
+  auto runnable = !limits_.blocking && may_be_lent(to.credit) && from.may_run();
   if (runnable && actor->run_here(call, from))
     return;
   to.assigned.store(call.detach());

@@ -6,6 +6,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/deadline_keeper.hpp"
+#include "actors/core/lending_credit.hpp"
 #include "actors/core/submit.hpp"
 
 namespace troupe {
@@ -119,13 +120,8 @@ void instance::answer(caf::execution_unit* host) {
 }
 
 void instance::judge(int64_t segment_ns) noexcept {
-  using namespace defaults::lending;
-  if (segment_ns < short_run.count())
-    slot_.credit = std::min(slot_.credit + 1, credit_needed);
-  else if (segment_ns > long_run.count())
-    slot_.credit = -long_run_penalty;
-  else
-    slot_.credit = std::min(slot_.credit, 0);
+  slot_.credit =
+    credit_after(slot_.credit, std::chrono::nanoseconds{segment_ns});
 }
 
 void instance::on_exit() {

@@ -66,7 +66,7 @@ struct alignas(64) slot {
   /// When its last call ended, in ns of the clock.
   std::atomic<int64_t> idle_since{0};
 
-  /// Short runs in a row; see defaults::lending. Read by whoever holds the slot.
+  /// See core/lending_credit.hpp. Read by whoever holds the slot.
   int32_t credit = 0;
 
   counter_cell calls;

@@ -104,8 +104,7 @@ bool service_target::hand_over(ticket_ptr& call, lender& from) {
   auto keep = visit.slot;
   call->assign(std::move(visit.slot));
   auto runnable =
-    credit_.load(std::memory_order_relaxed) >= defaults::lending::credit_needed
-    && from.may_run();
+    may_be_lent(credit_.load(std::memory_order_relaxed)) && from.may_run();
   if (!runnable || !actor.run_here(call, from))
     actor.enqueue(caf::make_mailbox_element(nullptr, caf::make_message_id(), {},
                                             entity_message{std::move(call)}),
@@ -139,11 +138,8 @@ void service_target::count_activation(int change) noexcept {
 }
 
 void service_target::judge(int64_t ns) noexcept {
-  using namespace defaults::lending;
   auto credit = credit_.load(std::memory_order_relaxed);
-  auto next = ns < short_run.count()  ? std::min(credit + 1, credit_needed)
-              : ns > long_run.count() ? -long_run_penalty
-                                      : std::min(credit, 0);
+  auto next = credit_after(credit, std::chrono::nanoseconds{ns});
   if (next != credit)
     credit_.store(next, std::memory_order_relaxed);
 }

@@ -18,6 +18,7 @@
 #include "actors/core/backends.hpp"
 #include "actors/core/interfaces.hpp"
 #include "actors/core/lender.hpp"
+#include "actors/core/lending_credit.hpp"
 #include "actors/core/service_definition.hpp"
 #include "actors/service/activation_table.hpp"
 #include "actors/service/ticket.hpp"
@@ -167,8 +168,7 @@ public:
 
   /// Its methods may run on a thread that waits for something else.
   bool is_quick() const noexcept {
-    return credit_.load(std::memory_order_relaxed)
-           >= defaults::lending::credit_needed;
+    return may_be_lent(credit_.load(std::memory_order_relaxed));
   }
 
   /// The shard of `key`; 0 if the node owns all.
@@ -229,7 +229,7 @@ private:
   activation_table table_;
   std::atomic<uint32_t> activations_{0};
   std::atomic<int64_t> swept_{0};
-  std::atomic<int32_t> credit_{0}; // see defaults::lending
+  std::atomic<int32_t> credit_{0}; // see core/lending_credit.hpp
   alignas(64) std::atomic<uint32_t> under_way_{0};
   std::atomic<uint32_t> running_{0};
   std::atomic<uint64_t> calls_{0};

@@ -29,6 +29,10 @@ constexpr milliseconds lost_time{2500};
 constexpr milliseconds sweep_time{10'000};
 constexpr milliseconds count_time{5'000};
 
+/// Where there is so much that it takes a while, it takes one part in so many of
+/// the time: those who work want the processor.
+constexpr int count_part = 50;
+
 constexpr size_t lanes_page = 1000;
 constexpr size_t give_back_step = 256;
 constexpr size_t lost_page = 256;
@@ -415,14 +419,16 @@ void dispatcher::worker::count() {
     --front_.count_again_;
   }
   count_ = {now + count_time, true};
-  front_.queue_->count(come_home<std::vector<work_count>>([this](auto& found) {
-    count_.asked = false;
-    std::lock_guard guard{front_.mutex_};
-    if (found)
-      front_.depth_ = std::move(*found);
-    else
-      front_.depth_.reset();
-  }));
+  front_.queue_->count(
+    come_home<std::vector<work_count>>([this, now](auto& found) {
+      auto end = steady_now();
+      count_ = {std::max(count_.next, end + count_part * (end - now)), false};
+      std::lock_guard guard{front_.mutex_};
+      if (found)
+        front_.depth_ = std::move(*found);
+      else
+        front_.depth_.reset();
+    }));
 }
 
 } // namespace troupe

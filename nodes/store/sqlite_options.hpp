@@ -35,11 +35,11 @@ struct sqlite_options {
   /// Pages that come into the log between two checkpoints, which copy them into
   /// the file beside the commits. More makes for fewer writes, and a longer
   /// start after a crash.
-  uint32_t checkpoint_pages = 1'000;
+  uint32_t checkpoint_pages = 4'000;
 
   /// Pages of the log past which commits wait until all of it is in the file,
   /// so that it begins anew; under a constant load it never would otherwise.
-  uint32_t log_pages_max = 2'000;
+  uint32_t log_pages_max = 8'000;
 
   /// The VFS of SQLite that data.db is reached through; empty: its default.
   /// Tests give one that fails, or that records.
