@@ -23,10 +23,14 @@ std::string line_of(const news& x) {
   auto many = x.subscriptions.size() > 1;
   auto line = std::string{many ? "the subscriptions " : "the subscription "}
               + log_list(x.subscriptions, broker_log::names_max)
-              + (many ? " have " : " has ");
-  line += x.is_there ? "the broker " + x.broker
-                     : "no broker " + x.broker + ", and "
-                         + (many ? "try" : "tries") + " again: " + x.why;
+              + (x.is_there ? many ? " have " : " has "
+                 : many     ? " get nothing from "
+                            : " gets nothing from ")
+              + (x.is_there ? "the broker " : "its broker ") + x.broker;
+  // It may be there: a stream is missing, a file of this node cannot be read.
+  if (!x.is_there)
+    line +=
+      std::string{", and "} + (many ? "try" : "tries") + " again: " + x.why;
   return log_line(line);
 }
 
@@ -53,6 +57,10 @@ broker_log::broker_log(
   std::function<void(std::chrono::milliseconds, std::function<void()>)> after)
   : after_(std::move(after)),
     shared_(std::make_shared<shared>(std::move(write))) {}
+
+void broker_log::warn(const std::string& what) {
+  shared_->write(level::warning, log_line(what));
+}
 
 void broker_log::changed(const std::string& broker,
                          const std::string& subscription, bool is_there,
