@@ -70,7 +70,7 @@ void broker_log::changed(const std::string& broker,
     auto& all = shared_->waiting;
     auto is_first = all.empty();
     auto same = std::find_if(all.begin(), all.end(), [&](auto& x) {
-      return x.broker == broker && x.is_there == is_there;
+      return x.broker == broker && x.is_there == is_there && x.why == why;
     });
     if (same == all.end())
       same = all.insert(all.end(), news{broker, is_there, why});

@@ -66,6 +66,15 @@ TEST_F(broker_log_test, says_in_one_line_what_happens_to_many) {
     << all[0];
 }
 
+TEST_F(broker_log_test, says_each_reason_of_one_broker) {
+  log.changed("nats://h:4222", "a", false, "cannot read 'f'");
+  log.changed("nats://h:4222", "b", false, "there is no stream 'S'");
+  auto all = lines();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_NE(all[0].find("'a' gets nothing"), std::string::npos) << all[0];
+  EXPECT_NE(all[1].find("'b' gets nothing"), std::string::npos) << all[1];
+}
+
 TEST_F(broker_log_test, is_one_line_whatever_a_broker_says) {
   log.changed("nats://h:4222", "s", false,
               "no\nyes\x1b[2J" + std::string(5'000, 'x'));
