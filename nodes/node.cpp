@@ -271,6 +271,8 @@ expected<void> node::load_plugins() {
       log_->warn("{} {}: this node cannot call it: {}", option, x.name,
                  escaped(good.error().message(), options_.log.format));
   };
+  for (auto& line : warnings_of(options_.destinations))
+    log_->warn("--destination {}", escaped(line, options_.log.format));
   for (auto& x : options_.events)
     if (!x.outside)
       check("--event", x);

@@ -1,7 +1,11 @@
 #include "nodes/work_warnings.hpp"
 
+#include <cerrno>
 #include <optional>
+#include <system_error>
 #include <utility>
+
+#include <unistd.h>
 
 #include "actors/core/outside.hpp"
 #include "actors/core/service_definition.hpp"
@@ -67,6 +71,18 @@ warnings_of(const std::map<std::string, work_override>& queued,
                            + *wrong + "; what comes of '" + lane
                            + "' waits for it");
   }
+  return result;
+}
+
+std::vector<std::string>
+warnings_of(const std::map<std::string, receiver_login>& destinations) {
+  std::vector<std::string> result;
+  for (auto& [lane, x] : destinations)
+    for (auto& file :
+         {x.password_file, x.token_file, x.ca, x.certificate, x.key})
+      if (!file.empty() && ::access(file.c_str(), R_OK) != 0)
+        result.push_back(lane + ": cannot read '" + file
+                         + "': " + std::generic_category().message(errno));
   return result;
 }
 

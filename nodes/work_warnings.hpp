@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "actors/core/route_table.hpp"
+#include "nodes/events/receiver_login.hpp"
 #include "nodes/work_options.hpp"
 
 namespace troupe {
@@ -16,5 +17,10 @@ namespace troupe {
 std::vector<std::string>
 warnings_of(const std::map<std::string, work_override>& queued,
             const route_table& routes);
+
+/// One line for each destination outside of which a file cannot be read now: it
+/// may come later.
+std::vector<std::string>
+warnings_of(const std::map<std::string, receiver_login>& destinations);
 
 } // namespace troupe

@@ -76,6 +76,13 @@ const std::string& key_of(const work_item& x) noexcept {
   return x.target.is_entity() ? x.target.key : x.routing_key;
 }
 
+bool lacks_a_key(const work_target& x) noexcept {
+  // Of one that is outside, what a key was put in for has no braces any more.
+  return x.is_outside()  ? x.key.find("{key}") != x.key.npos
+         : x.is_entity() ? x.key.empty()
+                         : false;
+}
+
 work_target work_destination::of(const work_item& source) const {
   auto result = pattern_;
   result.key.clear();
@@ -88,10 +95,14 @@ work_target work_destination::of(const work_item& source) const {
     rest.remove_prefix(open);
     auto value =
       rest.starts_with("{key}") ? key_of(source) : troupe::to_string(source.id);
-    result.key += result.is_outside()
-                    ? outside_part(outside_kind_of(result), value)
-                    : value;
-    rest.remove_prefix(rest.find('}') + 1);
+    auto length = rest.find('}') + 1;
+    if (!result.is_outside())
+      result.key += value;
+    else if (value.empty())
+      result.key += rest.substr(0, length);
+    else
+      result.key += outside_part(outside_kind_of(result), value);
+    rest.remove_prefix(length);
   }
   return result;
 }

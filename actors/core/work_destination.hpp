@@ -15,6 +15,9 @@ namespace troupe {
 /// The key of an entity, or the routing key of a call of a function.
 const std::string& key_of(const work_item& x) noexcept;
 
+/// It was to have the key of what was done before, which had none.
+bool lacks_a_key(const work_target& x) noexcept;
+
 /// A function, a method of an entity whose key may depend on what was done, or
 /// somebody outside.
 class work_destination {

@@ -102,7 +102,7 @@ work_verdict judge(const work_policy& policy, const error& reason,
                  : std::chrono::floor<milliseconds>(backoff{
                    {policy.pause, policy.pause_max}}.delay(number - 1, random));
   if (now + pause > expires)
-    return {};
+    return {{}, false, true};
   return {now + pause, uncounted};
 }
 

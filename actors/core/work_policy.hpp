@@ -66,6 +66,9 @@ struct work_verdict {
   /// The attempt does not count: the handler did not run, and may later.
   bool uncounted = false;
 
+  /// It is dead because it would be too old for another attempt.
+  bool too_old = false;
+
   friend bool operator==(const work_verdict&, const work_verdict&) = default;
 };
 

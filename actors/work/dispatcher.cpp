@@ -39,7 +39,7 @@ void wait_as_asked(work_verdict& to, const error& reason, work_time expires,
     return;
   to.again = std::max(*to.again, now + asked);
   if (*to.again > expires)
-    to.again.reset();
+    to = {{}, to.uncounted, true};
 }
 
 error no_queue() {
@@ -323,13 +323,12 @@ work_report dispatcher::success(attempt& what, const work_policy& policy) {
 }
 
 work_report dispatcher::failure(attempt& what, const work_policy& policy,
-                                const error& reason) {
+                                error reason) {
   auto& item = what.work().item;
   work_report result;
   result.id = item.id;
   result.claimed_by = what.take_claimed_by();
   result.attempt = what.work().attempt;
-  result.answer = {reason.to_json(), "application/json"};
   work_verdict verdict;
   if (reason.code() != errc::payload_too_large) {
     std::lock_guard guard{mutex_};
@@ -338,6 +337,10 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
   }
   if (item.target.is_outside())
     wait_as_asked(verdict, reason, item.expires, now());
+  if (verdict.too_old)
+    reason = {reason.code(), reason.what_happened(),
+              reason.message() + "; it would be too old for another attempt"};
+  result.answer = {reason.to_json(), "application/json"};
   result.uncounted = verdict.uncounted;
   if (verdict.again) {
     result.due = *verdict.again;

@@ -208,8 +208,7 @@ private:
   /// Its result can be given to what follows it.
   static bool can_follow(attempt& what, const work_policy& policy);
   work_report success(attempt& what, const work_policy& policy);
-  work_report failure(attempt& what, const work_policy& policy,
-                      const error& reason);
+  work_report failure(attempt& what, const work_policy& policy, error reason);
   std::vector<work_request> follow_up(const work_item& source, work_end how,
                                       const std::vector<work_destination>& to,
                                       const payload& arguments);

@@ -14,6 +14,7 @@
 #include "actors/core/outside.hpp"
 #include "actors/core/reminder.hpp"
 #include "actors/core/submit.hpp"
+#include "actors/core/work_destination.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -23,6 +24,13 @@ namespace {
 
 /// Attempts that one turn begins: others want the thread as well.
 constexpr size_t begun_max = 64;
+
+error has_no_key(const work_target& x) {
+  return {errc::bad_request,
+          "'" + to_string(x)
+            + "' has no key: what was done before it had none for {key} (a "
+              "call of a function has one with Troupe-Key)"};
+}
 
 error is_too_long() {
   return {errc::bad_request, "its pipeline has more than "
@@ -82,11 +90,6 @@ bool dispatcher::starter::wants_arguments(const claimed_work& x) const {
 
 expected<call_target_ptr>
 dispatcher::starter::target_of(const work_target& to) {
-  if (to.is_entity() && to.key.empty())
-    return error{errc::bad_request,
-                 "'" + to_string(to)
-                   + "' has no key: what was done before it had none for "
-                     "{key} (a call of a function has one with Troupe-Key)"};
   if (to.is_entity() && !is_valid_key(to.key))
     return error{errc::bad_request, "a key is 1 to 512 bytes of UTF-8"};
   auto result = to.is_entity() ? find_service(*routes_, to.name)
@@ -103,6 +106,10 @@ void dispatcher::starter::begin(claimed_work work, std::string by,
     return refuse(std::move(work), std::move(by), is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(std::move(work), std::move(by), is_too_long(), here);
+  if (lacks_a_key(work.item.target)) {
+    auto why = has_no_key(work.item.target);
+    return refuse(std::move(work), std::move(by), why, here);
+  }
   if (work.item.target.is_outside())
     return send(std::move(work), std::move(by), here);
   auto target = target_of(work.item.target);

@@ -205,8 +205,10 @@ private:
   /// Says how much was changed, or that there is no such lane.
   using count_conclusion =
     std::function<void(gateway& me, http_call& call, expected<size_t> count)>;
+  void purge(http_call& call, const work_selection& which);
   static count_conclusion conclude_change(const work_selection& which);
-  void conclude_nothing(http_call& call, const std::string& lane);
+  void conclude_nothing(http_call& call, const std::string& lane,
+                        const char* nothing);
 
   // -- /schedules (gateway_schedules.cpp) ------------------------------------
 

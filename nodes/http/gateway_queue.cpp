@@ -90,6 +90,9 @@ work_selection read_change(const http::request& x) {
   return result;
 }
 
+constexpr auto is_of_the_node =
+  "delete schedules, and cancel groups, in place of their work";
+
 /// Dead letters may all go; what waits only by lane, and not that of what the
 /// node brings along: its schedules and groups would stand still.
 void check_purge(const work_selection& x) {
@@ -100,8 +103,7 @@ void check_purge(const work_selection& x) {
   if (x.lane.empty())
     refuse(errc::bad_request, "what is queued is purged by id= or lane=");
   if (is_own_lane(x.lane))
-    refuse(errc::bad_request, "delete schedules, and cancel groups, in place "
-                              "of their work");
+    refuse(errc::bad_request, is_of_the_node);
 }
 
 std::string to_json(const work_count& x) {
@@ -205,10 +207,14 @@ void gateway::list_queue(http::exchange& x) {
   internal |= which.id || !which.lane.empty();
   auto call = begin_queue_call(x);
   using answer = std::vector<work_view>;
-  auto then = [limit = which.limit, internal](gateway& me, http_call& call,
-                                              expected<answer> found) {
+  auto lane = which.id || which.after ? std::string{} : which.lane;
+  auto then = [limit = which.limit, internal,
+               lane](gateway& me, http_call& call, expected<answer> found) {
     if (!found)
       return me.conclude(call, found.error());
+    if (found->empty() && !lane.empty())
+      return me.conclude_nothing(call, lane,
+                                 R"({"invocations":[],"next":null})");
     auto next = found->size() == limit
                   ? "\"" + to_string(found->back().id) + "\""
                   : std::string{"null"};
@@ -240,8 +246,22 @@ void gateway::purge_queue(http::exchange& x) {
   auto which = read_change(x.request());
   check_purge(which);
   auto call = begin_queue_call(x);
+  if (!which.id || which.state != work_state::waiting)
+    return purge(*call, which);
+  using answer = std::optional<work_view>;
+  auto then = [which](gateway& me, http_call& call, expected<answer> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    if (*found && is_own_lane((*found)->target.lane()))
+      return me.conclude(call, error{errc::bad_request, is_of_the_node});
+    me.purge(call, which);
+  };
+  host_.work->queue()->find(*which.id, come_back<answer>(*call, then));
+}
+
+void gateway::purge(http_call& call, const work_selection& which) {
   host_.work->queue()->purge(which,
-                             come_back<size_t>(*call, conclude_change(which)));
+                             come_back<size_t>(call, conclude_change(which)));
 }
 
 gateway::count_conclusion
@@ -251,16 +271,18 @@ gateway::conclude_change(const work_selection& which) {
     if (!count)
       return me.conclude(call, count.error());
     if (*count == 0 && !lane.empty())
-      return me.conclude_nothing(call, lane);
+      return me.conclude_nothing(call, lane, R"({"count":0})");
     me.conclude(
       call, payload{"{\"count\":" + std::to_string(*count) + "}", json_type});
   };
 }
 
-/// Nothing was changed: maybe there is no such lane.
-void gateway::conclude_nothing(http_call& call, const std::string& lane) {
+/// Nothing was found in the lane: maybe there is none.
+void gateway::conclude_nothing(http_call& call, const std::string& lane,
+                               const char* nothing) {
   using answer = std::vector<work_count>;
-  auto then = [lane](gateway& me, http_call& call, expected<answer> found) {
+  auto then = [lane, nothing](gateway& me, http_call& call,
+                              expected<answer> found) {
     if (!found)
       return me.conclude(call, found.error());
     std::vector<std::string> others;
@@ -269,7 +291,7 @@ void gateway::conclude_nothing(http_call& call, const std::string& lane) {
         others.push_back(x.lane);
     if (auto wrong = no_such_lane(me.port_.routes(), others, lane))
       return me.conclude(call, *wrong);
-    me.conclude(call, payload{"{\"count\":0}", json_type});
+    me.conclude(call, payload{nothing, json_type});
   };
   host_.work->queue()->count(come_back<answer>(call, then));
 }

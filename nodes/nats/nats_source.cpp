@@ -116,6 +116,26 @@ public:
     }
   }
 
+  /// Tells those who still wait for an answer that it will not come.
+  void give_up() {
+    std::set<delivery_ptr> rest;
+    {
+      std::lock_guard guard{mutex_};
+      rest.swap(in_flight_);
+    }
+    const error why{errc::shutting_down, effect::unknown,
+                    "the node leaves, and the call still runs"};
+    try {
+      for (auto& x : rest)
+        if (!x->reply.empty()) {
+          x->from->publish_failure(x->reply, why);
+          x->from->flush();
+        }
+    } catch (const std::exception& e) {
+      set_error(e.what());
+    }
+  }
+
   void stop_answering() {
     std::lock_guard guard{mutex_};
     ends_ = true;
@@ -363,6 +383,7 @@ void nats_source::stop(milliseconds patience) {
   engine_->stop_receiving();
   receiver_.join(); // what it has got is in flight now
   engine_->wait_until_answered(patience);
+  engine_->give_up();
   engine_->stop_answering();
   answerer_.join();
 }

@@ -184,7 +184,8 @@ void session::publish(const std::string& subject, const payload& body,
 
 void session::publish_failure(const std::string& subject, const error& why) {
   payload body{why.to_json(), "application/json"};
-  if (!takes(body)) // the server is one for small messages
+  constexpr size_t header = 512;
+  if (!takes(body, header)) // the server is one for small messages
     body.bytes.clear();
   publish(
     subject, body,
@@ -193,8 +194,7 @@ void session::publish_failure(const std::string& subject, const error& why) {
      {"Nats-Service-Error-Code", std::to_string(http_status(why.code()))}});
 }
 
-bool session::takes(const payload& body) const {
-  constexpr size_t header = 512; // which counts as well
+bool session::takes(const payload& body, size_t header) const {
   auto most = natsConnection_GetMaxPayload(connection_.get());
   return body.bytes.size() + body.content_type.size() + header
          <= static_cast<size_t>(most);

@@ -60,7 +60,7 @@ public:
   void publish_failure(const std::string& subject, const error& why);
 
   /// The server takes a message as large as this.
-  bool takes(const payload& body) const;
+  bool takes(const payload& body, size_t header = 64) const;
 
   /// The server has what was published. @throws session_error
   void flush();

@@ -88,17 +88,28 @@ protected:
                                             + (now() - clock::time_point{}));
   }
 
-  invocation_id put(const std::string& name, std::string body) {
+  invocation_id put(const std::string& name, std::string body,
+                    std::string key = "k 1") {
     work_request request;
     request.item.id = ids.next(wall());
     request.item.target.name = name;
     request.item.arguments = {std::move(body), "application/json"};
-    request.item.routing_key = "k 1";
+    request.item.routing_key = std::move(key);
     request.item.trace = "t";
     auto id = request.item.id;
     work->accept(std::move(request), [](auto) {});
     run();
     return id;
+  }
+
+  /// What is said of the dead letter.
+  std::string last_error() {
+    std::string result;
+    queue.list({}, [&](auto found) {
+      for (auto& x : *found)
+        result = x.answer.bytes;
+    });
+    return result;
   }
 
   /// All that is there, by target: how it stands.
@@ -214,6 +225,24 @@ TEST_F(outside_work, is_a_dead_letter_once_it_is_too_old) {
   EXPECT_LT(sender.events.size(), 400u) << "pauses grow";
 }
 
+TEST_F(outside_work, is_a_dead_letter_without_the_key_that_it_needs) {
+  begin({{"add", to(url)}});
+  put("add", "[2,3]", "");
+  EXPECT_TRUE(sender.events.empty());
+  EXPECT_EQ(states(work_state::dead), "https://example.org/sums/{key} 1;");
+  EXPECT_THAT(last_error(), HasSubstr("has no key"));
+}
+
+TEST_F(outside_work, says_that_its_age_was_the_end_of_it) {
+  begin({{"add", to(url)}});
+  for (int i = 0; i < 1000; ++i)
+    sender.refusals.push_back(is_busy());
+  put("add", "[2,3]");
+  advance(7h);
+  EXPECT_THAT(last_error(),
+              HasSubstr("it would be too old for another attempt"));
+}
+
 TEST_F(outside_work, has_destinations_of_its_own) {
   begin({{"add", to(url)},
          {"https://example.org", to({}, "https://other.org/lost")}});
@@ -251,6 +280,7 @@ TEST_F(outside_work, tells_of_what_took_every_node_along_with_it) {
   work_request last;
   last.item.id = ids.next(wall());
   last.item.target.name = "add";
+  last.item.routing_key = "k 1";
   last.item.arguments = {"[2,3]", "application/json"};
   last.item.accepted = last.item.due = wall();
   last.item.expires = wall() + 6h;

@@ -129,6 +129,27 @@ TEST(nats, who_asks_in_vain_is_told_why) {
   EXPECT_EQ(status_of(node).at("deadLettered"), 1);
 }
 
+TEST(nats, who_asks_what_still_runs_when_the_node_leaves_is_told_so) {
+  nats_server server;
+  nats_client client{server.url()};
+  client.subscribe("answers");
+  testing::temporary_folder folder;
+  auto settings = settings_of(folder.path(), "slow=broker:" + server.url()
+                                               + ",topic:slow,function:sleep");
+  settings.options.insert(settings.options.end(), {"--shutdown.timeout", "1s"});
+  node_process node{settings};
+  ASSERT_TRUE(
+    eventually([&] { return status_of(node).at("state") == "connected"; }));
+  client.ask("slow", "20000", "answers");
+  ASSERT_TRUE(eventually([&] { return status_of(node).at("inFlight") == 1; }));
+  node.stop();
+  auto got = client.receive_message();
+  ASSERT_TRUE(got);
+  auto body = nlohmann::json::parse(got->body);
+  EXPECT_EQ(body.at("errorType"), "shutting_down");
+  EXPECT_EQ(body.at("effect"), "unknown");
+}
+
 TEST(nats, who_asks_a_node_that_leaves_is_told_so) {
   nats_server server;
   nats_client client{server.url()};

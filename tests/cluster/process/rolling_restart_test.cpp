@@ -222,6 +222,8 @@ protected:
     clients_.join();
   }
 
+  std::string why_not_started(const char* id);
+
   /// Waits until a and b speak that version to each other.
   void expect_to_speak(uint32_t version) {
     auto between = [&](const char* asked, const char* peer) {
@@ -358,6 +360,20 @@ TEST_P(rolling_restart, to_a_newer_wire_and_a_step_back_fails_no_call) {
             << " done\n";
 }
 
+/// What a node that must not start says; a store that does not answer on a busy
+/// machine is no reason.
+std::string rolling_restart::why_not_started(const char* id) {
+  for (int tries = 1;; ++tries)
+    try {
+      nodes_.start(id);
+      return "it joined";
+    } catch (const std::runtime_error& e) {
+      std::string result = e.what();
+      if (tries == 5 || result.find("store_unavailable") == result.npos)
+        return result;
+    }
+}
+
 TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
   auto text = [](const char* node, uint32_t there, uint32_t here) {
     return std::string{"node '"} + node + "' speaks version "
@@ -367,16 +383,11 @@ TEST_P(rolling_restart, to_a_wire_too_far_ahead_is_refused) {
   start({"a", "b"});
   where_.wait_for(200);
   nodes_.use(TROUPE_WIRE_TWO_AHEAD);
-  try {
-    nodes_.start("c");
-    ADD_FAILURE() << "it joined";
-  } catch (const std::runtime_error& e) {
-    auto why = text("[ab]", wire::version, wire::version + 2);
-    EXPECT_THAT(e.what(), ContainsRegex("cannot join the cluster: " + why));
-    EXPECT_THAT(e.what(), ContainsRegex("error: bad_request: the node cannot "
-                                        "start: "
-                                        + why));
-  }
+  auto told = why_not_started("c");
+  auto why = text("[ab]", wire::version, wire::version + 2);
+  EXPECT_THAT(told, ContainsRegex("cannot join the cluster: " + why));
+  EXPECT_THAT(
+    told, ContainsRegex("error: bad_request: the node cannot start: " + why));
   for (auto id : {"a", "b"})
     EXPECT_TRUE(test::eventually([&] {
       return nodes_[id].log().find(

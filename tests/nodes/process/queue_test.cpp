@@ -289,6 +289,12 @@ TEST(queue, knows_no_lane_that_is_not_there) {
   EXPECT_THAT(x.body, Not(HasSubstr("meant")));
   EXPECT_EQ(post(node, "/queue/redrive?lane=add").body, R"({"count":0})");
   EXPECT_EQ(post(node, "/queue/redrive?lane=https://a.example").status, 200u);
+  for (auto lane : {"counter", "slep"})
+    expect_error(get(node, std::string{"/queue/invocations?lane="} + lane), 404,
+                 "not_found");
+  EXPECT_EQ(get(node, "/queue/invocations?lane=add").body,
+            R"({"invocations":[],"next":null})");
+  EXPECT_EQ(cli(node, {"queue", "list", "--lane", "counter"}).status, 1);
   auto told = cli(node, {"queue", "redrive", "--lane", "counter"});
   EXPECT_EQ(told.status, 1);
   EXPECT_EQ(told.out, "");
@@ -305,14 +311,18 @@ TEST(queue, leaves_out_what_schedules_keep_there) {
   auto all = json::parse(get(node, "/queue?internal=true").body)["lanes"];
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0]["lane"], "troupe-schedules/");
-  auto list = [&](const std::string& query) {
+  auto all_of = [&](const std::string& query) {
     return json::parse(get(node, "/queue/invocations" + query).body)
-      .at("invocations")
-      .size();
+      .at("invocations");
   };
+  auto list = [&](const std::string& query) { return all_of(query).size(); };
   EXPECT_EQ(list(""), 0u);
   EXPECT_EQ(list("?internal=true"), 1u);
   EXPECT_EQ(list("?lane=troupe-schedules/"), 1u);
+  auto id = all_of("?internal=true")[0]["id"].get<std::string>();
+  expect_error(post(node, "/queue/purge?state=queued&id=" + id), 400,
+               "bad_request");
+  EXPECT_EQ(list("?internal=true"), 1u);
   EXPECT_EQ(cli(node, {"queue", "--json"}).out, "[]\n");
   EXPECT_THAT(cli(node, {"queue", "--all"}).out,
               HasSubstr("troupe-schedules/"));
