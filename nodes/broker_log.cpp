@@ -23,10 +23,14 @@ std::string line_of(const news& x) {
   auto many = x.subscriptions.size() > 1;
   auto line = std::string{many ? "the subscriptions " : "the subscription "}
               + log_list(x.subscriptions, broker_log::names_max)
-              + (many ? " have " : " has ");
-  line += x.is_there ? "the broker " + x.broker
-                     : "no broker " + x.broker + ", and "
-                         + (many ? "try" : "tries") + " again: " + x.why;
+              + (x.is_there ? many ? " have " : " has "
+                 : many     ? " get nothing from "
+                            : " gets nothing from ")
+              + (x.is_there ? "the broker " : "its broker ") + x.broker;
+  // It may be there: a stream is missing, a file of this node cannot be read.
+  if (!x.is_there)
+    line +=
+      std::string{", and "} + (many ? "try" : "tries") + " again: " + x.why;
   return log_line(line);
 }
 
@@ -54,6 +58,10 @@ broker_log::broker_log(
   : after_(std::move(after)),
     shared_(std::make_shared<shared>(std::move(write))) {}
 
+void broker_log::warn(const std::string& what) {
+  shared_->write(level::warning, log_line(what));
+}
+
 void broker_log::changed(const std::string& broker,
                          const std::string& subscription, bool is_there,
                          const std::string& why) {
@@ -62,7 +70,7 @@ void broker_log::changed(const std::string& broker,
     auto& all = shared_->waiting;
     auto is_first = all.empty();
     auto same = std::find_if(all.begin(), all.end(), [&](auto& x) {
-      return x.broker == broker && x.is_there == is_there;
+      return x.broker == broker && x.is_there == is_there && x.why == why;
     });
     if (same == all.end())
       same = all.insert(all.end(), news{broker, is_there, why});

@@ -36,6 +36,9 @@ public:
   void changed(const std::string& broker, const std::string& subscription,
                bool is_there, const std::string& why);
 
+  /// What an operator should look at; at once.
+  void warn(const std::string& what);
+
 private:
   struct shared;
 

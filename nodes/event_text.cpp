@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <stdexcept>
+#include <string_view>
 
 #include "nodes/option_fields.hpp"
 
@@ -40,6 +41,10 @@ void read_target(option_fields& from, message_target& to) {
   to.key = from.take("fixed-key");
 }
 
+constexpr std::string_view field_names[] = {
+  "type",   "source", "subject", "function",  "service",
+  "method", "to",     "key",     "fixed-key", "argument"};
+
 } // namespace
 
 event_rule parse_event_rule(const std::string& text) {
@@ -51,6 +56,7 @@ event_rule parse_event_rule(const std::string& text) {
         "NAME=source:/a/{key},service:S,method:M or "
         "NAME=type:PATTERN,to:URL"};
   option_fields from{text.substr(equals + 1)};
+  from.expect_only(field_names);
   event_rule result{.name = text.substr(0, equals)};
   from.take("type", result.type, parse_pattern);
   from.take("source", result.source, parse_pattern);

@@ -523,12 +523,18 @@ subscriptions::log_writer node::writer_of_brokers() const {
 }
 
 void node::start_subscriptions() {
-  subscriptions_ = std::make_unique<subscriptions>(
-    *assembly_, options_.subscriptions, writer_of_brokers());
+  auto& name = options_.cluster.name;
+  auto cluster = name == member_options{}.name ? "" : name;
+  auto of_options = options_.subscriptions;
+  for (auto& x : of_options)
+    x.cluster = cluster;
+  subscriptions_ = std::make_unique<subscriptions>(*assembly_, of_options,
+                                                   writer_of_brokers());
   subscriptions_->start();
   current_subscriptions_ = subscriptions_.get();
   follower_options options;
   options.patience = message_limit;
+  options.cluster = cluster;
   options.secrets = host_.secrets;
   options.on_fault = [this](auto& name, auto& why) {
     log_->warn("the subscription '{}' is passed over: {}",

@@ -45,6 +45,19 @@ std::string option_fields::need(const std::string& name) {
   return result;
 }
 
+void option_fields::expect_only(std::span<const std::string_view> known) const {
+  std::string unknown;
+  for (auto& [name, value] : all_)
+    if (std::find(known.begin(), known.end(), name) == known.end())
+      unknown += (unknown.empty() ? "'" : ", '") + name + "'";
+  if (unknown.empty())
+    return;
+  std::string names;
+  for (auto name : known)
+    names += (names.empty() ? "" : ", ") + std::string{name};
+  refuse("there is no field " + unknown + "; there are " + names);
+}
+
 void option_fields::expect_none() const {
   if (!all_.empty())
     refuse("there is no field '" + all_.begin()->first + "'");

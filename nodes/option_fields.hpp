@@ -4,8 +4,10 @@
 #pragma once
 
 #include <map>
+#include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace troupe {
@@ -42,6 +44,10 @@ public:
   }
 
   bool has(const std::string& name) const { return all_.contains(name); }
+
+  /// All are among `known`, which are named otherwise. To be asked first: who
+  /// mistypes a name is not to be told of the field that is missing.
+  void expect_only(std::span<const std::string_view> known) const;
 
   /// All are taken.
   void expect_none() const;

@@ -557,6 +557,19 @@ std::string variable_of(std::string_view name) {
   return result;
 }
 
+/// " NAME" if `value` says which of several it is: NAME=SETTINGS.
+std::string name_in(const option_row& row, const std::string& value) {
+  constexpr size_t longest = 128;
+  auto name = value.substr(0, value.find('='));
+  auto is_one_of_several =
+    row.takes == arity::repeatable
+    && std::string_view{row.argument}.starts_with("NAME=")
+    && name.size() < value.size();
+  if (!is_one_of_several || name.empty() || name.size() > longest)
+    return {};
+  return " " + name;
+}
+
 /// Applies one source: it replaces what sources of lower precedence gave.
 void apply(const std::vector<option_row>& rows,
            const std::vector<setting>& source, node_options& out) {
@@ -572,7 +585,7 @@ void apply(const std::vector<option_row>& rows,
     try {
       row->set(out, x.value);
     } catch (const std::invalid_argument& e) {
-      throw options_error{x.origin + ": " + e.what()};
+      throw options_error{x.origin + name_in(*row, x.value) + ": " + e.what()};
     }
   }
 }

@@ -87,6 +87,7 @@ subscription
 subscription_follower::read(const std::string& name,
                             const subscription_fields& fields) const {
   auto result = parse_subscription(name, fields);
+  result.cluster = options_.cluster;
   result.broker = options_.secrets.resolve(std::move(result.broker));
   return result;
 }

@@ -28,6 +28,9 @@ struct follower_options {
   /// What calls that run get when their subscription ends.
   std::chrono::milliseconds patience{5'000};
 
+  /// As `subscription::cluster`.
+  std::string cluster{};
+
   /// Where the files are that they name.
   secrets_folder secrets{};
 

@@ -1,5 +1,6 @@
 #include "nodes/subscription_text.hpp"
 
+#include <algorithm>
 #include <set>
 #include <stdexcept>
 #include <string_view>
@@ -12,6 +13,14 @@
 namespace troupe {
 
 namespace {
+
+constexpr std::string_view field_names[] = {
+  "broker",  "topic",         "function",  "service",     "method",
+  "key",     "argument",      "identity",  "in-flight",   "attempts",
+  "pause",   "pause-max",     "age",       "reply-topic", "group",
+  "user",    "password-file", "ca",        "cert",        "cert-key",
+  "version", "qos",           "client-id", "session",     "will-topic",
+  "will",    "stream",        "durable",   "ack-wait"};
 
 [[noreturn]] void refuse(const std::string& what) {
   throw std::invalid_argument{what};
@@ -162,6 +171,16 @@ void refuse_fields_of_others(const option_fields& from, broker_kind kind) {
   }
 }
 
+/// A subject may have slashes, but who writes them alone means MQTT's levels.
+void refuse_slashes(const std::string& subject) {
+  if (subject.find('/') == subject.npos || subject.find('.') != subject.npos)
+    return;
+  auto meant = subject;
+  std::replace(meant.begin(), meant.end(), '/', '.');
+  refuse("topic: '" + subject + "': in NATS '.' separates, not '/': write "
+         + meant);
+}
+
 broker_kind kind_of(const option_fields& from, bool is_nats) {
   if (!is_nats)
     return broker_kind::mqtt;
@@ -183,12 +202,16 @@ subscription parse_subscription(const std::string& text) {
 subscription parse_subscription(const std::string& name,
                                 subscription_fields all) {
   option_fields from{std::move(all)};
+  from.expect_only(field_names);
   broker_address broker;
   auto is_nats = read_broker(from.need("broker"), broker);
   auto kind = kind_of(from, is_nats);
   refuse_fields_of_others(from, kind);
-  auto topic = topic_pattern::parse(
-    from.need("topic"), is_nats ? topic_style::nats : topic_style::mqtt);
+  auto text = from.need("topic");
+  if (is_nats)
+    refuse_slashes(text);
+  auto topic =
+    topic_pattern::parse(text, is_nats ? topic_style::nats : topic_style::mqtt);
   if (!topic)
     refuse("topic: " + topic.reason());
   subscription result{.name = name, .topic = *topic};

@@ -35,7 +35,8 @@ make_source(const subscription& what, message_sink& sink, broker_log& log) {
   };
   switch (what.kind) {
   case broker_kind::mqtt:
-    return std::make_unique<mqtt_source>(what, sink, watch);
+    return std::make_unique<mqtt_source>(
+      what, sink, watch, [&log](const std::string& x) { log.warn(x); });
   case broker_kind::nats:
   case broker_kind::jetstream:
     return std::make_unique<nats_source>(what, sink, watch);
@@ -88,6 +89,12 @@ public:
       lease_->stop();
   }
 
+  /// Its broker is to collect no more for it once it stops.
+  void forget() {
+    std::lock_guard guard{mutex_};
+    is_forgotten_ = true;
+  }
+
   const subscription& what() const noexcept { return intake_->what(); }
 
   bool is_option() const noexcept { return is_option_; }
@@ -120,14 +127,17 @@ private:
 
   /// It is this node's no more.
   void end(std::chrono::milliseconds patience) {
-    intake_->pause();
     std::unique_ptr<message_source> source;
     {
       std::lock_guard guard{mutex_};
       source = std::move(source_);
       if (source)
         ending_ = source.get();
+      // Before messages are given back, which would end the connection.
+      if (source && is_forgotten_)
+        source->unsubscribe();
     }
+    intake_->pause();
     if (!source)
       return;
     source->stop(patience);
@@ -148,7 +158,7 @@ private:
     x.acknowledged += before.acknowledged;
     x.given_back += before.given_back;
     x.connections += before.connections;
-    if (x.last_error.empty())
+    if (x.last_error.empty() && x.state != source_state::connected)
       x.last_error = before.last_error;
     return x;
   }
@@ -164,6 +174,7 @@ private:
   const message_source* ending_ = nullptr;
   source_status before_;
   bool is_stopped_ = false;
+  bool is_forgotten_ = false;
 };
 
 subscriptions::subscriptions(assembly& actors,
@@ -207,6 +218,8 @@ std::vector<subscription_view> subscriptions::list() const {
   std::vector<subscription_view> result;
   for (auto& x : all())
     result.push_back(x->view());
+  std::sort(result.begin(), result.end(),
+            [](auto& x, auto& y) { return x.what->name < y.what->name; });
   return result;
 }
 
@@ -234,6 +247,14 @@ void subscriptions::follow(const std::vector<subscription>& declared,
                      [&](auto& x) { return x->what().name == what.name; }))
       added.push_back(
         std::make_shared<entry>(actors_, *delays_, log_, what, false));
+  for (auto& x : unwanted) {
+    auto goes_on = [&](auto& what) {
+      return what.shares_session_with(x->what());
+    };
+    // One that goes on with its session must not lose what comes meanwhile.
+    if (std::none_of(declared.begin(), declared.end(), goes_on))
+      x->forget();
+  }
   // One that has changed ends before it begins again, with its name.
   stop(unwanted, patience);
   kept.insert(kept.end(), added.begin(), added.end());

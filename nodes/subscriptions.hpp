@@ -68,8 +68,8 @@ public:
   bool is_option(const std::string& name) const;
 
   /// What was declared at run time is this from now on: begins those that are
-  /// new, ends those that are not wanted any more, and does both with one that
-  /// has changed. Calls that run get `patience`. The name of an option is
+  /// new, ends those that are not wanted any more, so that their brokers collect
+  /// no more for them, and does both with one that has changed. Calls that run get `patience`. The name of an option is
   /// passed over. From one thread, which is done with it before `stop`.
   /// @pre it has started
   void follow(const std::vector<subscription>& declared,

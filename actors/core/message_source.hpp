@@ -134,6 +134,11 @@ public:
   /// is the broker's again.
   virtual void stop(std::chrono::milliseconds patience) = 0;
 
+  /// Takes no more messages, and asks the broker, if it is there, to collect no
+  /// more for this subscription; what it has collected before stays there.
+  /// Returns at once: `stop` follows, and waits for it as for an answer.
+  virtual void unsubscribe() {}
+
   virtual source_status status() const = 0;
 };
 

@@ -74,7 +74,7 @@ std::string key_in(const subscription& what, const incoming_message& message) {
 }
 
 payload arguments_from(const subscription& what, incoming_message message,
-                     const json& body) {
+                       const json& body) {
   if (!what.argument.empty())
     return {dump_json(field(body, what.argument)), json_type};
   return std::move(message.body);
@@ -82,9 +82,17 @@ payload arguments_from(const subscription& what, incoming_message message,
 
 } // namespace
 
+std::string why_not_taken(const subscription& what, const std::string& topic) {
+  return "the subscription takes topic:" + what.topic.text() + ", not " + topic
+         + "; its session at the broker still has another filter";
+}
+
 expected<message_call> read_message(const subscription& what,
                                     const incoming_message& message) {
   try {
+    // What is not asked for must not vanish: its sender was told that it is here.
+    if (what.kind == broker_kind::mqtt && !what.topic.matches(message.topic))
+      refuse(why_not_taken(what, message.topic));
     json body;
     if (!what.argument.empty()
         || what.identity.from == message_identity::origin::json)

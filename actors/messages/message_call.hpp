@@ -28,10 +28,14 @@ struct message_call {
   friend bool operator==(const message_call&, const message_call&) = default;
 };
 
-/// Fails with `bad_request` if the topic has no good key, the body is not the
+/// Fails with `bad_request` if MQTT brings a topic that `what` does not take
+/// (what NATS brings, its server has matched), the topic has no good key, the body is not the
 /// JSON that it should be, or the identity is missing.
 expected<message_call> read_message(const subscription& what,
                                     const incoming_message& message);
+
+/// Why a message of `topic` is none for `what`, though its broker sent it.
+std::string why_not_taken(const subscription& what, const std::string& topic);
 
 /// The target of `what` with as much of a message as can be told without fault:
 /// what a dead letter is filed under.

@@ -177,7 +177,16 @@ std::string_view to_string(broker_kind x) noexcept {
 
 std::string subscription::session_name() const {
   auto& given = kind == broker_kind::mqtt ? client_id : durable;
-  return given.empty() ? "troupe-" + name : given;
+  if (!given.empty())
+    return given;
+  return "troupe-" + (cluster.empty() ? "" : cluster + "-") + name;
+}
+
+bool subscription::shares_session_with(const subscription& x) const {
+  return kind == x.kind && broker.host == x.broker.host
+         && broker.port == x.broker.port && session_name() == x.session_name()
+         && group == x.group && stream == x.stream
+         && topic.filter() == x.topic.filter();
 }
 
 expected<void> subscription::validate() const {

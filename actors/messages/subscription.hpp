@@ -114,6 +114,10 @@ struct subscription {
   /// with MQTT, a group of all nodes with NATS.
   std::string group{};
 
+  /// The name of the cluster, which is part of what sessions and groups are
+  /// called by default; empty: that which clusters have by default.
+  std::string cluster{};
+
   // -- of MQTT ---------------------------------------------------------------
 
   /// 4 is MQTT 3.1.1, 5 is MQTT 5.
@@ -150,8 +154,13 @@ struct subscription {
     return kind == broker_kind::mqtt && group.empty();
   }
 
-  /// `client_id` or `durable`, or what it is by default.
+  /// `client_id` or `durable`, or what it is by default: troupe-NAME, and
+  /// troupe-CLUSTER-NAME in a cluster that has a name of its own.
   std::string session_name() const;
+
+  /// Whether the broker collects for both in one place: the session of MQTT and
+  /// its filter, the durable consumer.
+  bool shares_session_with(const subscription& other) const;
 
   /// Whether it can be done: `bad_request` with what makes no sense.
   expected<void> validate() const;

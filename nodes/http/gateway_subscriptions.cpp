@@ -44,6 +44,17 @@ subscription_fields read_fields(const http::request& x, const std::string& name,
   }
 }
 
+/// Whether a node that sees `view` follows what is stored already.
+bool follows(const json& view, const std::string& name,
+             const subscription_fields& fields) try {
+  auto what = parse_subscription(name, fields);
+  return view.at("topic") == what.topic.text()
+         && view.at("broker") == to_string(what.broker, what.kind)
+         && view.at("kind") == to_string(what.kind);
+} catch (const std::invalid_argument&) {
+  return false; // of a later version
+}
+
 /// What is stored of it, with how this node sees it.
 expected<payload> describe(const std::string& name, const stored_state& stored,
                            const json& view) {
@@ -53,7 +64,8 @@ expected<payload> describe(const std::string& name, const stored_state& stored,
   auto i = book.all().find(name);
   if (i == book.all().end())
     return error{errc::not_found, "there is no subscription '" + name + "'"};
-  auto result = view.is_object() ? view : json{{"state", "starting"}};
+  auto is_there = view.is_object() && follows(view, name, i->second);
+  auto result = is_there ? view : json{{"state", "starting"}};
   result.update(declared_json(name, i->second));
   return payload{dump_json(result), json_type};
 }

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 
 #include "actors/core/defaults.hpp"
@@ -35,6 +36,7 @@ constexpr size_t packet_size_max = 6 * 1024 * 1024 + 70'000;
 /// are held before nothing more is read.
 constexpr size_t held_max = 1024;
 
+/// Of SUBSCRIBE and UNSUBSCRIBE, of which there is one at a time.
 constexpr uint16_t subscribe_id = 1;
 
 incoming_message to_message(publish x) {
@@ -105,11 +107,13 @@ void connection::take_connack(const connack& x) {
       + (x.text.empty() ? describe_reason(version_, x.reason) : x.text));
   if (x.keep_alive_s && *x.keep_alive_s > 0)
     keep_alive_ = std::chrono::seconds{*x.keep_alive_s};
-  auto filter = what_.group.empty()
-                  ? what_.topic.filter()
-                  : "$share/" + what_.group + "/" + what_.topic.filter();
-  send(encode_subscribe(version_, subscribe_id, filter,
+  send(encode_subscribe(version_, subscribe_id, filter(),
                         std::min(what_.qos, x.qos_max)));
+}
+
+std::string connection::filter() const {
+  auto& plain = what_.topic.filter();
+  return what_.group.empty() ? plain : "$share/" + what_.group + "/" + plain;
 }
 
 void connection::take_suback(const acknowledgment& x) {
@@ -134,6 +138,7 @@ void connection::read() {
     self->reading_ = false;
     if (self->has_ended_)
       return;
+    self->was_closed_ = fault == asio::error::eof;
     if (fault)
       return self->end("the connection broke: " + fault.message());
     self->take_bytes(size);
@@ -190,6 +195,8 @@ void connection::take(const frame& x) {
     return take_connack(read_connack(version_, x.body));
   case packet_type::suback:
     return take_suback(read_ack(version_, x.type, x.body));
+  case packet_type::unsuback:
+    return take_unsuback(read_ack(version_, x.type, x.body));
   case packet_type::publish:
     return take_message(read_publish(version_, x.flags, x.body));
   case packet_type::puback:
@@ -225,8 +232,7 @@ void connection::hand_over(publish x) {
   auto entry = std::make_shared<delivery>(delivery{x.id, x.qos});
   in_flight_.push_back(entry);
   counts_->in_flight.fetch_add(1, std::memory_order_relaxed);
-  if (!what_.topic.matches(x.topic)) // left in the session by another filter
-    return settle(entry, message_fate::done);
+  note_stray(x.topic);
   counts_->delivered.fetch_add(1, std::memory_order_relaxed);
   if (x.again)
     counts_->redelivered.fetch_add(1, std::memory_order_relaxed);
@@ -244,6 +250,12 @@ void connection::hand_over(publish x) {
         self->answered(entry, std::move(*kept));
     });
   });
+}
+
+void connection::note_stray(const std::string& topic) {
+  if (what_.topic.matches(topic) || std::exchange(has_strays_, true))
+    return;
+  events_.on_stray(topic);
 }
 
 // -- answers -------------------------------------------------------------------
@@ -322,11 +334,29 @@ void connection::drain() {
     return;
   is_draining_ = true;
   held_.clear();
+  read(); // which may have been held back
+  end_if_drained();
+}
+
+void connection::unsubscribe() {
+  if (has_ended_ || is_draining_)
+    return;
+  if (is_subscribed_) {
+    is_unsubscribing_ = true;
+    send(encode_unsubscribe(version_, subscribe_id, filter()));
+  }
+  drain();
+}
+
+void connection::take_unsuback(const acknowledgment& x) {
+  // Refused or not, no more can be done.
+  if (x.id == subscribe_id)
+    is_unsubscribing_ = false;
   end_if_drained();
 }
 
 void connection::end_if_drained() {
-  if (!is_draining_ || has_ended_)
+  if (!is_draining_ || has_ended_ || is_unsubscribing_)
     return;
   for (auto& x : in_flight_)
     if (!x->fate)

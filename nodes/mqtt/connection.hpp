@@ -49,6 +49,9 @@ struct connection_events {
   /// The broker has taken the subscription.
   std::function<void()> on_subscribed;
 
+  /// The first message came whose topic the subscription does not take.
+  std::function<void(const std::string& topic)> on_stray;
+
   /// It is over; comes once. What was not acknowledged is the broker's again.
   std::function<void(const std::string& why)> on_end;
 };
@@ -70,10 +73,16 @@ public:
   /// Takes no more messages; ends once those in flight are answered.
   void drain();
 
+  /// As `drain`, and asks the broker to collect no more for this session.
+  void unsubscribe();
+
   /// Ends it at once.
   void end(const std::string& why);
 
   bool has_ended() const noexcept { return has_ended_; }
+
+  /// The broker closed it without a word.
+  bool was_closed() const noexcept { return was_closed_; }
 
 private:
   using clock = std::chrono::steady_clock;
@@ -100,6 +109,7 @@ private:
   void greet();
   void take_connack(const connack& x);
   void take_suback(const acknowledgment& x);
+  std::string filter() const;
 
   // -- bytes -----------------------------------------------------------------
 
@@ -114,6 +124,7 @@ private:
   void take(const frame& x);
   void take_message(publish x);
   void hand_over(publish x);
+  void note_stray(const std::string& topic);
   bool is_full() const;
 
   // -- answers ---------------------------------------------------------------
@@ -124,6 +135,7 @@ private:
   void settle(const delivery_ptr& x, message_fate fate);
   void acknowledge();
   void end_if_drained();
+  void take_unsuback(const acknowledgment& x);
 
   // -- time ------------------------------------------------------------------
 
@@ -147,7 +159,10 @@ private:
   bool is_open_ = false;
   bool is_subscribed_ = false;
   bool is_draining_ = false;
+  bool is_unsubscribing_ = false; // asked, and not answered
+  bool has_strays_ = false;
   bool has_ended_ = false;
+  bool was_closed_ = false;
   std::chrono::seconds keep_alive_;
   clock::time_point began_;
   clock::time_point last_sent_;

@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "actors/messages/message_call.hpp"
 #include "actors/model/backoff.hpp"
 #include "nodes/mqtt/connection.hpp"
 
@@ -27,16 +28,20 @@ constexpr backoff_options pauses{200ms, 10s};
 /// A connection that lived so long was a good one: the next comes soon.
 constexpr auto good_life = 5s;
 
+/// So many that were closed sooner are no accident.
+constexpr uint32_t closed_often = 2;
+
 } // namespace
 
 /// All but `stop_within` and what it says of itself belongs to the thread of
 /// its `io_context`.
 class mqtt_source::engine : public std::enable_shared_from_this<engine> {
 public:
-  engine(subscription what, message_sink& sink, connection_observer watch)
+  engine(subscription what, message_sink& sink, connection_observer watch,
+         std::function<void(const std::string&)> warn)
     : what_(std::move(what)), sink_(sink), watch_(std::move(watch)),
-      io_(std::make_shared<asio::io_context>(1)), timer_(*io_),
-      guard_(io_->get_executor()) {}
+      warn_(std::move(warn)), io_(std::make_shared<asio::io_context>(1)),
+      timer_(*io_), guard_(io_->get_executor()) {}
 
   /// An exception, of a message or of memory, ends a connection and no node.
   void run() {
@@ -60,6 +65,10 @@ public:
       if (auto self = weak.lock())
         self->subscribed();
     };
+    events.on_stray = [weak](const std::string& topic) {
+      if (auto self = weak.lock())
+        self->warn_of_stray(topic);
+    };
     events.on_end = [weak](const std::string& why) {
       if (auto self = weak.lock())
         self->ended(why);
@@ -72,6 +81,8 @@ public:
   void post(void (engine::*what)()) {
     asio::post(*io_, [self = shared_from_this(), what] { ((*self).*what)(); });
   }
+
+  void begin_to_unsubscribe() { post(&engine::unsubscribe); }
 
   /// Waits for the end of what is under way, and ends it past `patience`.
   void stop_within(std::chrono::milliseconds patience) {
@@ -105,7 +116,12 @@ private:
   }
 
   void subscribed() {
-    set_state(source_state::connected);
+    was_there_ = true;
+    {
+      std::lock_guard guard{mutex_};
+      state_ = source_state::connected;
+      last_error_.clear(); // of before
+    }
     watch_.is_there();
   }
 
@@ -115,7 +131,19 @@ private:
     ended(why);
   }
 
-  void ended(const std::string& why) {
+  /// MQTT 3.1.1 has no word for it, and mosquitto 2.0 closes before that of MQTT 5
+  /// is out: a connection that was good is closed, again and again.
+  std::string with_guess(const std::string& why) {
+    auto was_cut = std::exchange(was_there_, false) && connection_->was_closed()
+                   && std::chrono::steady_clock::now() - began_ <= good_life;
+    closed_ = was_cut ? closed_ + 1 : 0;
+    if (closed_ < closed_often)
+      return why;
+    return why + "; it looks as if " + mqtt::taken_over;
+  }
+
+  void ended(const std::string& plain) {
+    auto why = with_guess(plain);
     {
       std::lock_guard guard{mutex_};
       state_ = source_state::connecting;
@@ -134,11 +162,22 @@ private:
     });
   }
 
-  void drain() {
+  void drain() { drain_with(&mqtt::connection::drain); }
+
+  void unsubscribe() { drain_with(&mqtt::connection::unsubscribe); }
+
+  void drain_with(void (mqtt::connection::*how)()) {
     is_stopping_ = true;
     if (timer_.cancel() > 0 || !connection_)
       return finish();
-    connection_->drain();
+    ((*connection_).*how)();
+  }
+
+  void warn_of_stray(const std::string& topic) {
+    if (warn_)
+      warn_("the subscription '" + what_.name + "' makes dead letters of "
+            + "messages that it does not take: " + why_not_taken(what_, topic)
+            + " (client-id " + what_.session_name() + ")");
   }
 
   void cut_off() {
@@ -158,6 +197,7 @@ private:
   const subscription what_;
   message_sink& sink_;
   connection_watch watch_;
+  const std::function<void(const std::string&)> warn_;
   const std::shared_ptr<mqtt::traffic> counts_ =
     std::make_shared<mqtt::traffic>();
   const std::shared_ptr<asio::io_context> io_;
@@ -166,6 +206,8 @@ private:
   std::shared_ptr<mqtt::connection> connection_;
   std::chrono::steady_clock::time_point began_;
   uint32_t failures_ = 0;
+  bool was_there_ = false; // the last connection
+  uint32_t closed_ = 0;    // good connections in a row that the broker closed
   std::mt19937_64 random_{std::random_device{}()};
   bool is_stopping_ = false;
 
@@ -177,9 +219,10 @@ private:
 };
 
 mqtt_source::mqtt_source(subscription what, message_sink& sink,
-                         connection_observer watch)
-  : engine_(std::make_shared<engine>(std::move(what), sink, std::move(watch))) {
-}
+                         connection_observer watch,
+                         std::function<void(const std::string&)> warn)
+  : engine_(std::make_shared<engine>(std::move(what), sink, std::move(watch),
+                                     std::move(warn))) {}
 
 mqtt_source::~mqtt_source() {
   stop(0ms);
@@ -195,6 +238,10 @@ void mqtt_source::stop(std::chrono::milliseconds patience) {
     return;
   engine_->stop_within(patience);
   thread_.join();
+}
+
+void mqtt_source::unsubscribe() {
+  engine_->begin_to_unsubscribe();
 }
 
 source_status mqtt_source::status() const {

@@ -3,7 +3,9 @@
 
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "actors/core/message_source.hpp"
@@ -16,8 +18,10 @@ class mqtt_source final : public message_source {
 public:
   /// @param sink outlives it
   /// @param watch is called on the source's own threads; may be empty
+  /// @param warn as well, with what an operator should look at, as a sentence
   mqtt_source(subscription what, message_sink& sink,
-              connection_observer watch = {});
+              connection_observer watch = {},
+              std::function<void(const std::string&)> warn = {});
 
   mqtt_source(const mqtt_source&) = delete;
 
@@ -26,6 +30,8 @@ public:
   void start() override;
 
   void stop(std::chrono::milliseconds patience) override;
+
+  void unsubscribe() override;
 
   source_status status() const override;
 

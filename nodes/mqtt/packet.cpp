@@ -291,6 +291,17 @@ std::string encode_subscribe(protocol version, uint16_t id,
   return packet(packet_type::subscribe, reserved, body);
 }
 
+std::string encode_unsubscribe(protocol version, uint16_t id,
+                               std::string_view filter) {
+  constexpr uint8_t reserved = 0x02;
+  std::string body;
+  put_u16(body, id);
+  if (version == protocol::v5)
+    put_properties(body, {});
+  put_text(body, filter);
+  return packet(packet_type::unsubscribe, reserved, body);
+}
+
 std::string encode_ack(packet_type type, uint16_t id) {
   constexpr uint8_t reserved = 0x02;
   std::string body;
@@ -407,7 +418,8 @@ acknowledgment read_ack(protocol version, packet_type type,
     if (version == protocol::v5)
       read_properties(from, [](property, reader&) { return false; });
     result.reason = from.u8();
-  } else if (version == protocol::v5 && !from.is_done()) {
+  } else if (type != packet_type::unsuback && version == protocol::v5
+             && !from.is_done()) {
     result.reason = from.u8();
   }
   return result;

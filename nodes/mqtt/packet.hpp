@@ -97,6 +97,10 @@ std::string encode(const connect& x);
 std::string encode_subscribe(protocol version, uint16_t id,
                              std::string_view filter, uint8_t qos);
 
+/// One filter that the session is to collect for no more.
+std::string encode_unsubscribe(protocol version, uint16_t id,
+                               std::string_view filter);
+
 /// PUBACK, PUBREC, PUBREL or PUBCOMP: all is well.
 std::string encode_ack(packet_type type, uint16_t id);
 
@@ -149,7 +153,7 @@ connack read_connack(protocol version, std::string_view body);
 
 publish read_publish(protocol version, uint8_t flags, std::string_view body);
 
-/// Of SUBACK, PUBACK, PUBREC, PUBREL, PUBCOMP.
+/// Of SUBACK, UNSUBACK (its id alone), PUBACK, PUBREC, PUBREL, PUBCOMP.
 struct acknowledgment {
   uint16_t id = 0;
 
@@ -162,6 +166,11 @@ acknowledgment read_ack(protocol version, packet_type type,
 
 /// The reason in a DISCONNECT of the broker.
 uint8_t read_disconnect(std::string_view body);
+
+/// What ends a connection when a client of the same id makes one.
+constexpr const char* taken_over =
+  "another client with this client-id took the connection: give it a client-id "
+  "of its own";
 
 /// "not authorized" and the like.
 std::string describe_reason(protocol version, uint8_t reason);

@@ -48,7 +48,7 @@ const char* reason_of_5(uint8_t reason) noexcept {
   case 0x8d:
     return "it heard nothing from this client";
   case 0x8e:
-    return "another client has taken the session over";
+    return taken_over;
   case 0x8f:
     return "it refuses the filter";
   case 0x93:

@@ -9,6 +9,8 @@
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 
+#include "nodes/password_file.hpp"
+
 namespace troupe::mqtt {
 
 namespace asio = boost::asio;
@@ -24,6 +26,9 @@ asio::ssl::context make_tls(const broker_address& to) {
     if (fault)
       throw std::runtime_error("cannot use '" + file + "': " + fault.message());
   };
+  for (auto& file : {to.ca, to.certificate, to.key})
+    if (!file.empty())
+      expect_readable(file);
   SSL_CTX_set_min_proto_version(result.native_handle(), TLS1_2_VERSION);
   result.set_verify_mode(asio::ssl::verify_peer);
   if (to.ca.empty())

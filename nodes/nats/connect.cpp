@@ -1,5 +1,8 @@
 #include "nodes/nats/connect.hpp"
 
+#include <algorithm>
+#include <string_view>
+
 #include "nodes/password_file.hpp"
 #include "nodes/subscription_text.hpp"
 
@@ -13,17 +16,34 @@ using std::chrono::milliseconds;
 constexpr milliseconds ping_interval = 5s;
 constexpr int pings_out_max = 2;
 
-std::string password_in(const std::string& file) {
+/// `read(file)`, whose fault is one of the session.
+template <class F>
+auto with_file(const std::string& file, F read) {
   try {
-    return read_password(file);
+    return read(file);
   } catch (const std::runtime_error& e) {
     throw session_error{e.what()};
   }
 }
 
+/// Without where in the library it came up: "(jsm.c:2867): ...".
+std::string_view without_place(std::string_view detail) {
+  auto end = detail.find(')');
+  auto place = detail.substr(0, end);
+  if (!place.starts_with('(') || place.find(".c:") == place.npos
+      || end == detail.npos)
+    return detail;
+  detail.remove_prefix(end + 1);
+  detail.remove_prefix(std::min(detail.find_first_not_of(": "), detail.size()));
+  return detail;
+}
+
 using options_handle = handle<natsOptions, natsOptions_Destroy>;
 
 void set_tls(natsOptions& options, const broker_address& to) {
+  for (auto& file : {to.ca, to.certificate, to.key})
+    if (!file.empty())
+      with_file(file, expect_readable);
   check(natsOptions_SetSecure(&options, true), "TLS");
   check(natsOptions_SetExpectedHostname(&options, to.host.c_str()), "TLS");
   if (!to.ca.empty())
@@ -49,8 +69,9 @@ options_handle make_options(const broker_address& to, const std::string& name,
   check(natsOptions_SetMaxPingsOut(raw, pings_out_max), "pings");
   check(natsOptions_SetWriteDeadline(raw, limit.count()), "writes");
   if (!to.user.empty())
-    check(natsOptions_SetUserInfo(raw, to.user.c_str(),
-                                  password_in(to.password_file).c_str()),
+    check(natsOptions_SetUserInfo(
+            raw, to.user.c_str(),
+            with_file(to.password_file, read_password).c_str()),
           "user");
   if (to.tls)
     set_tls(*raw, to);
@@ -60,10 +81,11 @@ options_handle make_options(const broker_address& to, const std::string& name,
 } // namespace
 
 std::string describe(const std::string& what, natsStatus status) {
-  auto detail = nats_GetLastError(nullptr);
+  auto found = nats_GetLastError(nullptr);
+  auto detail = without_place(found ? found : "");
   auto text = what + ": " + natsStatus_GetText(status);
-  if (detail && *detail)
-    text += std::string{" ("} + detail + ")";
+  if (!detail.empty() && detail != natsStatus_GetText(status))
+    text += " (" + std::string{detail} + ")";
   return text;
 }
 

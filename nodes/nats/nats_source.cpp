@@ -160,6 +160,7 @@ private:
     {
       std::lock_guard guard{mutex_};
       status_.state = source_state::connected;
+      status_.last_error.clear(); // of before
       ++status_.connections;
     }
     watch_.is_there();

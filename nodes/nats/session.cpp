@@ -92,6 +92,9 @@ void session::subscribe() {
   auto status =
     js_PullSubscribe(&raw, context, filter.c_str(),
                      what_.session_name().c_str(), &options, &how, &code);
+  if (code == JSStreamNotFoundErr)
+    throw session_error{"there is no stream '" + what_.stream
+                        + "' at the server; it is tried again"};
   check(status, "cannot subscribe to the stream '" + what_.stream + "'");
   subscription_.reset(raw);
 }

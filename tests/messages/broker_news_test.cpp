@@ -51,7 +51,7 @@ void says_what_becomes_of(const std::string& topic, const char* reason) {
   }
   node_process node{settings};
   auto has = "the broker " + server.url();
-  auto has_not = "no broker " + server.url() + ", and try";
+  auto has_not = "nothing from its broker " + server.url() + ", and try";
   auto names = [&](const std::string& part) {
     auto log = node.log();
     size_t result = 0;

@@ -428,4 +428,66 @@ TEST(subscribe_at_run_time, every_node_of_a_cluster_has_it) {
     << twice.err;
 }
 
+TEST(subscribe_at_run_time, what_is_published_once_the_command_is_done_comes) {
+  mosquitto_server broker;
+  example_node node;
+  mqtt_client client{broker.port()};
+  auto fields_of = [&](const std::string& topic) {
+    return "broker:" + broker.url() + ",topic:" + topic
+           + "/{key},service:counter,method:increment";
+  };
+  for (auto topic : {"a", "b"}) { // declared, and changed
+    auto added = cli(node, {"subscribe", "add", "v", fields_of(topic)});
+    EXPECT_EQ(added.status, 0) << added.err;
+    EXPECT_NE(added.out.find("\nv: connected\n"), std::string::npos)
+      << added.out;
+    client.publish({.topic = topic + std::string{"/k"}, .body = "1", .qos = 1});
+  }
+  EXPECT_TRUE(in_a_while([&] { return value_of(node, "k") == "2"; }))
+    << value_of(node, "k");
+  auto shown = cli(node, {"subscribe", "show", "v"}).out;
+  EXPECT_EQ(shown.find("topic"), shown.rfind("topic")) << shown;
+  EXPECT_EQ(shown.find("brokerError"), std::string::npos) << shown;
+}
+
+TEST(subscribe_at_run_time, the_command_says_that_it_is_not_connected_yet) {
+  example_node node;
+  auto fields = "broker:mqtt://127.0.0.1:1,topic:a,function:add";
+  auto added = cli(node, {"subscribe", "add", "v", fields, "--wait", "2s"});
+  EXPECT_EQ(added.status, 0) << added.err;
+  EXPECT_NE(added.out.find("\nv: connecting (cannot connect: "),
+            std::string::npos)
+    << added.out;
+  EXPECT_NE(added.out.find("not connected yet"), std::string::npos);
+  auto at_once = cli(node, {"subscribe", "add", "v", fields, "--wait", "0"});
+  EXPECT_EQ(at_once.status, 0) << at_once.err;
+  EXPECT_EQ(at_once.out.find("connect"), std::string::npos) << at_once.out;
+  EXPECT_EQ(cli(node, {"subscribe", "add", "v", fields, "--wait", "x"}).status,
+            2);
+  auto mistaken = cli(
+    node, {"subscribe", "add", "s", "broker=mqtt://h,topic=a,function=add"});
+  EXPECT_EQ(mistaken.status, 2);
+  EXPECT_NE(mistaken.err.find("a field has a colon after its name"),
+            std::string::npos)
+    << mistaken.err;
+}
+
+TEST(subscribe_at_run_time, says_what_is_missing_and_not_that_the_broker_is) {
+  nats_server server;
+  auto with = [&](const std::string& name, const std::string& more) {
+    return name + "=broker:" + server.url() + ",topic:a,function:add," + more;
+  };
+  example_node node{{"--subscribe", with("b", "stream:NONE"), "--subscribe",
+                     with("a", "user:u,password-file:/nowhere/p")}};
+  for (auto text : {": there is no stream 'NONE' at the server",
+                    ": cannot read '/nowhere/p': No such file or directory"})
+    EXPECT_TRUE(
+      in_a_while([&] { return node->log().find(text) != std::string::npos; }))
+      << text << " is not in " << node->log();
+  for (auto text : {"has no broker", ".c:"})
+    EXPECT_EQ(node->log().find(text), std::string::npos) << node->log();
+  auto list = cli(node, {"subscribe", "list"}).out;
+  EXPECT_LT(list.find("\na "), list.find("\nb ")) << list;
+}
+
 } // namespace troupe::test

@@ -152,6 +152,30 @@ TEST(subscription_text, refuses_what_means_nothing_to_its_broker) {
             "group is of MQTT, and of NATS without a stream");
 }
 
+TEST(subscription_text, names_the_fields_there_are_when_one_is_unknown) {
+  auto why = refusal("m=broker:mqtt://h,topc:a,function:f,colour:red");
+  EXPECT_TRUE(why.starts_with("there is no field 'colour', 'topc'; there are "
+                              "broker, topic, function, "))
+    << why;
+}
+
+TEST(subscription_text, says_what_separates_in_nats) {
+  for (auto text : {"a/{key}/t", "sums/a"})
+    EXPECT_NE(refusal("m=broker:nats://h,function:f,topic:" + std::string{text})
+                .find("in NATS '.' separates"),
+              std::string::npos)
+      << text;
+  EXPECT_EQ(refusal("m=broker:nats://h,function:f,topic:a.b/c"), "");
+}
+
+TEST(subscription_text, has_the_cluster_in_the_names_it_has_by_default) {
+  auto x = parse_subscription(good_mqtt);
+  x.cluster = "plant";
+  EXPECT_EQ(x.session_name(), "troupe-plant-m");
+  x.client_id = "me";
+  EXPECT_EQ(x.session_name(), "me");
+}
+
 TEST(subscription_text, is_the_same_as_json) {
   json fields{{"broker", "mqtt://h"},
               {"topic", "s/{key}/t"},

@@ -46,9 +46,10 @@ TEST_F(broker_log_test, names_broker_subscription_and_reason) {
   EXPECT_EQ(lines(), (lines_type{"info the subscription 'meters' has the "
                                  "broker mqtt://h:1883"}));
   log.changed("mqtt://h:1883", "meters", false, "it broke");
-  EXPECT_EQ(lines(), (lines_type{"warning the subscription 'meters' has no "
-                                 "broker mqtt://h:1883, and tries again: it "
-                                 "broke"}));
+  EXPECT_EQ(lines(),
+            (lines_type{"warning the subscription 'meters' gets nothing "
+                        "from its broker mqtt://h:1883, and tries again: it "
+                        "broke"}));
   EXPECT_EQ(lines(), lines_type{});
 }
 
@@ -59,9 +60,19 @@ TEST_F(broker_log_test, says_in_one_line_what_happens_to_many) {
   auto all = lines();
   ASSERT_EQ(all.size(), 2u);
   EXPECT_NE(all[0].find("'s0', 's1'"), std::string::npos) << all[0];
-  EXPECT_NE(all[0].find("'s9' and 2 more have no broker nats://h:4222"),
-            std::string::npos)
+  EXPECT_NE(
+    all[0].find("'s9' and 2 more get nothing from its broker nats://h:4222"),
+    std::string::npos)
     << all[0];
+}
+
+TEST_F(broker_log_test, says_each_reason_of_one_broker) {
+  log.changed("nats://h:4222", "a", false, "cannot read 'f'");
+  log.changed("nats://h:4222", "b", false, "there is no stream 'S'");
+  auto all = lines();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_NE(all[0].find("'a' gets nothing"), std::string::npos) << all[0];
+  EXPECT_NE(all[1].find("'b' gets nothing"), std::string::npos) << all[1];
 }
 
 TEST_F(broker_log_test, is_one_line_whatever_a_broker_says) {

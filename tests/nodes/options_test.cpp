@@ -244,6 +244,19 @@ TEST(options, refuse_what_makes_no_sense_for_queued_calls) {
   EXPECT_THAT(refusal({"--queue.concurrency", "0"}), HasSubstr("queue"));
 }
 
+TEST(options, say_which_of_several_lines_is_wrong) {
+  EXPECT_THAT(
+    refusal(
+      {"--event", "a=type:x,function:f", "--event", "b=typ:x,function:f"}),
+    HasSubstr("--event b: there is no field 'typ'; there are type, "));
+  EXPECT_THAT(
+    refusal({"--subscribe", "a=broker:mqtt://h,topic:a,function:f",
+             "--subscribe", "b=broker:mqtt://h,topc:a,function:f"}),
+    HasSubstr("--subscribe b: there is no field 'topc'; there are broker, "));
+  EXPECT_THAT(refusal({"--queued", "a=age:1h", "--queued", "b=age:1"}),
+              HasSubstr("--queued b: "));
+}
+
 TEST(options, take_addresses_of_both_kinds) {
   EXPECT_EQ(parse({"--http.listen", "[::1]:0"}).http.listen,
             (listen_address{"::1", 0}));

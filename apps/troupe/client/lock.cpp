@@ -1,7 +1,6 @@
 #include "apps/troupe/client/commands.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdio>
 
 #include <nlohmann/json.hpp>
@@ -10,6 +9,7 @@
 #include "apps/troupe/client/listing.hpp"
 #include "apps/troupe/client/lock_calls.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/client/time_option.hpp"
 
 namespace troupe::cli {
 
@@ -17,8 +17,6 @@ namespace {
 
 using std::chrono::milliseconds;
 using json = nlohmann::json;
-
-constexpr milliseconds time_max{900'000};
 
 /// What the node may take beside the time that it waits for the lock.
 constexpr milliseconds patience{15'000};
@@ -37,28 +35,6 @@ nothing once somebody else has the lock.
 
   troupe lock COMMAND --help           what a command takes
 )";
-
-/// Seconds, or a number with its unit.
-milliseconds parse_time(const std::string& text, const std::string& option,
-                        milliseconds least) {
-  uint64_t value = 0;
-  auto end = text.data() + text.size();
-  auto [rest, failed] = std::from_chars(text.data(), end, value);
-  std::string unit(rest, end);
-  if (failed == std::errc{} && value <= 900'000) {
-    auto is_known = unit.empty() || unit == "ms" || unit == "s" || unit == "m";
-    milliseconds result{unit == "ms"  ? value
-                        : unit == "m" ? value * 60'000
-                                      : value * 1000};
-    if (is_known && result >= least && result <= time_max)
-      return result;
-  }
-  throw usage_error{"--" + option + " must be from "
-                    + std::to_string(least.count())
-                    + "ms to 900s (a whole number of seconds, or with ms, s or "
-                      "m), is '"
-                    + text + "'"};
-}
 
 std::string path_of(const std::string& name) {
   return "/locks/" + name;

@@ -1,7 +1,9 @@
 #include "apps/troupe/client/commands.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -10,6 +12,8 @@
 #include "actors/core/errors.hpp"
 #include "apps/troupe/client/listing.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/client/subscribe_wait.hpp"
+#include "apps/troupe/client/time_option.hpp"
 
 namespace troupe::cli {
 
@@ -43,7 +47,12 @@ fields are those of --subscribe:
 
 A password-file is the name of a file in the folder that the nodes are started
 with, --secrets-folder; so are ca, cert and cert-key.
+
+It waits until a node is connected, so that what is published from then on comes,
+and says how it is.
 )";
+
+constexpr std::chrono::milliseconds wait_default{5'000};
 
 constexpr const char* path = "/subscriptions";
 
@@ -98,6 +107,9 @@ void list(const arguments& args) {
       add_if_there(all, x);
   if (printed_json(line, all))
     return;
+  std::stable_sort(all.begin(), all.end(), [](auto& x, auto& y) {
+    return cell(x, "name") < cell(y, "name");
+  });
   table result{{"SUBSCRIPTION", "NODE", "STATE", "BROKER", "TOPIC", "TARGET",
                 "LAG", "IN FLIGHT", "DONE", "RETRIED", "DEAD", "LAST ERROR"}};
   for (auto& x : all) {
@@ -126,7 +138,8 @@ void print(const json& x) {
   auto fields = x.value("fields", json::object());
   if (fields.is_object())
     for (auto& [name, value] : fields.items())
-      result.add({printable(name) + ":", cell(fields, name.c_str())});
+      if (!x.contains(name)) // as the node has it is enough
+        result.add({printable(name) + ":", cell(fields, name.c_str())});
   write_stdout(result.to_string());
 }
 
@@ -147,10 +160,16 @@ void show(const arguments& args) {
 
 /// name:value,... as JSON; the node says what it thinks of them.
 json read_fields(const std::string& name, const std::string& text) {
-  if (auto equals = text.find('='); equals < text.find(':'))
+  if (auto equals = text.find('='); equals < text.find(':')) {
+    if (text.find("broker:", equals) != equals + 1
+        && text.find(",broker:", equals) == text.npos)
+      throw usage_error{"a field has a colon after its name, as "
+                        "broker:mqtt://localhost; '"
+                        + text.substr(0, text.find(',')) + "' has none"};
     throw usage_error{"the name is an argument of its own: write troupe "
                       "subscribe add "
                       + name + " " + text.substr(equals + 1)};
+  }
   auto result = json::object();
   for (size_t begin = 0; begin <= text.size();) {
     auto end = std::min(text.find(',', begin), text.size());
@@ -170,8 +189,14 @@ json read_fields(const std::string& name, const std::string& text) {
 void add(const arguments& args) {
   command_line line{add_usage, {"NAME", "FIELDS"}};
   add_listing_options(line);
+  line.option("wait", "TIME",
+              "How long to wait until it is connected, at most; 0 does not "
+              "wait. Default: 5s.");
   if (!line.parse(args))
     return;
+  auto wait = wait_default;
+  if (auto text = line.value("wait"))
+    wait = parse_time(*text, "wait", std::chrono::milliseconds{0});
   http_request request;
   request.method = "PUT";
   request.target = path_of(line);
@@ -181,16 +206,28 @@ void add(const arguments& args) {
   auto made = json::parse(send_checked(node, request).body, nullptr, false);
   if (!made.is_object())
     refuse_answer(node, request.target);
-  if (!printed_json(line, made))
-    print(made);
+  std::optional<subscription_state> seen;
+  if (wait.count() > 0)
+    seen = wait_until_connected(line, line.name("NAME"), wait);
+  if (seen)
+    made["state"] = seen->state;
+  if (seen && !seen->error.empty())
+    made["brokerError"] = seen->error;
+  if (printed_json(line, made))
+    return;
+  print(made);
+  if (seen)
+    write_stdout(describe(line.name("NAME"), *seen) + "\n");
 }
 
 void remove(const arguments& args) {
   command_line line{
     "Usage: troupe subscribe remove NAME [options]\n\n"
     "Ends a subscription that was declared with add. What is under way is the "
-    "broker's\nagain if it is not done within 5 s. What the broker keeps for "
-    "it, a session or a\ndurable consumer, stays there.\n",
+    "broker's\nagain if it is not done within 5 s. A broker of MQTT is asked "
+    "to "
+    "collect no more\nfor it; what it has collected, and a durable consumer, "
+    "stay there.\n",
     {"NAME"}};
   if (!line.parse(args))
     return;
