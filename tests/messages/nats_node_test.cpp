@@ -308,7 +308,7 @@ TEST(jetstream, a_stream_that_is_not_there_is_said_and_waited_for) {
   testing::temporary_folder folder;
   node_process node{settings_of(folder.path(), counting(server))};
   EXPECT_TRUE(eventually([&] {
-    return status_of(node).dump().find("the stream 'METERS'")
+    return status_of(node).dump().find("no stream 'METERS'")
            != std::string::npos;
   }))
     << status_of(node).dump();
