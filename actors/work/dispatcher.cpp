@@ -416,7 +416,9 @@ void dispatcher::settle(const work_queue::report_ptr& report,
     for (auto& x : what.follow)
       followed_.emplace(x.item.target.lane(), x.item.due);
   }
-  if (lanes_.next_due() || !followed_.empty())
+  // For what is due later there is an alarm, unless that is earlier than it.
+  auto due = lanes_.next_due();
+  if ((due && (!what.end || *due <= now())) || !followed_.empty())
     wake();
 }
 
