@@ -68,7 +68,8 @@ dispatcher::starter::make_attempt(claimed_work work, std::string by) {
 }
 
 void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
-  std::vector<std::pair<claimed_work, std::string>> next;
+  // What a handler begins while one runs here is not this turn's.
+  auto next = std::exchange(next_, {});
   {
     std::lock_guard guard{front_.mutex_};
     auto& inbox = front_.inbox_;
@@ -82,6 +83,8 @@ void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
   }
   for (auto& [work, by] : next)
     begin(std::move(work), std::move(by), here);
+  next.clear();
+  next_ = std::move(next); // its memory
 }
 
 bool dispatcher::starter::wants_arguments(const claimed_work& x) const {

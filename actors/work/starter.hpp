@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <caf/fwd.hpp>
@@ -59,6 +60,9 @@ private:
   caf::actor_system& system_;
   route_view routes_;
   std::shared_ptr<home_thread> home_;
+
+  /// Empty: memory for what the next turn begins.
+  std::vector<std::pair<claimed_work, std::string>> next_;
 };
 
 } // namespace troupe

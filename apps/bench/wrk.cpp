@@ -14,7 +14,8 @@ namespace troupe::bench {
 namespace {
 
 /// wrk prints rounded figures; its script sees them exact. The requests are made
-/// before the run; keys come in a stride that visits each of them.
+/// before the run; keys come in a stride that visits each of them. Where all are
+/// the same, wrk makes the one itself, and asks no script for each.
 constexpr auto script_text = R"lua(
 wrk.method = "POST"
 wrk.headers["Content-Type"] = content_type
@@ -23,19 +24,23 @@ if prefer ~= "" then
 end
 wrk.body = body
 
-local requests = {}
-local last = 0
+wrk.path = string.gsub(target, "*", 0)
 
-function init(args)
-  for i = 0, keys - 1 do
-    local path = string.gsub(target, "*", i * 7919 % keys)
-    requests[i] = wrk.format("POST", path)
+if keys > 1 then
+  local requests = {}
+  local last = 0
+
+  function init(args)
+    for i = 0, keys - 1 do
+      local path = string.gsub(target, "*", i * 7919 % keys)
+      requests[i] = wrk.format("POST", path)
+    end
   end
-end
 
-function request()
-  last = (last + 1) % keys
-  return requests[last]
+  function request()
+    last = (last + 1) % keys
+    return requests[last]
+  end
 end
 
 function done(summary, latency, requests)
