@@ -188,6 +188,16 @@ void read_properties(reader& from, F see) {
   }
 }
 
+/// What packets begin with that are about a filter.
+std::string filter_of(protocol version, uint16_t id, std::string_view filter) {
+  std::string body;
+  put_u16(body, id);
+  if (version == protocol::v5)
+    put_properties(body, {});
+  put_text(body, filter);
+  return body;
+}
+
 } // namespace
 
 // -- frames --------------------------------------------------------------------
@@ -280,11 +290,7 @@ std::string encode_subscribe(protocol version, uint16_t id,
                              std::string_view filter, uint8_t qos) {
   constexpr uint8_t retained_if_new = 0x10;
   constexpr uint8_t reserved = 0x02;
-  std::string body;
-  put_u16(body, id);
-  if (version == protocol::v5)
-    put_properties(body, {});
-  put_text(body, filter);
+  auto body = filter_of(version, id, filter);
   put_u8(body, version == protocol::v5
                  ? static_cast<uint8_t>(qos | retained_if_new)
                  : qos);
@@ -294,11 +300,7 @@ std::string encode_subscribe(protocol version, uint16_t id,
 std::string encode_unsubscribe(protocol version, uint16_t id,
                                std::string_view filter) {
   constexpr uint8_t reserved = 0x02;
-  std::string body;
-  put_u16(body, id);
-  if (version == protocol::v5)
-    put_properties(body, {});
-  put_text(body, filter);
+  auto body = filter_of(version, id, filter);
   return packet(packet_type::unsubscribe, reserved, body);
 }
 
