@@ -112,9 +112,11 @@ private:
 
 sqlite_store::sqlite_store(const std::filesystem::path& folder,
                            sqlite_options options)
-  : folder_(folder, options.use), shards_(std::make_unique<shard_part>(*this)),
+  : folder_(folder, options.use), log_(options.vfs),
+    shards_(std::make_unique<shard_part>(*this)),
     locks_(std::make_unique<lock_part>(*this)) {
   auto file = folder_.path() / "data.db";
+  options.vfs = log_.vfs();
   try {
     writer_ = std::make_unique<sqlite_writer>(file, options);
     reader_ = std::make_unique<sqlite_reader>(file, options);

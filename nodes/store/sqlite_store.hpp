@@ -6,7 +6,8 @@
 //   lock        held by the node that has the folder
 //   data.db     entities, outcomes, shards, locks, work
 //               (sqlite_schema.cpp);
-//               WAL, synchronous=FULL
+//               WAL, synchronous=FULL; the log is written as gathered_log.hpp
+//               says
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
 //
@@ -28,6 +29,7 @@
 
 #include "actors/core/backends.hpp"
 #include "actors/core/cluster_backends.hpp"
+#include "nodes/store/gathered_log.hpp"
 #include "nodes/store/sqlite_options.hpp"
 #include "nodes/store/store_folder.hpp"
 
@@ -85,6 +87,7 @@ private:
   void ask(callback<T> done, Query query);
 
   store_folder folder_;
+  gathered_log log_;
   std::unique_ptr<node_presence> presence_;
   std::unique_ptr<sqlite_checkpointer> checkpointer_;
   std::unique_ptr<sqlite_writer> writer_;
