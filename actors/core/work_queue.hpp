@@ -162,6 +162,16 @@ enum class work_end : uint8_t {
   dead,
 };
 
+/// What is kept of work that ended, beside what came of it.
+struct work_origin {
+  work_target target;
+  uint8_t priority = work_priority_default;
+  work_time accepted{};
+
+  /// Bytes of its arguments.
+  size_t length = 0;
+};
+
 /// What became of an attempt.
 struct work_report {
   /// By which claim: row, incarnation and attempt.
@@ -183,6 +193,10 @@ struct work_report {
   /// What follows it; is accepted if and only if the report is. One whose key
   /// belongs to other work is passed over.
   std::vector<work_request> follow{};
+
+  /// Of the work as it was claimed, if whoever reports has it: then a store need
+  /// not look it up.
+  std::optional<work_origin> origin{};
 
   /// Where a store that can answers; null: anywhere.
   std::shared_ptr<home_thread> home{};

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -34,6 +35,17 @@ public:
 
   const std::shared_ptr<home_thread>& home() const noexcept { return home_; }
 
+  /// `length` bytes of arguments came with it, all that there were.
+  void came_with(size_t length) noexcept { length_ = length; }
+
+  /// For the report of it; nothing if it is not known how long it was.
+  std::optional<work_origin> origin() const {
+    if (!length_)
+      return std::nullopt;
+    auto& item = work_.item;
+    return work_origin{item.target, item.priority, item.accepted, *length_};
+  }
+
   /// Nobody begins it, nor gave it a place in its lane.
   void has_expired() noexcept { expired_ = true; }
 
@@ -51,6 +63,7 @@ private:
   claimed_work work_;
   std::string by_;
   std::shared_ptr<home_thread> home_;
+  std::optional<size_t> length_;
   bool expired_ = false;
 };
 

@@ -20,6 +20,9 @@ using std::chrono::milliseconds;
 /// Who asks every half a minute finds a number that is a few seconds old.
 constexpr uint32_t counted_unasked = 12;
 
+/// Hosts outside are lanes, too: there is no end of names.
+constexpr size_t policies_kept = 4096;
+
 work_time system_now() {
   return std::chrono::floor<milliseconds>(std::chrono::system_clock::now());
 }
@@ -57,8 +60,16 @@ dispatcher::dispatcher(work_queue* queue, work_peers peers,
 
 dispatcher::~dispatcher() = default;
 
-work_policy dispatcher::policy_of(const std::string& lane) const {
-  return options_.policy ? options_.policy(lane) : default_policy(lane);
+std::shared_ptr<const work_policy>
+dispatcher::policy_of(const std::string& lane) const {
+  std::lock_guard guard{policies_mutex_};
+  if (auto i = policies_.find(lane); i != policies_.end())
+    return i->second;
+  if (policies_.size() == policies_kept)
+    policies_.clear();
+  auto result = std::make_shared<const work_policy>(
+    options_.policy ? options_.policy(lane) : default_policy(lane));
+  return policies_.emplace(lane, std::move(result)).first->second;
 }
 
 uint32_t dispatcher::running() const {
@@ -100,7 +111,7 @@ std::optional<error> dispatcher::make_ready(work_request& x) const {
                    + " bytes at most"};
   if (!x.idempotency_key.empty() && x.fingerprint.empty())
     x.fingerprint = fingerprint_of(x.item);
-  prepare(x.item, policy_of(x.item.target.lane()));
+  prepare(x.item, *policy_of(x.item.target.lane()));
   return std::nullopt;
 }
 
@@ -191,8 +202,8 @@ void dispatcher::complete(work_request& x) {
   if (is_reminder(item))
     item.expires += forever;
   else
-    item.expires += policy.age_max;
-  item.attempts_max = policy.attempts_max;
+    item.expires += policy->age_max;
+  item.attempts_max = policy->attempts_max;
   std::lock_guard guard{mutex_};
   item.id = ids_.next(item.accepted);
 }
@@ -218,7 +229,7 @@ void dispatcher::bury(work_request letter, const error& why,
   item.accepted = now();
   item.due = item.accepted;
   item.expires = item.accepted;
-  item.attempts_max = policy_of(item.target.lane()).attempts_max;
+  item.attempts_max = policy_of(item.target.lane())->attempts_max;
   work_report report;
   report.id = item.id;
   report.claimed_by = letter.claimed_by;
@@ -282,7 +293,8 @@ void dispatcher::stop_claiming() {
 // -- what came of attempts -----------------------------------------------------
 
 work_report dispatcher::report_of(attempt& what) {
-  auto policy = policy_of(what.work().item.target.lane());
+  auto known = policy_of(what.work().item.target.lane());
+  auto& policy = *known;
   if (auto reason = what.failure())
     return failure(what, policy, *reason);
   if (!can_follow(what, policy))
@@ -364,7 +376,7 @@ void dispatcher::follow(work_report& report, work_request next) {
     std::lock_guard guard{mutex_};
     next.item.id = ids_.next(now());
   }
-  prepare(next.item, policy_of(next.item.target.lane()));
+  prepare(next.item, *policy_of(next.item.target.lane()));
   report.follow.push_back(std::move(next));
 }
 
@@ -374,12 +386,13 @@ dispatcher::follow_up(const work_item& source, work_end how,
                       const payload& arguments) {
   auto result = troupe::follow_up(source, how, to, arguments, now());
   for (auto& x : result)
-    prepare(x.item, policy_of(x.item.target.lane()));
+    prepare(x.item, *policy_of(x.item.target.lane()));
   return result;
 }
 
 void dispatcher::ended(attempt& what) {
   auto next = std::make_shared<work_report>(report_of(what));
+  next->origin = what.origin();
   next->home = what.home();
   report(std::move(next), what.lane(), 0);
 }

@@ -21,6 +21,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
@@ -52,8 +53,8 @@ struct work_peers {
 struct dispatcher_options {
   work_lanes_options room{defaults::work::lane_max, defaults::work::node_max};
 
-  /// Of a function's or service's lane; may be empty. Asked for every piece of
-  /// work, from any thread.
+  /// Of a function's or service's lane; may be empty. Asked now and then, from
+  /// any thread: of a lane there is one policy.
   std::function<work_policy(const std::string& lane)> policy{};
 
   /// How often the store is asked for work of which nobody told this node.
@@ -133,7 +134,7 @@ public:
   void waits(const std::string& lane, work_time due) override;
 
   /// How work for that lane is treated.
-  work_policy policy_of(const std::string& lane) const;
+  std::shared_ptr<const work_policy> policy_of(const std::string& lane) const;
 
   const work_counts& counts() const noexcept { return counts_; }
 
@@ -228,6 +229,11 @@ private:
   const call_environment& env_;
   const dispatcher_options options_;
   work_counts counts_;
+
+  /// Policies that were asked for: each call needs its own several times.
+  mutable std::mutex policies_mutex_;
+  mutable std::unordered_map<std::string, std::shared_ptr<const work_policy>>
+    policies_;
 
   mutable std::mutex mutex_; // guards what follows
   std::mt19937_64 random_;

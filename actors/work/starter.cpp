@@ -88,7 +88,7 @@ void dispatcher::starter::begin_waiting(caf::execution_unit* here) {
 }
 
 bool dispatcher::starter::wants_arguments(const claimed_work& x) const {
-  return !front_.policy_of(x.item.target.lane()).on_failure.empty();
+  return !front_.policy_of(x.item.target.lane())->on_failure.empty();
 }
 
 expected<call_target_ptr>
@@ -120,7 +120,9 @@ void dispatcher::starter::begin(claimed_work work, std::string by,
     return refuse(std::move(work), std::move(by), target.error(), here);
   if (work.attempt == 1)
     front_.counts_.count_wait(front_.now() - work.item.due);
+  auto length = work.item.arguments.bytes.size();
   auto call = make_attempt(std::move(work), std::move(by));
+  call->came_with(length);
   auto& item = call->work().item;
   if (item.target.is_entity()) {
     auto& to = item.target;

@@ -238,7 +238,7 @@ void gateway::redrive_queue(http::exchange& x) {
   auto now = host_.work->now();
   auto policy = host_.work->policy_of(which.lane);
   host_.work->queue()->redrive(
-    which, now, now + policy.age_max,
+    which, now, now + policy->age_max,
     come_back<size_t>(*call, conclude_change(which)));
 }
 

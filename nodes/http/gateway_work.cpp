@@ -180,8 +180,8 @@ struct gateway::seen_work {
     auto policy = in.policy_of(work.target.lane());
     auto succeeded = work.state == work_state::succeeded;
     auto how = succeeded ? work_end::succeeded : work_end::failed;
-    auto count = (succeeded ? policy.on_success : policy.on_failure).size();
-    if (succeeded && policy.join)
+    auto count = (succeeded ? policy->on_success : policy->on_failure).size();
+    if (succeeded && policy->join)
       group = to_string(work.id);
     else
       for (size_t i = 0; i < count; ++i)

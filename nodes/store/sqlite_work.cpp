@@ -42,11 +42,11 @@ expected<work_accepted> sqlite_work::accept(const work_request& x) {
   auto id = to_bytes(x.item.id);
   if (is_known(id))
     return work_accepted{x.item.id, false};
-  auto target = pack(x.item.target);
+  pack(packed_target_, x.item.target);
   if (!x.idempotency_key.empty())
-    if (auto other = add_key(x, id, target))
+    if (auto other = add_key(x, id, packed_target_))
       return *other;
-  insert(x, id, target);
+  insert(x, id, packed_target_);
   return work_accepted{x.item.id, true};
 }
 
@@ -87,7 +87,7 @@ void sqlite_work::insert(const work_request& x, const token_bytes& id,
   auto is_claimed = !x.claimed_by.empty();
   auto& statement = is_claimed ? sql_.add_claimed : sql_.add_waiting;
   auto lane = item.target.lane();
-  auto rest = pack_rest(item, x.idempotency_key);
+  pack_rest(packed_rest_, item, x.idempotency_key);
   auto& body = item.arguments.bytes;
   auto is_long = body.size() > inline_body_max;
   bind_bytes(statement, 1, id);
@@ -100,7 +100,7 @@ void sqlite_work::insert(const work_request& x, const token_bytes& id,
   statement.bind(8, int64_t{item.attempts_max});
   statement.bindNoCopy(9, x.claimed_by);
   bind_bytes(statement, 10, target);
-  bind_bytes(statement, 11, rest);
+  bind_bytes(statement, 11, packed_rest_);
   if (is_long)
     statement.bind(12);
   else
@@ -182,21 +182,46 @@ claimed_work sqlite_work::read_waiting(const token_bytes& id) {
 
 work_outcome sqlite_work::report(const work_report& x, work_time now) {
   auto id = to_bytes(x.id);
-  auto row = find_claim(x, id);
-  if (!row)
+  if (!settle(x, id, now))
     return stands_as_left_by(x, id) ? work_outcome::done
                                     : work_outcome::refused;
-  if (x.end == work_end::dead)
-    bury(id, x.answer, now);
-  else if (x.end)
+  for (auto& next : x.follow)
+    (void)accept(next); // passes over those with other work's keys
+  return work_outcome::done;
+}
+
+bool sqlite_work::settle(const work_report& x, const token_bytes& id,
+                         work_time now) {
+  auto is_finished = x.end && x.end != work_end::dead;
+  if (is_finished && x.origin) {
+    if (!end_claim(x, id))
+      return false;
+    pack(packed_target_, x.origin->target);
+    finish(x, id,
+           {packed_target_, x.origin->priority, to_ms(x.origin->accepted),
+            x.origin->length > inline_body_max},
+           now);
+    return true;
+  }
+  auto row = find_claim(x, id);
+  if (!row)
+    return false;
+  if (is_finished)
     finish(x, id, *row, now);
+  else if (x.end)
+    bury(id, x.answer, now);
   else
     wait_again(id, x.due, attempts_after(x),
                keeps_answer(x) ? nullptr : &x.answer);
   remove(sql_.remove_claimed, id);
-  for (auto& next : x.follow)
-    (void)accept(next); // passes over those with other work's keys
-  return work_outcome::done;
+  return true;
+}
+
+bool sqlite_work::end_claim(const work_report& x, const token_bytes& id) {
+  bind_bytes(sql_.end_claim, 1, id);
+  sql_.end_claim.bindNoCopy(2, x.claimed_by);
+  sql_.end_claim.bind(3, int64_t{x.attempt});
+  return change(db_, sql_.end_claim);
 }
 
 std::optional<sqlite_work::claimed_row>
@@ -207,7 +232,8 @@ sqlite_work::find_claim(const work_report& x, const token_bytes& id) {
   sqlite_query row{sql_.find_claim};
   if (!row.next())
     return std::nullopt;
-  return claimed_row{row.bytes(0), row.number(1), row.number(2),
+  packed_target_ = view_of(row.column(0));
+  return claimed_row{packed_target_, row.number(1), row.number(2),
                      row.number(3) != 0};
 }
 
@@ -409,8 +435,8 @@ void sqlite_work::purge(const token_bytes& id, SQLite::Statement& read,
   }();
   if (!found.idempotency_key.empty()) {
     // It may have been forgotten, and used again.
-    auto target = pack(found.item.target);
-    bind_bytes(sql_.remove_key, 1, target);
+    pack(packed_target_, found.item.target);
+    bind_bytes(sql_.remove_key, 1, packed_target_);
     bind_bytes(sql_.remove_key, 2, found.idempotency_key);
     bind_bytes(sql_.remove_key, 3, id);
     change(db_, sql_.remove_key);

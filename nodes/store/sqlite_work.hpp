@@ -15,6 +15,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -61,7 +62,8 @@ public:
 private:
   /// A claim as it stands.
   struct claimed_row {
-    std::string target;
+    /// Packed.
+    std::string_view target;
     int64_t priority = 0;
     int64_t accepted_ms = 0;
     bool is_long = false;
@@ -83,9 +85,17 @@ private:
   /// Work that waits, with its attempts so far.
   claimed_work read_waiting(const token_bytes& id);
 
+  /// Takes the row on to where the report says; false, and nothing changed, if it
+  /// is not claimed so.
+  bool settle(const work_report& x, const token_bytes& id, work_time now);
+
   /// Nothing if it is not claimed so.
   std::optional<claimed_row> find_claim(const work_report& x,
                                         const token_bytes& id);
+
+  /// False, and nothing changed, if it is not claimed so.
+  bool end_claim(const work_report& x, const token_bytes& id);
+
   bool stands_as_left_by(const work_report& x, const token_bytes& id);
   void finish(const work_report& x, const token_bytes& id,
               const claimed_row& row, work_time now);
@@ -112,6 +122,10 @@ private:
 
   /// The highest id of all work.
   std::optional<token_bytes> highest_;
+
+  /// What is bound packed; their memory is kept.
+  std::string packed_target_;
+  std::string packed_rest_;
 
   /// The last number of work that was done in a millisecond, known if this
   /// transaction has asked.

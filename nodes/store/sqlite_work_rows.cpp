@@ -27,9 +27,10 @@ work_target unpack_target(std::string_view packed) {
   return result;
 }
 
-std::string pack_rest(const work_item& x, std::string_view idempotency_key) {
-  return pack({x.arguments.content_type, x.routing_key, x.trace, x.notes,
-               idempotency_key});
+void pack_rest(std::string& to, const work_item& x,
+               std::string_view idempotency_key) {
+  pack(to, {x.arguments.content_type, x.routing_key, x.trace, x.notes,
+            idempotency_key});
 }
 
 // -- values ------------------------------------------------------------------

@@ -26,7 +26,9 @@ void unpack(std::string_view packed, std::initializer_list<std::string*> parts);
 work_target unpack_target(std::string_view packed);
 
 /// What else there is of an item.
-std::string pack_rest(const work_item& x, std::string_view idempotency_key);
+/// Into `to`, which keeps its memory.
+void pack_rest(std::string& to, const work_item& x,
+               std::string_view idempotency_key);
 
 // -- values ------------------------------------------------------------------
 

@@ -114,6 +114,8 @@ sqlite_work_statements::sqlite_work_statements(SQLite::Database& db)
                              {"answer", "coalesce(?5, answer)"}})),
     claimed_to_dead(db, bury_row(claimed)),
     remove_claimed(db, remove_row(claimed)),
+    end_claim(db,
+              remove_row(claimed) + " AND claimed_by = ?2 AND attempts = ?3"),
     remove_body(db, "DELETE FROM work_body WHERE id = ?1"),
     claims_of(db, "SELECT id, attempts, attempts_max FROM work_claimed "
                   "WHERE claimed_by = ?1 LIMIT ?2"),

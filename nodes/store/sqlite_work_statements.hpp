@@ -34,6 +34,7 @@ struct sqlite_work_statements {
   SQLite::Statement to_waiting;
   SQLite::Statement claimed_to_dead;
   SQLite::Statement remove_claimed;
+  SQLite::Statement end_claim;
   SQLite::Statement remove_body;
 
   // -- what is old -----------------------------------------------------------

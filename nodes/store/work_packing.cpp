@@ -6,18 +6,23 @@ namespace troupe {
 
 std::string pack(std::initializer_list<std::string_view> parts) {
   std::string result;
+  pack(result, parts);
+  return result;
+}
+
+void pack(std::string& to, std::initializer_list<std::string_view> parts) {
+  to.clear();
   size_t length = 0;
   for (auto part : parts)
     length += part.size() + 8;
-  result.reserve(length);
+  to.reserve(length);
   for (auto part : parts) {
     char digits[20];
     auto end = std::to_chars(digits, digits + sizeof digits, part.size()).ptr;
-    result.append(digits, end);
-    result += ':';
-    result += part;
+    to.append(digits, end);
+    to += ':';
+    to += part;
   }
-  return result;
 }
 
 bool try_unpack(std::string_view packed,

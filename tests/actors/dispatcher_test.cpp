@@ -208,8 +208,8 @@ protected:
     auto policy = work->policy_of("add");
     auto& item = request.item;
     item.accepted = item.due = wall();
-    item.expires = item.due + policy.age_max;
-    item.attempts_max = policy.attempts_max;
+    item.expires = item.due + policy->age_max;
+    item.attempts_max = policy->attempts_max;
     request.claimed_by = other;
     queue.accept(std::move(request), [](auto) {});
   }

@@ -189,6 +189,32 @@ TEST_F(sqlite_work_test, two_end_work_in_the_same_moment) {
 
 // -- a process that is killed ------------------------------------------------
 
+TEST_F(sqlite_work_test, what_is_reported_with_its_origin_leaves_no_arguments) {
+  {
+    sqlite_store store{folder.path()};
+    auto& queue = *store.work();
+    work_request x{work(1), "", "", "node"};
+    x.item.arguments.bytes = std::string(10'000, 'x');
+    ASSERT_TRUE(accept(queue, x));
+    work_report end{work_id(1), "node", 2, work_end::succeeded};
+    end.origin = work_origin{x.item.target, x.item.priority, x.item.accepted,
+                             x.item.arguments.bytes.size()};
+    EXPECT_EQ(report(queue, end, at(1)), work_outcome::refused);
+    end.attempt = 1;
+    EXPECT_EQ(report(queue, end, at(1)), work_outcome::done);
+    EXPECT_EQ(report(queue, end, at(2)), work_outcome::done);
+    auto found = find_work(queue, work_id(1)).value();
+    ASSERT_TRUE(found);
+    EXPECT_EQ(found->state, work_state::succeeded);
+    EXPECT_EQ(found->target, x.item.target);
+    EXPECT_EQ(found->accepted, x.item.accepted);
+    EXPECT_EQ(found->finished, at(1));
+  }
+  SQLite::Database db{(folder.path() / "data.db").string()};
+  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM work_body").getInt(), 0);
+  EXPECT_EQ(db.execAndGet("SELECT count(*) FROM work_claimed").getInt(), 0);
+}
+
 TEST_F(sqlite_work_test, work_of_a_killed_process_is_done_by_another) {
   { sqlite_store made{folder.path(), shared()}; }
   auto child = start_process([&] {

@@ -205,6 +205,15 @@ public:
     return x ? std::optional{x->view()} : std::nullopt;
   }
 
+  std::optional<work_origin> origin(invocation_id id) {
+    auto x = find(id);
+    if (!x)
+      return std::nullopt;
+    auto& item = x->item;
+    return work_origin{item.target, item.priority, item.accepted,
+                       item.arguments.bytes.size()};
+  }
+
   std::vector<work_view> list(const work_selection& which) {
     std::vector<work_view> result;
     for (auto& [id, x] : rows_)
@@ -416,6 +425,7 @@ void work_step(work_queue& queue, work_model& expected, work_requests& random,
     if (!claims.empty())
       one = claims[random.below(claims.size())];
     auto what = last && random.one_in(5) ? *last : random.report(one);
+    what.origin = random.one_in(2) ? expected.origin(what.id) : std::nullopt;
     auto now = random.now();
     ASSERT_EQ(testing::report(queue, what, now), expected.report(what, now));
     last = what;
