@@ -4,6 +4,7 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/core/module.hpp"
@@ -54,22 +55,43 @@ void gateway::groups(http::exchange& x, const path_view& path) {
   }
   if (!request.query().empty())
     refuse(errc::bad_request, "this takes no parameters");
+  auto id = decode(path[1]);
+  if (!is_valid_key(id))
+    refuse(errc::bad_request, "an id is 1 to 512 bytes of UTF-8");
+  if (path.count == 2) {
+    check_get(request);
+    return show_group(x, **target, std::move(id));
+  }
+  if (path[2] != "cancel")
+    refuse(errc::not_found, "a group can be cancelled");
+  check_post(request);
+  request.body().clear();
   auto to = std::make_unique<entity_call>();
   to->service = groups_service;
-  to->key = decode(path[1]);
-  if (!is_valid_key(to->key))
-    refuse(errc::bad_request, "an id is 1 to 512 bytes of UTF-8");
-  to->method = "show";
-  if (path.count == 3) {
-    to->method = path[2];
-    if (to->method != "cancel")
-      refuse(errc::not_found, "a group can be cancelled");
-    check_post(request);
-    request.body().clear();
-  } else {
-    check_get(request);
-  }
+  to->key = std::move(id);
+  to->method = path[2];
   call_entity(x, **target, std::move(to));
+}
+
+/// What the store has of it, with what became of those that follow it: so the
+/// answer has no revision of its own.
+void gateway::show_group(http::exchange& x, call_target& service,
+                         std::string id) {
+  auto call = begin_read(x, service);
+  auto then = [id](gateway& me, http_call& call, expected<stored_state> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    if (!found->exists())
+      return me.conclude(
+        call, error{errc::not_found, "there is no group '" + id + "'"});
+    auto group = troupe::show_group(id, found->state);
+    std::reverse(group.followed_by.begin(), group.followed_by.end());
+    me.find_follow_ups(
+      call, std::make_shared<followed>(
+              followed{std::move(group.text), std::move(group.followed_by)}));
+  };
+  host_.store->load({std::string{groups_service}, id},
+                    come_back<stored_state>(*call, then));
 }
 
 /// The answer comes once all calls of the group are durable.
