@@ -54,6 +54,10 @@ std::string_view call_state(group_state x) noexcept {
   return to_string(x);
 }
 
+error no_group(const std::string& id) {
+  return {errc::not_found, "there is no group '" + id + "'"};
+}
+
 std::string short_name(const payload& x) {
   auto bytes = fingerprint({x.bytes});
   invocation_id id;
@@ -198,21 +202,28 @@ json group_summary(const std::string& id, std::string_view state) {
   return result;
 }
 
-shown_group show_group(std::string_view id, std::string_view state) {
+expected<shown_group> show_group(const std::string& id,
+                                 std::string_view state) try {
   group_entity read{nullptr};
-  from_json(parse_json(state), read);
+  if (!state.empty())
+    from_json(parse_json(state), read);
+  if (!read.exists())
+    return no_group(id);
   shown_group result{read.text(id), {}};
   for (auto& x : read.followed_by())
     result.followed_by.push_back(parse_invocation_id(x).value());
   return result;
+} catch (const std::exception& e) {
+  return error{errc::internal_error, effect::none,
+               "what is stored of the group '" + id
+                 + "' cannot be read: " + std::string{plain_text(e)}};
 }
 
 // -- methods -----------------------------------------------------------------
 
 void group_entity::check_exists(const context& ctx) const {
   if (!exists())
-    throw error_exception{
-      {errc::not_found, "there is no group '" + std::string{ctx.key()} + "'"}};
+    throw error_exception{no_group(std::string{ctx.key()})};
 }
 
 payload group_entity::begin(context& ctx, payload spec) {

@@ -78,6 +78,8 @@ public:
   /// What is known of it without its calls.
   json summary() const;
 
+  bool exists() const noexcept { return !calls_.empty(); }
+
   /// As JSON text, with its calls. @pre it exists
   std::string text(std::string_view id) const;
 
@@ -102,8 +104,6 @@ private:
     /// The result was none: it is `{base64, contentType}`.
     bool is_wrapped = false;
   };
-
-  bool exists() const noexcept { return !calls_.empty(); }
 
   void check_exists(const context& ctx) const;
   bool is_running() const noexcept {
@@ -162,8 +162,8 @@ struct shown_group {
   std::vector<invocation_id> followed_by;
 };
 
-/// From its state as it is stored.
-/// @throws std::exception if it is something else
-shown_group show_group(std::string_view id, std::string_view state);
+/// From its state as it is stored. `not_found` if there is none;
+/// `internal_error` if the state is none of a group, or of a later version.
+expected<shown_group> show_group(const std::string& id, std::string_view state);
 
 } // namespace troupe

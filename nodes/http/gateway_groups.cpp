@@ -24,10 +24,18 @@ constexpr size_t body_max = defaults::service::sent_bytes * 3 / 2;
 /// A group that is named by its idempotency key: no id begins so.
 constexpr auto key_prefix = "key:";
 
+json summary_of(const listed_entity& x) {
+  try {
+    return group_summary(x.key, x.state.state);
+  } catch (const std::exception&) { // of a later version
+    return {{"id", x.key}, {"state", "unreadable"}};
+  }
+}
+
 payload to_payload(const entity_page& page) {
   json result{{"groups", json::array()}, {"next", nullptr}};
   for (auto& x : page.entities)
-    result["groups"].push_back(group_summary(x.key, x.state.state));
+    result["groups"].push_back(summary_of(x));
   if (page.next)
     result["next"] = *page.next;
   return {dump_json(result), json_type};
@@ -81,14 +89,13 @@ void gateway::show_group(http::exchange& x, call_target& service,
   auto then = [id](gateway& me, http_call& call, expected<stored_state> found) {
     if (!found)
       return me.conclude(call, found.error());
-    if (!found->exists())
-      return me.conclude(
-        call, error{errc::not_found, "there is no group '" + id + "'"});
     auto group = troupe::show_group(id, found->state);
-    std::reverse(group.followed_by.begin(), group.followed_by.end());
+    if (!group)
+      return me.conclude(call, group.error());
+    std::reverse(group->followed_by.begin(), group->followed_by.end());
     me.find_follow_ups(
       call, std::make_shared<followed>(
-              followed{std::move(group.text), std::move(group.followed_by)}));
+              followed{std::move(group->text), std::move(group->followed_by)}));
   };
   host_.store->load({std::string{groups_service}, id},
                     come_back<stored_state>(*call, then));

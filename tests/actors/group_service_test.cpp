@@ -322,6 +322,24 @@ TEST_F(group_service_test, hears_of_a_call_whose_nodes_all_have_died) {
   EXPECT_EQ(dead(), 0u);
 }
 
+TEST_F(group_service_test, is_shown_as_it_is_stored) {
+  ask("begin", spec("double 1"));
+  advance(1s);
+  auto& stored = store.entities[{std::string{groups_service}, "g"}].state;
+  auto seen = show_group("g", stored);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(parse_json(seen->text), shown());
+  ASSERT_EQ(seen->followed_by.size(), 1u);
+  EXPECT_EQ(to_string(seen->followed_by[0]), shown()["followedBy"][0]);
+  for (auto none : {"", "{}"})
+    EXPECT_EQ(show_group("g", none).error(), errc::not_found) << none;
+  // Nobody who looks at it is to end with it.
+  auto later = parse_json(stored);
+  later["join"] = "most";
+  for (auto& x : {std::string{"["}, std::string{"[7]"}, later.dump()})
+    EXPECT_EQ(show_group("g", x).error(), errc::internal_error) << x;
+}
+
 // -- faults ------------------------------------------------------------------
 
 TEST_F(group_service_test, follows_once_whatever_the_store_does) {
