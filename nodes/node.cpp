@@ -448,9 +448,17 @@ std::vector<subscription_view> node::subscription_views() const {
   return all ? all->list() : std::vector<subscription_view>{};
 }
 
+std::vector<passed_over_subscription> node::passed_over_subscriptions() const {
+  if (auto all = current_subscriptions_.load())
+    return all->all_passed_over();
+  return {};
+}
+
 std::string node::subscriptions_json() const {
   auto list = json::array();
   for (auto& x : subscription_views())
+    list.push_back(to_json(x));
+  for (auto& x : passed_over_subscriptions())
     list.push_back(to_json(x));
   return dump_json({{"node", options_.id}, {"subscriptions", std::move(list)}});
 }
@@ -458,6 +466,9 @@ std::string node::subscriptions_json() const {
 json node::subscription_json(const std::string& name) const {
   for (auto& x : subscription_views())
     if (x.what->name == name)
+      return to_json(x);
+  for (auto& x : passed_over_subscriptions())
+    if (x.name == name)
       return to_json(x);
   return nullptr;
 }

@@ -112,6 +112,7 @@ private:
                                    const std::string& key) const;
   std::string cluster_json() const;
   std::vector<subscription_view> subscription_views() const;
+  std::vector<passed_over_subscription> passed_over_subscriptions() const;
   std::string subscriptions_json() const;
   json subscription_json(const std::string& name) const;
   std::function<void(const std::string&)> log_of_faults() const;

@@ -49,4 +49,18 @@ broker_address secrets_folder::resolve(broker_address to) const {
   return to;
 }
 
+std::string without_paths(std::string text, const broker_address& to) {
+  for (auto file : {&to.password_file, &to.ca, &to.certificate, &to.key}) {
+    if (file->find('/') == file->npos)
+      continue;
+    auto name = std::filesystem::path{*file}.filename().string();
+    size_t at = 0;
+    while ((at = text.find(*file, at)) != text.npos) {
+      text.replace(at, file->size(), name);
+      at += name.size();
+    }
+  }
+  return text;
+}
+
 } // namespace troupe

@@ -30,4 +30,8 @@ private:
   std::string path_;
 };
 
+/// `text` with the names alone of the files of `to`: where they are is of no
+/// concern to whoever may ask a node how its subscriptions are.
+std::string without_paths(std::string text, const broker_address& to);
+
 } // namespace troupe

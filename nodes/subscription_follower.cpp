@@ -94,6 +94,7 @@ subscription_follower::read(const std::string& name,
 
 void subscription_follower::follow(const std::string& state) {
   std::vector<subscription> declared;
+  std::vector<passed_over_subscription> passed;
   auto fault = [this](const std::string& name, const std::string& why) {
     if (options_.on_fault)
       options_.on_fault(name, why);
@@ -110,10 +111,12 @@ void subscription_follower::follow(const std::string& state) {
           declared.push_back(read(name, fields));
       } catch (const std::invalid_argument& e) {
         fault(name, e.what());
+        passed.push_back({name, fields, e.what()});
       }
   } catch (const std::exception& e) {
     return fault("*", e.what()); // of a later version: what there is goes on
   }
+  to_.pass_over(std::move(passed));
   to_.follow(declared, options_.patience);
 }
 

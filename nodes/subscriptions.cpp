@@ -7,6 +7,7 @@
 #include "nodes/assembly.hpp"
 #include "nodes/mqtt/mqtt_source.hpp"
 #include "nodes/nats/nats_source.hpp"
+#include "nodes/secrets_folder.hpp"
 #include "nodes/subscription_text.hpp"
 
 namespace troupe {
@@ -111,6 +112,8 @@ public:
     std::lock_guard guard{mutex_};
     result.is_here = source_ != nullptr;
     result.source = status();
+    result.source.last_error =
+      without_paths(std::move(result.source.last_error), what().broker);
     return result;
   }
 
@@ -266,9 +269,29 @@ void subscriptions::follow(const std::vector<subscription>& declared,
     x->start();
 }
 
+void subscriptions::pass_over(std::vector<passed_over_subscription> all) {
+  std::lock_guard guard{mutex_};
+  passed_over_ = std::move(all);
+}
+
+std::vector<passed_over_subscription> subscriptions::all_passed_over() const {
+  std::lock_guard guard{mutex_};
+  return passed_over_;
+}
+
 subscriptions::entries subscriptions::all() const {
   std::lock_guard guard{mutex_};
   return entries_;
+}
+
+json to_json(const passed_over_subscription& x) {
+  auto result = declared_json(x.name, x.fields);
+  for (auto name : {"broker", "topic"})
+    if (auto i = x.fields.find(name); i != x.fields.end())
+      result[name] = i->second;
+  result["state"] = passed_over;
+  result["brokerError"] = x.why;
+  return result;
 }
 
 json to_json(const subscription_view& x) {

@@ -8,12 +8,14 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "actors/core/codec.hpp"
 #include "actors/core/message_source.hpp"
 #include "actors/messages/message_intake.hpp"
 #include "actors/messages/subscription.hpp"
+#include "actors/messages/subscription_book.hpp"
 #include "nodes/broker_log.hpp"
 #include "nodes/delay_line.hpp"
 
@@ -39,6 +41,18 @@ struct subscription_view {
 };
 
 json to_json(const subscription_view& x);
+
+/// One that was declared at run time, and that this node cannot have.
+struct passed_over_subscription {
+  std::string name;
+  subscription_fields fields;
+  std::string why;
+};
+
+/// Its `state`.
+inline constexpr std::string_view passed_over = "passed_over";
+
+json to_json(const passed_over_subscription& x);
 
 /// Thread-safe but for its beginning and its end.
 class subscriptions {
@@ -75,6 +89,11 @@ public:
   void follow(const std::vector<subscription>& declared,
               std::chrono::milliseconds patience);
 
+  /// What is passed over from now on, as far as an operator can tell.
+  void pass_over(std::vector<passed_over_subscription> all);
+
+  std::vector<passed_over_subscription> all_passed_over() const;
+
 private:
   class entry;
   using entries = std::vector<std::shared_ptr<entry>>;
@@ -88,6 +107,7 @@ private:
   broker_log log_;                     // as well
   mutable std::mutex mutex_;           // guards what follows
   entries entries_;
+  std::vector<passed_over_subscription> passed_over_;
 };
 
 } // namespace troupe

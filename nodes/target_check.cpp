@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "actors/core/missing.hpp"
 #include "actors/core/module.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/messages/subscription_book.hpp"
@@ -40,8 +41,7 @@ expected<void> check_target(const route_table& routes, const work_target& to) {
     return target.error();
   auto& service = *routes.services.find(to.name)->second.definition;
   if (!service.find(to.method))
-    return error{errc::not_found, "the service '" + to.name
-                                    + "' has no method '" + to.method + "'"};
+    return missing_method(service, to.method);
   return {};
 }
 

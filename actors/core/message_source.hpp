@@ -41,6 +41,11 @@ struct incoming_message {
 
   /// How often it was delivered, this time included, as far as the broker says.
   uint64_t deliveries = 1;
+
+  /// Somebody waits for the answer, and is told that nobody is there yet who would
+  /// give one; the message may be called later all the same. Called once at most,
+  /// on any thread, before the verdict; must not block. Empty: nobody waits.
+  std::function<void(const error&)> on_absence{};
 };
 
 /// What the broker is to be told.

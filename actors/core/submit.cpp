@@ -2,6 +2,7 @@
 
 #include "actors/core/deadline_keeper.hpp"
 #include "actors/core/lender.hpp"
+#include "actors/core/missing.hpp"
 
 namespace troupe {
 
@@ -31,8 +32,7 @@ expected<call_target_ptr> find_function(const route_table& routes,
                                         std::string_view qualifier) {
   auto i = routes.functions.find(name);
   if (i == routes.functions.end())
-    return error{errc::not_found,
-                 "there is no function '" + std::string{name} + "'"};
+    return missing_function(routes, name);
   if (auto target = i->second.find(qualifier))
     return target;
   return error{errc::not_found, "the function '" + std::string{name}
@@ -44,8 +44,7 @@ expected<call_target_ptr> find_service(const route_table& routes,
                                        std::string_view name) {
   auto i = routes.services.find(name);
   if (i == routes.services.end())
-    return error{errc::not_found,
-                 "there is no service '" + std::string{name} + "'"};
+    return missing_service(routes, name);
   return i->second.host;
 }
 

@@ -155,9 +155,19 @@ void message_intake::failed(const held_ptr& x, const error& why) {
     return bury(x, why);
   if (!verdict.uncounted)
     ++x->attempts;
+  else if (why == errc::not_found)
+    tell_absence(*x, why);
   counts_.retried.fetch_add(1, std::memory_order_relaxed);
   wait(x, *verdict.again - now,
        [self = shared_from_this(), x] { self->begin(x); });
+}
+
+/// Who asks need not wait until the message is too old.
+void message_intake::tell_absence(held& x, const error& why) {
+  if (auto tell = std::exchange(x.message.on_absence, {}))
+    tell(
+      {errc::not_found, effect::unknown,
+       why.message() + "; the message waits for it, and may be called later"});
 }
 
 void message_intake::bury(const held_ptr& x, const error& why) {

@@ -100,6 +100,7 @@ private:
   void ended(const held_ptr& x, attempt& call);
   void failed(const held_ptr& x, const error& why);
   void bury(const held_ptr& x, const error& why);
+  static void tell_absence(held& x, const error& why);
 
   /// Does `then` after a while, unless the message is given back before.
   void wait(const held_ptr& x, std::chrono::milliseconds time,

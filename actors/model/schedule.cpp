@@ -109,6 +109,21 @@ parsed<schedule> schedule::parse_at(std::string_view text,
   return schedule{once{moment_of(zone, *time)}};
 }
 
+namespace {
+
+/// What may be meant with `text`, which has no name before it; empty: nothing.
+std::string schedule_like(std::string_view text,
+                          const schedule_context& context) {
+  for (auto name : {"cron", "rate", "at"}) {
+    auto named = std::string{name} + "(" + std::string{text} + ")";
+    if (parse_schedule(named, context))
+      return named;
+  }
+  return {};
+}
+
+} // namespace
+
 parsed<schedule> parse_schedule(std::string_view text,
                                 const schedule_context& context) {
   text = trim(text);
@@ -125,8 +140,10 @@ parsed<schedule> parse_schedule(std::string_view text,
       return parse_error{expression.reason()};
     return schedule{cron_in_zone{*expression, context.zone}};
   }
+  auto meant = schedule_like(text, context);
   return parse_error{"a schedule is rate(...), cron(...) or at(...), not '"
-                     + std::string{text} + "'"};
+                     + std::string{text} + "'"
+                     + (meant.empty() ? "" : "; is '" + meant + "' meant?")};
 }
 
 // -- when it fires ------------------------------------------------------------

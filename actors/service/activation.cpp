@@ -4,6 +4,7 @@
 
 #include "actors/core/atoms.hpp"
 #include "actors/core/idempotency_key.hpp"
+#include "actors/core/missing.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/service/if_match.hpp"
 
@@ -278,8 +279,7 @@ void activation::serve() {
     }
     code = definition().find(to.method);
     if (!code) {
-      refuse({errc::not_found, "the service '" + definition().name
-                                 + "' has no method '" + to.method + "'"});
+      refuse(missing_method(definition(), to.method));
       return;
     }
   }

@@ -24,10 +24,11 @@ constexpr auto json_type = "application/json";
 /// An arrival, or a list of results, is so much deeper than a result.
 constexpr size_t arrival_depth = json_depth_max + 2;
 
-std::string_view name_of(group_state x, std::string_view open) noexcept {
+/// Of a group.
+std::string_view to_string(group_state x) noexcept {
   switch (x) {
   case group_state::running:
-    return open;
+    return "running";
   case group_state::succeeded:
     return "succeeded";
   case group_state::failed:
@@ -35,7 +36,26 @@ std::string_view name_of(group_state x, std::string_view open) noexcept {
   case group_state::cancelled:
     return "cancelled";
   }
-  return open;
+  return "unknown";
+}
+
+/// Of one of its calls. Whether it has begun when its group ends is known to the
+/// queue alone: nobody is to take it for one that had no effect.
+std::string_view call_state(group_state x) noexcept {
+  switch (x) {
+  case group_state::running:
+    return "waiting";
+  case group_state::cancelled:
+    return "abandoned";
+  case group_state::succeeded:
+  case group_state::failed:
+    break;
+  }
+  return to_string(x);
+}
+
+error no_group(const std::string& id) {
+  return {errc::not_found, "there is no group '" + id + "'"};
 }
 
 std::string short_name(const payload& x) {
@@ -155,7 +175,7 @@ size_t group_entity::count(group_state x) const {
 }
 
 json group_entity::summary() const {
-  json result{{"state", name_of(state_, "running")},
+  json result{{"state", to_string(state_)},
               {"join", to_string(join_)},
               {"then", then_},
               {"onFailure", on_failure_},
@@ -164,7 +184,7 @@ json group_entity::summary() const {
               {"waiting", count(group_state::running)},
               {"succeeded", count(group_state::succeeded)},
               {"failed", count(group_state::failed)},
-              {"cancelled", count(group_state::cancelled)}};
+              {"abandoned", count(group_state::cancelled)}};
   if (ended_)
     result["finishedAt"] = time_text(*ended_);
   if (!error_.empty())
@@ -182,12 +202,28 @@ json group_summary(const std::string& id, std::string_view state) {
   return result;
 }
 
+expected<shown_group> show_group(const std::string& id,
+                                 std::string_view state) try {
+  group_entity read{nullptr};
+  if (!state.empty())
+    from_json(parse_json(state), read);
+  if (!read.exists())
+    return no_group(id);
+  shown_group result{read.text(id), {}};
+  for (auto& x : read.followed_by())
+    result.followed_by.push_back(parse_invocation_id(x).value());
+  return result;
+} catch (const std::exception& e) {
+  return error{errc::internal_error, effect::none,
+               "what is stored of the group '" + id
+                 + "' cannot be read: " + std::string{plain_text(e)}};
+}
+
 // -- methods -----------------------------------------------------------------
 
 void group_entity::check_exists(const context& ctx) const {
   if (!exists())
-    throw error_exception{
-      {errc::not_found, "there is no group '" + std::string{ctx.key()} + "'"}};
+    throw error_exception{no_group(std::string{ctx.key()})};
 }
 
 payload group_entity::begin(context& ctx, payload spec) {
@@ -344,7 +380,7 @@ cloud_event group_entity::event_of_end(const context& ctx) const {
   cloud_event result;
   result.id = ctx.key();
   result.source = "/groups";
-  result.type = "troupe.group." + std::string{name_of(state_, "running")};
+  result.type = "troupe.group." + std::string{to_string(state_)};
   result.time = time_text(*ended_);
   return result;
 }
@@ -370,12 +406,16 @@ payload group_entity::failure_notice(const context& ctx) const {
 
 payload group_entity::show(context& ctx) const {
   check_exists(ctx);
+  return {text(ctx.key()), json_type};
+}
+
+std::string group_entity::text(std::string_view id) const {
   auto about = summary();
-  about["id"] = ctx.key();
+  about["id"] = id;
   auto result = dump_json(about);
   result.back() = ',';
   append_calls(result, true);
-  return {result + "}", json_type};
+  return result + "}";
 }
 
 void group_entity::append_calls(std::string& to, bool with_results) const {
@@ -385,7 +425,7 @@ void group_entity::append_calls(std::string& to, bool with_results) const {
       to += ',';
     to += "{\"target\":" + dump_json(json(x.target)) + ",\"id\":\"" + x.id
           + "\",\"state\":\"";
-    to.append(name_of(x.state, "waiting")).append("\"");
+    to.append(call_state(x.state)).append("\"");
     if (x.state == group_state::failed)
       to.append(",\"error\":").append(x.answer);
     if (x.state == group_state::succeeded && with_results && !x.answer.empty())

@@ -45,8 +45,9 @@ enum class group_state : uint8_t {
   running,
   succeeded,
   failed,
-  /// Its outcome is not wanted any more. One that has begun goes on, and is shown
-  /// with what came of it once it has ended.
+  /// Of a group: somebody has ended it. Of a call, which shows it as `abandoned`:
+  /// its group has ended before it. It may have begun, so it may have had its
+  /// effect; one that runs goes on, and shows what came of it once it has ended.
   cancelled,
 };
 
@@ -67,7 +68,7 @@ public:
   /// What has not begun never will.
   payload cancel(context& ctx);
 
-  /// What it is, and what came of its calls.
+  /// What it is, and what came of its calls; asked by nodes of the version before.
   payload show(context& ctx) const;
 
   /// What its reminders call.
@@ -76,6 +77,16 @@ public:
 
   /// What is known of it without its calls.
   json summary() const;
+
+  bool exists() const noexcept { return !calls_.empty(); }
+
+  /// As JSON text, with its calls. @pre it exists
+  std::string text(std::string_view id) const;
+
+  /// The ids of what its end has called.
+  const std::vector<std::string>& followed_by() const noexcept {
+    return followed_by_;
+  }
 
 private:
   friend void to_json(json& to, const group_entity& from);
@@ -93,8 +104,6 @@ private:
     /// The result was none: it is `{base64, contentType}`.
     bool is_wrapped = false;
   };
-
-  bool exists() const noexcept { return !calls_.empty(); }
 
   void check_exists(const context& ctx) const;
   bool is_running() const noexcept {
@@ -134,7 +143,6 @@ private:
   /// Why it has failed, as JSON text; empty: it has not.
   std::string error_;
 
-  /// The ids of what its end has called.
   std::vector<std::string> followed_by_;
   std::vector<call> calls_;
 };
@@ -145,5 +153,17 @@ module groups_module(group_options options);
 /// What is known of a group, from its state as it is stored.
 /// @throws std::exception if it is something else
 json group_summary(const std::string& id, std::string_view state);
+
+/// A group as it is shown, but for what became of those that follow it.
+struct shown_group {
+  /// A JSON object.
+  std::string text;
+
+  std::vector<invocation_id> followed_by;
+};
+
+/// From its state as it is stored. `not_found` if there is none;
+/// `internal_error` if the state is none of a group, or of a later version.
+expected<shown_group> show_group(const std::string& id, std::string_view state);
 
 } // namespace troupe

@@ -180,10 +180,12 @@ private:
 
   void invocations(http::exchange& x, const path_view& path);
 
-  struct seen_work;
+  struct followed;
+
+  followed see(work_view work) const;
 
   /// Asks for what followed, one after the other, then answers.
-  void find_follow_ups(http_call& call, std::shared_ptr<seen_work> seen);
+  void find_follow_ups(http_call& call, std::shared_ptr<followed> what);
 
   // -- /events (gateway_events.cpp) -------------------------------------------
 
@@ -232,6 +234,7 @@ private:
 
   void groups(http::exchange& x, const path_view& path);
   void begin_group(http::exchange& x, call_target& service);
+  void show_group(http::exchange& x, call_target& service, std::string id);
   void check_group(std::string_view body);
 
   // -- /subscriptions (gateway_subscriptions.cpp) ----------------------------

@@ -4,6 +4,7 @@
 
 #include "nodes/http/gateway.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "actors/core/module.hpp"
@@ -23,10 +24,18 @@ constexpr size_t body_max = defaults::service::sent_bytes * 3 / 2;
 /// A group that is named by its idempotency key: no id begins so.
 constexpr auto key_prefix = "key:";
 
+json summary_of(const listed_entity& x) {
+  try {
+    return group_summary(x.key, x.state.state);
+  } catch (const std::exception&) { // of a later version
+    return {{"id", x.key}, {"state", "unreadable"}};
+  }
+}
+
 payload to_payload(const entity_page& page) {
   json result{{"groups", json::array()}, {"next", nullptr}};
   for (auto& x : page.entities)
-    result["groups"].push_back(group_summary(x.key, x.state.state));
+    result["groups"].push_back(summary_of(x));
   if (page.next)
     result["next"] = *page.next;
   return {dump_json(result), json_type};
@@ -54,22 +63,42 @@ void gateway::groups(http::exchange& x, const path_view& path) {
   }
   if (!request.query().empty())
     refuse(errc::bad_request, "this takes no parameters");
+  auto id = decode(path[1]);
+  if (!is_valid_key(id))
+    refuse(errc::bad_request, "an id is 1 to 512 bytes of UTF-8");
+  if (path.count == 2) {
+    check_get(request);
+    return show_group(x, **target, std::move(id));
+  }
+  if (path[2] != "cancel")
+    refuse(errc::not_found, "a group can be cancelled");
+  check_post(request);
+  request.body().clear();
   auto to = std::make_unique<entity_call>();
   to->service = groups_service;
-  to->key = decode(path[1]);
-  if (!is_valid_key(to->key))
-    refuse(errc::bad_request, "an id is 1 to 512 bytes of UTF-8");
-  to->method = "show";
-  if (path.count == 3) {
-    to->method = path[2];
-    if (to->method != "cancel")
-      refuse(errc::not_found, "a group can be cancelled");
-    check_post(request);
-    request.body().clear();
-  } else {
-    check_get(request);
-  }
+  to->key = std::move(id);
+  to->method = path[2];
   call_entity(x, **target, std::move(to));
+}
+
+/// What the store has of it, with what became of those that follow it: so the
+/// answer has no revision of its own.
+void gateway::show_group(http::exchange& x, call_target& service,
+                         std::string id) {
+  auto call = begin_read(x, service);
+  auto then = [id](gateway& me, http_call& call, expected<stored_state> found) {
+    if (!found)
+      return me.conclude(call, found.error());
+    auto group = troupe::show_group(id, found->state);
+    if (!group)
+      return me.conclude(call, group.error());
+    std::reverse(group->followed_by.begin(), group->followed_by.end());
+    me.find_follow_ups(
+      call, std::make_shared<followed>(
+              followed{std::move(group->text), std::move(group->followed_by)}));
+  };
+  host_.store->load({std::string{groups_service}, id},
+                    come_back<stored_state>(*call, then));
 }
 
 /// The answer comes once all calls of the group are durable.

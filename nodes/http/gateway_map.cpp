@@ -10,6 +10,7 @@
 #include <caf/actor_system.hpp>
 #include <caf/event_based_actor.hpp>
 
+#include "actors/core/missing.hpp"
 #include "actors/core/module.hpp"
 #include "actors/routing/fan_out.hpp"
 #include "nodes/http/gateway_parts.hpp"
@@ -244,8 +245,7 @@ void gateway::map_service(http::exchange& x, std::string service,
     throw error_exception{target.error()};
   auto& definition = port_.routes().services.find(service)->second.definition;
   if (!definition->find(method))
-    refuse(errc::not_found,
-           "the service '" + service + "' has no method '" + method + "'");
+    throw error_exception{missing_method(*definition, method)};
   begin_map(
     x, {{}, {}, std::move(service), std::move(method), read_locks(x.request())},
     **target);

@@ -150,6 +150,18 @@ public:
   std::atomic<bool> posted{false};
 };
 
+/// What is shown, and what it has called when it ended: `followUps`.
+struct gateway::followed {
+  std::string to_json() const;
+
+  /// A JSON object, without them.
+  std::string text;
+
+  /// The ids that were not asked for yet, the first one last.
+  std::vector<invocation_id> missing{};
+  std::vector<work_view> found{};
+};
+
 struct gateway::path_view {
   static constexpr size_t segments_max = 8;
 

@@ -85,7 +85,12 @@ work_selection read_change(const http::request& x) {
     refuse(errc::bad_request, "this takes parameters, and no body");
   auto all = false;
   auto result = read_selection(x, work_state::dead, {"all", all});
-  if (all == (result.id || !result.lane.empty()))
+  auto some = result.id || !result.lane.empty();
+  if (all && some)
+    refuse(errc::bad_request,
+           "which is meant: all=true, or those of the id= or lane= that is "
+           "there as well?");
+  if (!all && !some)
     refuse(errc::bad_request, "say which: id=, lane= or all=true");
   return result;
 }

@@ -57,7 +57,36 @@ milliseconds read_delay(const http::request& x) {
     static_cast<int64_t>(read_number(*text, "Troupe-Delay-Ms", most))};
 }
 
+/// What followed an end that was `succeeded`, or not, by its policy.
+std::vector<invocation_id> follow_ups_of(const invocation_id& source,
+                                         bool succeeded,
+                                         const work_policy& policy) {
+  auto how = succeeded ? work_end::succeeded : work_end::failed;
+  auto count = (succeeded ? policy.on_success : policy.on_failure).size();
+  std::vector<invocation_id> result;
+  for (size_t i = 0; i < count; ++i)
+    result.push_back(follow_up_id(source, how, i));
+  return result;
+}
+
 } // namespace
+
+/// One piece of work, and what its end has called, or the group that it began.
+gateway::followed gateway::see(work_view work) const {
+  host_.work->explain(work);
+  followed result{to_json(work)};
+  auto succeeded = work.state == work_state::succeeded;
+  if (!succeeded && work.state != work_state::failed)
+    return result;
+  auto policy = host_.work->policy_of(work.target.lane());
+  if (succeeded && policy->join)
+    result.text.insert(result.text.size() - 1,
+                       ",\"group\":\"" + to_string(work.id) + "\"");
+  else
+    result.missing = follow_ups_of(work.id, succeeded, *policy);
+  std::reverse(result.missing.begin(), result.missing.end());
+  return result;
+}
 
 void gateway::queue_function_call(http::exchange& x,
                                   const function_name& name) {
@@ -166,67 +195,36 @@ void gateway::invocations(http::exchange& x, const path_view& path) {
                   error{errc::not_found, "no queued invocation has this id"});
     else
       me.find_follow_ups(
-        call, std::make_shared<seen_work>(std::move(**found), *me.host_.work));
+        call, std::make_shared<followed>(me.see(std::move(**found))));
   };
   queue->find(*id, come_back<std::optional<work_view>>(*call, then));
 }
 
-/// One piece of work, and what its end has called.
-struct gateway::seen_work {
-  seen_work(work_view found, const dispatcher& in) : work(std::move(found)) {
-    in.explain(work);
-    if (work.state != work_state::succeeded && work.state != work_state::failed)
-      return;
-    auto policy = in.policy_of(work.target.lane());
-    auto succeeded = work.state == work_state::succeeded;
-    auto how = succeeded ? work_end::succeeded : work_end::failed;
-    auto count = (succeeded ? policy->on_success : policy->on_failure).size();
-    if (succeeded && policy->join)
-      group = to_string(work.id);
-    else
-      for (size_t i = 0; i < count; ++i)
-        missing.push_back(follow_up_id(work.id, how, i));
-    std::reverse(missing.begin(), missing.end());
-  }
+std::string gateway::followed::to_json() const {
+  if (found.empty())
+    return text;
+  auto list = json::array();
+  for (auto& x : found)
+    list.push_back({{"id", troupe::to_string(x.id)},
+                    {"target", troupe::to_string(x.target)},
+                    {"state", troupe::to_string(x.state)}});
+  auto result = text;
+  result.insert(result.size() - 1, ",\"followUps\":" + dump_json(list));
+  return result;
+}
 
-  std::string to_json() const {
-    auto result = troupe::to_json(work);
-    if (!group.empty())
-      result.insert(result.size() - 1, ",\"group\":\"" + group + "\"");
-    if (found.empty())
-      return result;
-    auto list = json::array();
-    for (auto& x : found)
-      list.push_back({{"id", troupe::to_string(x.id)},
-                      {"target", troupe::to_string(x.target)},
-                      {"state", troupe::to_string(x.state)}});
-    result.insert(result.size() - 1, ",\"followUps\":" + dump_json(list));
-    return result;
-  }
-
-  work_view work;
-
-  /// The id of the group that a join has begun.
-  std::string group;
-
-  /// Those that were not asked for yet, the first one last.
-  std::vector<invocation_id> missing;
-  std::vector<work_view> found;
-};
-
-void gateway::find_follow_ups(http_call& call,
-                              std::shared_ptr<seen_work> seen) {
-  if (seen->missing.empty())
-    return conclude(call, payload{seen->to_json(), json_type});
+void gateway::find_follow_ups(http_call& call, std::shared_ptr<followed> what) {
+  if (what->missing.empty())
+    return conclude(call, payload{what->to_json(), json_type});
   using answer = std::optional<work_view>;
-  auto next = seen->missing.back();
-  seen->missing.pop_back();
-  auto then = [seen](gateway& me, http_call& call, expected<answer> found) {
+  auto next = what->missing.back();
+  what->missing.pop_back();
+  auto then = [what](gateway& me, http_call& call, expected<answer> found) {
     if (!found)
       return me.conclude(call, found.error());
     if (*found)
-      seen->found.push_back(std::move(**found));
-    me.find_follow_ups(call, seen);
+      what->found.push_back(std::move(**found));
+    me.find_follow_ups(call, what);
   };
   host_.work->queue()->find(next, come_back<answer>(call, then));
 }

@@ -1,6 +1,7 @@
 #include "nodes/nats/nats_source.hpp"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "actors/model/backoff.hpp"
@@ -38,9 +39,18 @@ struct delivery {
   nats::message_handle raw;
   std::string reply;
   message_verdict verdict{};
+
+  /// Who asks has got what he waits for.
+  bool is_told = false;
 };
 
 using delivery_ptr = std::shared_ptr<delivery>;
+
+/// Somebody who asks is not to wait for the end.
+struct early_notice {
+  delivery_ptr to;
+  error why;
+};
 
 /// What was done is done.
 error is_too_large(size_t bytes) {
@@ -83,6 +93,8 @@ public:
   void answer() {
     std::shared_ptr<nats::session> last;
     while (auto batch = next_answers()) {
+      if (batch->empty())
+        continue;
       last = batch->back()->from;
       tell(*batch);
     }
@@ -127,7 +139,7 @@ public:
                     "the node leaves, and the call still runs"};
     try {
       for (auto& x : rest)
-        if (!x->reply.empty()) {
+        if (!x->reply.empty() && !x->is_told) {
           x->from->publish_failure(x->reply, why);
           x->from->flush();
         }
@@ -211,6 +223,11 @@ private:
       if (x.message.deliveries > 1)
         ++status_.redelivered;
     }
+    if (!entry->reply.empty())
+      x.message.on_absence = [self = shared_from_this(),
+                              entry](const error& why) {
+        self->is_absent(entry, why);
+      };
     try {
       sink_.take(std::move(x.message),
                  [self = shared_from_this(), entry](message_verdict verdict) {
@@ -229,6 +246,14 @@ private:
     if (in_flight_.erase(x) == 0 || ends_)
       return; // it is the server's again
     answers_.push_back(x);
+    changed_.notify_all();
+  }
+
+  void is_absent(const delivery_ptr& x, const error& why) {
+    std::lock_guard guard{mutex_};
+    if (!in_flight_.contains(x) || ends_)
+      return;
+    notices_.push_back({x, why});
     changed_.notify_all();
   }
 
@@ -255,11 +280,42 @@ private:
 
   std::optional<std::deque<delivery_ptr>> next_answers() {
     std::unique_lock guard{mutex_};
-    changed_.wait(guard, [this] { return ends_ || !answers_.empty(); });
+    changed_.wait(guard, [this] {
+      return ends_ || !answers_.empty() || !notices_.empty();
+    });
     if (ends_)
       return std::nullopt;
+    if (!notices_.empty()) {
+      auto all = std::exchange(notices_, {});
+      guard.unlock();
+      publish_notices(all);
+      guard.lock();
+      if (ends_)
+        return std::nullopt;
+    }
     // They count until they are told.
     return answers_;
+  }
+
+  void publish_notices(const std::vector<early_notice>& all) {
+    std::set<nats::session*> used;
+    try {
+      for (auto& [to, why] : all)
+        if (is_still_open(to)) {
+          to->from->publish_failure(to->reply, why);
+          used.insert(to->from.get());
+        }
+      for (auto& session : used)
+        session->flush();
+    } catch (const std::exception& e) {
+      set_error(e.what());
+    }
+  }
+
+  /// Nothing was said to who asks; from now on something is.
+  bool is_still_open(const delivery_ptr& x) {
+    std::lock_guard guard{mutex_};
+    return in_flight_.contains(x) && !std::exchange(x->is_told, true);
   }
 
   void tell(const std::deque<delivery_ptr>& all) {
@@ -301,7 +357,8 @@ private:
   /// True if there was something to say. @throws nats::session_error
   bool publish_answer(const delivery& x) {
     auto& answer = x.verdict.answer;
-    auto& to = x.reply.empty() ? what_.reply_topic : x.reply;
+    auto asks = !x.reply.empty() && !x.is_told;
+    auto& to = asks ? x.reply : what_.reply_topic;
     if (answer && !to.empty() && x.from->takes(*answer)) {
       x.from->publish(to, *answer);
       return true;
@@ -312,7 +369,7 @@ private:
       failure = is_too_large(answer->bytes.size());
       set_error(failure->message());
     }
-    if (x.reply.empty() || !failure)
+    if (!asks || !failure)
       return false;
     x.from->publish_failure(x.reply, *failure);
     return true;
@@ -359,6 +416,7 @@ private:
   source_status status_;
   std::set<delivery_ptr> in_flight_;
   std::deque<delivery_ptr> answers_; // answered, and not told yet
+  std::vector<early_notice> notices_;
   bool stops_ = false;
   bool ends_ = false;
 };

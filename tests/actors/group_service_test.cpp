@@ -184,7 +184,7 @@ TEST_F(group_service_test, one_that_fails_ends_all_and_is_told_of_once) {
   EXPECT_EQ(notice["error"]["errorType"], "std::runtime_error");
   EXPECT_EQ(notice["calls"][0]["state"], "succeeded");
   EXPECT_EQ(notice["calls"][1]["state"], "failed");
-  EXPECT_EQ(notice["calls"][2]["state"], "cancelled");
+  EXPECT_EQ(notice["calls"][2]["state"], "abandoned");
   // Those that had not begun are gone, and none is a dead letter.
   EXPECT_EQ(waiting(), texts{});
   EXPECT_EQ(dead(), 0u);
@@ -213,7 +213,7 @@ TEST_F(group_service_test, the_first_success_is_enough) {
   ask("arrived", outcome_of(3, "1"));
   advance(1s);
   EXPECT_EQ(followed.size(), 1u);
-  EXPECT_EQ(shown()["cancelled"], 1) << "two ended too late";
+  EXPECT_EQ(shown()["abandoned"], 1) << "two ended too late";
   EXPECT_EQ(shown()["succeeded"], 3);
 }
 
@@ -295,7 +295,7 @@ TEST_F(group_service_test, one_that_is_cancelled_calls_nothing_more) {
   ask("arrived", outcome_of(0, "1"));
   ask("arrived", failure_of(0));
   advance(1s);
-  EXPECT_EQ(shown()["cancelled"], 1);
+  EXPECT_EQ(shown()["abandoned"], 1);
   EXPECT_EQ(shown()["calls"][0]["state"], "succeeded");
   EXPECT_FALSE(shown()["calls"][0].contains("result"));
   ask("arrived", failure_of(1));
@@ -320,6 +320,24 @@ TEST_F(group_service_test, hears_of_a_call_whose_nodes_all_have_died) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(parse_json(told[0])["error"]["errorType"], "instance_lost");
   EXPECT_EQ(dead(), 0u);
+}
+
+TEST_F(group_service_test, is_shown_as_it_is_stored) {
+  ask("begin", spec("double 1"));
+  advance(1s);
+  auto& stored = store.entities[{std::string{groups_service}, "g"}].state;
+  auto seen = show_group("g", stored);
+  ASSERT_TRUE(seen);
+  EXPECT_EQ(parse_json(seen->text), shown());
+  ASSERT_EQ(seen->followed_by.size(), 1u);
+  EXPECT_EQ(to_string(seen->followed_by[0]), shown()["followedBy"][0]);
+  for (auto none : {"", "{}"})
+    EXPECT_EQ(show_group("g", none).error(), errc::not_found) << none;
+  // Nobody who looks at it is to end with it.
+  auto later = parse_json(stored);
+  later["join"] = "most";
+  for (auto& x : {std::string{"["}, std::string{"[7]"}, later.dump()})
+    EXPECT_EQ(show_group("g", x).error(), errc::internal_error) << x;
 }
 
 // -- faults ------------------------------------------------------------------

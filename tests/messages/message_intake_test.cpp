@@ -287,6 +287,25 @@ TEST_F(message_intake_test, a_function_that_is_not_there_yet_is_waited_for) {
   EXPECT_TRUE(is_done(m));
 }
 
+TEST_F(message_intake_test,
+       who_asks_what_is_not_there_is_told_once_and_at_once) {
+  declare(",function:later");
+  std::vector<error> told;
+  incoming_message x{"s/k/t", {"x", ""}};
+  x.on_absence = [&](const error& why) { told.push_back(why); };
+  std::optional<message_verdict> verdict;
+  intake->take(std::move(x), [&](message_verdict y) { verdict = y; });
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0], errc::not_found);
+  // It waits as any other, so it may be called.
+  EXPECT_EQ(told[0].what_happened(), effect::unknown);
+  EXPECT_FALSE(verdict);
+  advance(1min);
+  EXPECT_GE(intake->counts().retried, 2u);
+  EXPECT_EQ(told.size(), 1u);
+  EXPECT_FALSE(verdict);
+}
+
 TEST(message_call, long_and_strange_identities_have_keys_of_their_own) {
   auto what = parse_subscription("m=broker:mqtt://h,topic:s/{key}/t,"
                                  "service:twin,method:set,identity:json:id");

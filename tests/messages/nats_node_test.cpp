@@ -129,6 +129,32 @@ TEST(nats, who_asks_in_vain_is_told_why) {
   EXPECT_EQ(status_of(node).at("deadLettered"), 1);
 }
 
+TEST(nats, who_asks_what_is_not_there_is_told_so_at_once) {
+  nats_server server;
+  nats_client client{server.url()};
+  client.subscribe("answers");
+  testing::temporary_folder folder;
+  node_process node{
+    settings_of(folder.path(), "sums=broker:" + server.url()
+                                 + ",topic:sums,function:addd,pause:20ms")};
+  ASSERT_TRUE(
+    eventually([&] { return status_of(node).at("state") == "connected"; }));
+  client.ask("sums", "[2,3]", "answers");
+  auto got = client.receive_message();
+  ASSERT_TRUE(got);
+  auto body = nlohmann::json::parse(got->body);
+  EXPECT_EQ(body.at("errorType"), "not_found");
+  EXPECT_EQ(body.at("effect"), "unknown");
+  EXPECT_EQ(got->more["Nats-Service-Error-Code"], "404");
+  EXPECT_NE(got->body.find("is 'add' meant?"), std::string::npos) << got->body;
+  // The message waits, and nothing more is said to who has got his answer.
+  EXPECT_EQ(status_of(node).at("inFlight"), 1);
+  EXPECT_EQ(status_of(node).at("deadLettered"), 0);
+  EXPECT_EQ(node.stop(), 0);
+  client.publish("answers", "last");
+  EXPECT_EQ(client.receive(), "last");
+}
+
 TEST(nats, who_asks_what_still_runs_when_the_node_leaves_is_told_so) {
   nats_server server;
   nats_client client{server.url()};

@@ -303,6 +303,43 @@ TEST(subscribe_at_run_time, names_no_file_but_those_of_the_secrets_folder) {
             std::string::npos);
 }
 
+TEST(subscribe_at_run_time, an_error_names_no_folder_of_the_node) {
+  testing::temporary_folder files;
+  nats_server server;
+  mosquitto_server other;
+  example_node node{{"--secrets-folder", files.path().string(), "--subscribe",
+                     "mine=broker:" + server.url()
+                       + ",topic:a,function:add,user:u,password-file:"
+                       + (files.path() / "deep" / "own").string()}};
+  for (auto& [name, url] : {std::pair{"n", server.url()}, {"m", other.url()}})
+    ASSERT_EQ(put(node, name,
+                  {{"broker", url},
+                   {"topic", "a"},
+                   {"function", "add"},
+                   {"user", "u"},
+                   {"password-file", "secret"}})
+                .status,
+              200u);
+  for (auto [name, text] : {std::pair{"n", "cannot read 'secret': "},
+                            {"m", "cannot read 'secret': "},
+                            {"mine", "cannot read 'own': "}}) {
+    auto why = [&] { return get(node, "/subscriptions/" + std::string{name}); };
+    EXPECT_TRUE(
+      in_a_while([&] { return why().body.find(text) != std::string::npos; }))
+      << why().body;
+    EXPECT_EQ(why().body.find(files.path().string()), std::string::npos)
+      << why().body;
+  }
+  EXPECT_EQ(get(node, "/subscriptions").body.find(files.path().string()),
+            std::string::npos);
+  // The log is the operator's.
+  EXPECT_TRUE(in_a_while([&] {
+    return node->log().find((files.path() / "secret").string())
+           != std::string::npos;
+  }))
+    << node->log();
+}
+
 TEST(subscribe_at_run_time, is_passed_over_by_a_node_without_its_files) {
   testing::temporary_folder files;
   testing::temporary_folder folder;
@@ -327,7 +364,21 @@ TEST(subscribe_at_run_time, is_passed_over_by_a_node_without_its_files) {
       return node.log().find("'m' is passed over: password-file")
              != std::string::npos;
     }));
-    EXPECT_TRUE(seen_by(node).empty());
+    // It is shown, with why it is not there.
+    ASSERT_EQ(state_of(node, "m"), "passed_over");
+    auto alone = json::parse(get(node, "/subscriptions/m").body);
+    for (auto& x : {seen_by(node)["m"], alone}) {
+      EXPECT_EQ(x.at("state"), "passed_over");
+      EXPECT_EQ(x.at("broker"), server.url());
+      auto why = x.at("brokerError").get<std::string>();
+      EXPECT_TRUE(why.starts_with("password-file: ")) << why;
+    }
+    auto list = cli(node, {"subscribe", "list"}).out;
+    EXPECT_NE(list.find("passed_over"), std::string::npos) << list;
+    EXPECT_NE(list.find("password-file: at run time"), std::string::npos)
+      << list;
+    EXPECT_EQ(remove(node, "m").status, 204u);
+    EXPECT_TRUE(in_a_while([&] { return seen_by(node).empty(); }));
   }
   settings.options[1] += "/nowhere";
   auto refused = testing::run_process(node_command(settings));

@@ -114,6 +114,18 @@ TEST(schedule, only_three_expressions_are_read) {
             std::string::npos);
 }
 
+TEST(schedule, what_lacks_its_name_is_asked_for) {
+  for (auto x : {"*/5 * * * *", "0 8 ? * MON *"})
+    EXPECT_TRUE(
+      why_not(x).ends_with("is 'cron(" + std::string{x} + ")' meant?"))
+      << why_not(x);
+  EXPECT_TRUE(why_not("5 minutes").ends_with("is 'rate(5 minutes)' meant?"));
+  EXPECT_TRUE(why_not("2026-03-29T02:30:00")
+                .ends_with("is 'at(2026-03-29T02:30:00)' meant?"));
+  for (auto x : {"61 * * * *", "weekly", "*/5 * * * *)", ""})
+    EXPECT_EQ(why_not(x).find("meant"), std::string::npos) << why_not(x);
+}
+
 TEST(schedule, a_cron_after_its_last_year_never_fires) {
   auto cron = read("cron(* * * * ? *)");
   auto end = sys_days{2200y / 1 / 1};

@@ -1,7 +1,10 @@
 #include "apps/troupe/client/commands.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
+#include "actors/core/codec.hpp"
 #include "actors/core/errors.hpp"
 #include "apps/troupe/client/body_source.hpp"
 #include "apps/troupe/client/listing.hpp"
@@ -47,47 +50,43 @@ std::string outcome_cell(const json& call) {
   return "-";
 }
 
-/// A call that had begun when its group was cancelled goes on.
-bool still_runs(const command_line& line, const json& call) {
-  try {
-    auto found =
-      fetch(line, "/invocations/" + percent_encode(cell(call, "id")));
-    return cell(found, "state") == "running";
-  } catch (const error_exception& e) {
-    if (e.reason() == errc::not_found)
-      return false; // it had not begun
-    throw;
+/// What its end has called, with what became of that.
+table follow_ups(const json& x) {
+  table result{{"FOLLOWED BY", "STATE", "TARGET"}};
+  auto found = x.value("followUps", json::array());
+  for (auto& id : x.at("followedBy")) {
+    auto is_it = [&](auto& y) { return y.value("id", json{}) == id; };
+    auto i = std::find_if(found.begin(), found.end(), is_it);
+    auto about = i == found.end() ? json::object() : *i;
+    result.add({id.is_string() ? id.get<std::string>() : dump_json(id),
+                cell(about, "state"), cell(about, "target")});
   }
+  return result;
 }
 
-std::string call_state_cell(const command_line& line, const json& call) {
-  auto state = cell(call, "state");
-  return state == "cancelled" && still_runs(line, call) ? "cancelled, runs"
-                                                        : state;
-}
-
-void print(const command_line& line, const json& x) {
+void print(const json& x) {
   table about{{"GROUP", cell(x, "id")}};
   for (auto [title, member] : {std::pair{"state", "state"},
                                {"join", "join"},
                                {"waiting", "waiting"},
                                {"succeeded", "succeeded"},
                                {"failed", "failed"},
-                               {"cancelled", "cancelled"},
+                               {"abandoned", "abandoned"},
                                {"created", "createdAt"},
                                {"finished", "finishedAt"}})
     about.add({title, cell(x, member)});
   about.add({"then", list_cell(x, "then")});
   about.add({"on failure", list_cell(x, "onFailure")});
-  if (x.contains("followedBy"))
-    about.add({"followed by", list_cell(x, "followedBy")});
   if (auto error = x.find("error"); error != x.end())
     about.add({"error", printable(error->dump())});
   table calls{{"CALL", "STATE", "TARGET", "OUTCOME"}};
   for (auto& call : x.value("calls", json::array()))
-    calls.add({cell(call, "id"), call_state_cell(line, call),
-               cell(call, "target"), outcome_cell(call)});
-  write_stdout(about.to_string() + "\n" + calls.to_string());
+    calls.add({cell(call, "id"), cell(call, "state"), cell(call, "target"),
+               outcome_cell(call)});
+  auto text = about.to_string() + "\n" + calls.to_string();
+  if (x.contains("followedBy"))
+    text += "\n" + follow_ups(x).to_string();
+  write_stdout(text);
 }
 
 void list(const arguments& args) {
@@ -101,25 +100,27 @@ void list(const arguments& args) {
   auto all = fetch_pages(line, "/groups", "groups");
   if (printed_json(line, all))
     return;
-  table result{
-    {"ID", "STATE", "JOIN", "WAITING", "SUCCEEDED", "FAILED", "THEN"}};
+  table result{{"ID", "STATE", "JOIN", "WAITING", "SUCCEEDED", "FAILED",
+                "ABANDONED", "THEN"}};
   for (auto& x : all)
     result.add({cell(x, "id"), cell(x, "state"), cell(x, "join"),
                 cell(x, "waiting"), cell(x, "succeeded"), cell(x, "failed"),
-                list_cell(x, "then")});
+                cell(x, "abandoned"), list_cell(x, "then")});
   write_stdout(result.to_string());
 }
 
 void show(const arguments& args) {
   command_line line{"Usage: troupe group show ID [options]\n\n"
-                    "Prints a group and what came of its calls.\n",
+                    "Prints a group, what came of its calls, and of what its "
+                    "end has called.\nCalls that are abandoned had not ended "
+                    "when their group did, and may have begun.\n",
                     {"ID"}};
   add_listing_options(line);
   if (!line.parse(args))
     return;
   auto found = fetch(line, path_of(line));
   if (!printed_json(line, found))
-    print(line, found);
+    print(found);
 }
 
 void begin(const arguments& args) {
@@ -156,8 +157,9 @@ void begin(const arguments& args) {
 void cancel(const arguments& args) {
   command_line line{"Usage: troupe group cancel ID [options]\n\n"
                     "Ends a group: calls that have not begun never will, and "
-                    "nothing follows.\nThose that have begun go on; what comes "
-                    "of them is shown once they have ended.\n",
+                    "nothing follows.\nThose that have begun go on, as "
+                    "abandoned; what comes of them is shown once they have "
+                    "ended.\n",
                     {"ID"}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -170,7 +172,7 @@ void cancel(const arguments& args) {
       error{errc::bad_request, "the group '" + line.argument("ID")
                                  + "' has ended already: it has " + state}};
   if (!printed_json(line, changed))
-    print(line, changed);
+    print(changed);
 }
 
 constexpr subcommand group_commands[] = {

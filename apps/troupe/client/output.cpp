@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <cstring>
 #include <langinfo.h>
+#include <numeric>
+#include <sstream>
 #include <unistd.h>
 
 #include "actors/core/errors.hpp"
@@ -79,13 +81,45 @@ void table::add(std::vector<std::string> row) {
   rows_.push_back(std::move(row));
 }
 
-std::string table::to_string() const {
-  std::vector<size_t> widths;
+std::vector<size_t> table::widths() const {
+  std::vector<size_t> result;
   for (const auto& row : rows_) {
-    widths.resize(std::max(widths.size(), row.size()));
+    result.resize(std::max(result.size(), row.size()));
     for (size_t i = 0; i < row.size(); ++i)
-      widths[i] = std::max(widths[i], width_of(row[i]));
+      result[i] = std::max(result[i], width_of(row[i]));
   }
+  return result;
+}
+
+void table::remove(const std::string& column) {
+  auto& header = rows_.front();
+  auto i = std::find(header.begin(), header.end(), column) - header.begin();
+  for (auto& row : rows_)
+    if (i < static_cast<ptrdiff_t>(row.size()))
+      row.erase(row.begin() + i);
+}
+
+std::string table::to_string(size_t width,
+                             const std::vector<std::string>& expendable) const {
+  constexpr size_t last_least = 30;
+  auto kept = *this;
+  auto fits = [&] {
+    auto widths = kept.widths();
+    widths.back() = std::min(widths.back(), last_least);
+    auto between = 2 * (widths.size() - 1);
+    return std::accumulate(widths.begin(), widths.end(), between) <= width;
+  };
+  for (auto i = expendable.begin(); i != expendable.end() && !fits(); ++i)
+    kept.remove(*i);
+  std::istringstream lines{kept.to_string()};
+  std::string result;
+  for (std::string line; std::getline(lines, line);)
+    result += shortened(line, width) + "\n";
+  return result;
+}
+
+std::string table::to_string() const {
+  auto widths = this->widths();
   std::string result;
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) {

@@ -30,6 +30,9 @@ std::string printable(const std::string& text);
 /// a column of a list. @pre most > 3
 std::string shortened(const std::string& text, size_t most);
 
+/// Of an error in a list that is not for a terminal.
+inline constexpr size_t error_width = 60;
+
 /// Columns as wide as their widest cell; the last one is not padded.
 class table {
 public:
@@ -40,7 +43,16 @@ public:
   /// Lines of text; the header alone if there are no rows.
   std::string to_string() const;
 
+  /// Lines that are no wider than `width`: columns are left out, in the order of
+  /// `expendable`, until there is room for the last one, which is cut.
+  /// @pre width > 3
+  std::string to_string(size_t width,
+                        const std::vector<std::string>& expendable) const;
+
 private:
+  std::vector<size_t> widths() const;
+  void remove(const std::string& column);
+
   std::vector<std::vector<std::string>> rows_;
 };
 

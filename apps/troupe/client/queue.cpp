@@ -8,6 +8,7 @@
 
 #include "apps/troupe/client/listing.hpp"
 #include "apps/troupe/client/output.hpp"
+#include "apps/troupe/client/terminal.hpp"
 
 namespace troupe::cli {
 
@@ -67,12 +68,32 @@ void counts(const arguments& args) {
 
 std::string error_cell(const json& x) {
   auto error = x.find("error");
-  return error == x.end() ? "-" : printable(error->value("errorType", "-"));
+  if (error == x.end() || !error->is_object())
+    return "-";
+  auto message = cell(*error, "errorMessage");
+  return cell(*error, "errorType") + (message == "-" ? "" : ": " + message);
+}
+
+/// On a terminal, no line is wider than it.
+void print(const json& all) {
+  auto width = terminal_width();
+  table result{
+    {"ID", "TARGET", "PRIORITY", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"}};
+  for (auto& x : all)
+    result.add({cell(x, "id"), cell(x, "target"), cell(x, "priority"),
+                cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
+                width ? error_cell(x)
+                      : shortened(printable(error_cell(x)), error_width)});
+  write_stdout(
+    width ? result.to_string(*width, {"PRIORITY", "DUE", "SINCE", "ATTEMPTS"})
+          : result.to_string());
 }
 
 void list(const arguments& args) {
   command_line line{"Usage: troupe queue list [options]\n\n"
-                    "Lists queued calls, the oldest first.\n",
+                    "Lists queued calls, the oldest first. A terminal that is "
+                    "too narrow shows fewer\ncolumns, and an error that is "
+                    "long is cut: show and --json have all of it.\n",
                     {}};
   line.option("state", "S",
               "queued, running or dead_lettered. Default: queued.");
@@ -108,13 +129,7 @@ void list(const arguments& args) {
   }
   if (printed_json(line, all))
     return;
-  table result{
-    {"ID", "TARGET", "PRIORITY", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"}};
-  for (auto& x : all)
-    result.add({cell(x, "id"), cell(x, "target"), cell(x, "priority"),
-                cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
-                error_cell(x)});
-  write_stdout(result.to_string());
+  print(all);
 }
 
 void show(const arguments& args) {
@@ -141,14 +156,32 @@ uint64_t count_now(const command_line& line, const std::string& state) {
   return result;
 }
 
+/// The ways in which it is said what is to be changed.
+std::string given_ways(const command_line& line) {
+  std::string result;
+  auto add = [&](const std::string& text) {
+    result += (result.empty() ? "" : " and ") + text;
+  };
+  if (auto id = line.optional_argument("ID"))
+    add("the ID " + *id);
+  if (auto lane = line.value("lane"))
+    add("--lane " + *lane);
+  if (line.has("all"))
+    add("--all");
+  return result;
+}
+
 /// Changes what is selected, page by page, and prints how many there were.
 void change(const command_line& line, const std::string& what,
             const std::string& more) {
   auto id = line.optional_argument("ID");
   auto given = int{id.has_value()} + int{line.value("lane").has_value()}
                + int{line.has("all")};
-  if (given != 1)
+  if (given == 0)
     throw usage_error{"which? ID, --lane or --all"};
+  if (given > 1)
+    throw usage_error{given_ways(line)
+                      + " exclude each other: which is meant?"};
   if (line.has("all") && !more.empty())
     throw usage_error{"what is queued is purged by ID or --lane"};
   auto node = line.node();

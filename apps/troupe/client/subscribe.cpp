@@ -56,9 +56,6 @@ constexpr std::chrono::milliseconds wait_default{5'000};
 
 constexpr const char* path = "/subscriptions";
 
-/// Of an error in the list; show has all of it.
-constexpr size_t error_width = 60;
-
 /// Those of one node, each with the node's name.
 void add(json& to, const endpoint& node) {
   auto body = fetch(node, path);

@@ -19,6 +19,8 @@ using clock = std::chrono::steady_clock;
 
 constexpr auto poll_interval = 100ms;
 
+constexpr auto passed_over = "passed_over";
+
 /// Who can be asked: the node of the command line, and with several all of them.
 std::vector<endpoint> nodes_of(const command_line& line) {
   std::vector<endpoint> result{line.node()};
@@ -50,8 +52,10 @@ subscription_state ask(const endpoint& node, const std::string& path) {
 /// What tells most: a node that tries knows more than one that stands by.
 int weight(const subscription_state& x) {
   if (x.state == "connected")
-    return 3;
+    return 4;
   if (x.state == "connecting")
+    return 3;
+  if (x.state == passed_over)
     return 2;
   return x.state == "standby" ? 1 : 0;
 }
@@ -87,6 +91,8 @@ std::string describe(const std::string& name, const subscription_state& x) {
   if (x.state == "connected")
     return name + ": connected";
   auto why = x.error.empty() ? "" : " (" + printable(x.error) + ")";
+  if (x.state == passed_over)
+    return name + ": passed over by the nodes that answer" + why;
   return name + ": " + printable(x.state) + why
          + "; it is declared, and not connected yet: the nodes go on trying, "
            "and messages that are published meanwhile may not be collected";

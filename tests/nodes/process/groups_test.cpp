@@ -224,8 +224,10 @@ TEST(groups, that_are_cancelled_say_what_came_of_a_call_that_had_begun) {
   }));
   auto cancelled = cli(node, {"group", "cancel", id});
   EXPECT_EQ(cancelled.status, 0) << cancelled.err;
-  EXPECT_THAT(cancelled.out, HasSubstr("cancelled, runs"));
-  EXPECT_EQ(show(node, id)["calls"][0]["state"], "cancelled");
+  EXPECT_THAT(cancelled.out, HasSubstr(call + "  abandoned"));
+  EXPECT_EQ(show(node, id)["calls"][0]["state"], "abandoned");
+  EXPECT_EQ(show(node, id)["abandoned"], 1);
+  EXPECT_THAT(cli(node, {"group", "list"}).out, HasSubstr("ABANDONED"));
   EXPECT_EQ(cli(node, {"group", "cancel", id}).status, 0) << "it is cancelled";
   EXPECT_TRUE(eventually(
     [&] { return show(node, id)["calls"][0]["state"] == "succeeded"; }));
@@ -245,6 +247,49 @@ TEST(groups, name_what_they_have_called) {
   EXPECT_EQ(json::parse(get(node, "/invocations/" + next).body)["target"],
             "counter/k/increment");
   EXPECT_THAT(cli(node, {"group", "show", id}).out, HasSubstr(next));
+}
+
+TEST(groups, say_that_what_followed_a_success_has_failed) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  auto made = begin(node, R"({"then":["fail","echo"],"calls":[
+    {"target":"add","input":[1,2]}]})");
+  ASSERT_EQ(made.status, 202u) << made.body;
+  std::string id = json::parse(made.body)["id"];
+  auto state_of = [&](size_t i) {
+    auto about = show(node, id);
+    return about.contains("followUps") ? about["followUps"][i]["state"]
+                                       : json{};
+  };
+  EXPECT_TRUE(eventually([&] { return state_of(0) == "dead_lettered"; }));
+  EXPECT_TRUE(eventually([&] { return state_of(1) == "succeeded"; }));
+  auto about = show(node, id);
+  EXPECT_EQ(about["state"], "succeeded");
+  for (size_t i : {0u, 1u})
+    EXPECT_EQ(about["followUps"][i]["id"], about["followedBy"][i]);
+  EXPECT_EQ(about["followUps"][0]["target"], "fail");
+  auto dead = about["followedBy"][0].get<std::string>();
+  auto shown = cli(node, {"group", "show", id});
+  EXPECT_THAT(shown.out, HasSubstr(dead + "  dead_lettered  fail"));
+  // What is not there any more is said to be unknown.
+  EXPECT_EQ(post(node, "/queue/purge?id=" + dead).status, 200u);
+  EXPECT_EQ(show(node, id)["followUps"].size(), 1u);
+  EXPECT_THAT(cli(node, {"group", "show", id}).out,
+              HasSubstr(dead + "  -          -"));
+}
+
+TEST(groups, do_not_say_that_a_call_was_cancelled_which_runs) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  auto made = begin(node, R"({"onFailure":"data_service/told/set_data","calls":[
+    {"target":"sleep","input":1500},{"target":"fail","input":"no"}]})");
+  ASSERT_EQ(made.status, 202u) << made.body;
+  std::string id = json::parse(made.body)["id"];
+  auto told = [&] {
+    return value_of(node, "/services/data_service/told/get_data");
+  };
+  ASSERT_TRUE(eventually([&] { return told().is_object(); }));
+  EXPECT_EQ(told()["calls"][0]["state"], "abandoned");
+  EXPECT_TRUE(eventually(
+    [&] { return show(node, id)["calls"][0]["state"] == "succeeded"; }));
 }
 
 } // namespace

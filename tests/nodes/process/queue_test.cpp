@@ -1,6 +1,7 @@
 // Calls that are queued on a real node: over HTTP, from the command line, with
 // kill -9.
 
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 
 #include "tests/support/node_process.hpp"
 #include "tests/support/postgres_server.hpp"
+#include "tests/support/process.hpp"
 
 namespace troupe::test {
 namespace {
@@ -370,7 +372,7 @@ TEST(queue, is_seen_and_changed_on_the_command_line) {
   EXPECT_THAT(cli(node, {"queue", "list"}).out,
               HasSubstr(later + "  counter/k/increment  7         0"));
   EXPECT_THAT(cli(node, {"queue", "list", "--state", "dead_lettered"}).out,
-              HasSubstr("std::runtime_error"));
+              HasSubstr("std::runtime_error: no\n"));
   EXPECT_EQ(json::parse(cli(node, {"queue", "list", "--json"}).out).at(0)["id"],
             later);
   EXPECT_EQ(cli(node, {"queue", "redrive", dead}).out, "1\n");
@@ -413,6 +415,62 @@ TEST(queue, is_in_the_metrics) {
                    "troupe_queue_dead_letters{lane=\"fail\"} 1",
                    "troupe_queue_oldest_seconds{lane=\"add\"} "})
     EXPECT_THAT(text, HasSubstr(row));
+}
+
+TEST(queue, lists_no_line_that_is_wider_than_the_terminal) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  const std::string message = "why " + std::string(300, 'x');
+  auto id = queue(node, "/invoke/fail", message);
+  ASSERT_EQ(outcome(node, id)["state"], "dead_lettered");
+  testing::process_input what;
+  what.command = {TROUPE_BINARY, "queue", "list", "--state", "dead_lettered"};
+  what.environment = {"TROUPE_ENDPOINT=" + node.node.url(), "LC_ALL=C.UTF-8"};
+  what.on_terminal = true; // of no known size
+  auto narrow = testing::run_process(what).out;
+  EXPECT_THAT(narrow, HasSubstr("std::runtime_error: why xxx"));
+  std::istringstream lines{narrow};
+  for (std::string line; std::getline(lines, line);) {
+    line.erase(line.find_last_not_of('\r') + 1);
+    EXPECT_LE(line.size(), 80u) << line;
+    EXPECT_THAT(line, Not(HasSubstr("PRIORITY")));
+  }
+  // For programs all columns are there, and an error is cut as in other lists.
+  what.on_terminal = false;
+  auto whole = testing::run_process(what).out;
+  EXPECT_THAT(whole, HasSubstr("PRIORITY"));
+  EXPECT_THAT(whole, HasSubstr("std::runtime_error: why xxx"));
+  EXPECT_THAT(whole, HasSubstr("xxx...\n"));
+}
+
+TEST(queue, asks_which_is_meant_of_two_ways_to_say_what_is_to_go) {
+  example_node node;
+  auto both = cli(node, {"queue", "purge", "--lane", "add", "--all"});
+  EXPECT_EQ(both.status, 2);
+  EXPECT_THAT(both.err, HasSubstr("--lane add and --all exclude each other: "
+                                  "which is meant?"));
+  auto none = cli(node, {"queue", "redrive"});
+  EXPECT_EQ(none.status, 2);
+  EXPECT_THAT(none.err, HasSubstr("which? ID, --lane or --all"));
+  EXPECT_THAT(post(node, "/queue/purge?all=true&lane=add").body,
+              HasSubstr("which is meant"));
+  EXPECT_THAT(post(node, "/queue/purge").body, HasSubstr("say which"));
+}
+
+TEST(queue, names_the_function_or_method_that_may_be_meant) {
+  example_node node;
+  for (auto& more : {fields{}, fields{async}}) {
+    auto of = [&](const char* path) {
+      return post(node, path, "1", more).body;
+    };
+    EXPECT_THAT(of("/invoke/addd"), HasSubstr("'addd'; is 'add' meant?"));
+    EXPECT_THAT(of("/services/countr/k/get"), HasSubstr("is 'counter' meant?"));
+    EXPECT_THAT(of("/services/counter/k/incremnt"),
+                HasSubstr("is 'increment' meant?"));
+    EXPECT_THAT(of("/invoke/nothing-like-it"), Not(HasSubstr("meant")));
+    // What every node brings along is nobody's to call.
+    EXPECT_THAT(of("/services/troupe-group/k/get"), Not(HasSubstr("meant")));
+  }
+  EXPECT_THAT(cli(node, {"invoke", "addd"}).err, HasSubstr("is 'add' meant?"));
 }
 
 } // namespace
