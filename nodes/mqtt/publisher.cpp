@@ -97,26 +97,9 @@ public:
   // -- from any thread -------------------------------------------------------
 
   void push(message x) {
-    std::optional<error> refusal;
-    {
-      std::lock_guard guard{mutex_};
-      if (ends_)
-        refusal = is_leaving();
-      else if (count_ >= options_.waiting_max)
-        refusal = has_too_much();
-      else
-        ++count_;
-    }
-    if (refusal)
-      return x.done(std::move(*refusal));
     x.deadline = clock::now() + options_.timeout;
-    auto kept = std::make_shared<message>(std::move(x));
-    asio::post(io_, [self = shared_from_this(), kept] {
-      if (self->is_finished_)
-        return self->answer(*kept, is_leaving());
-      self->waiting_.push_back(std::move(*kept));
-      self->drive();
-    });
+    if (auto refusal = keep(x))
+      x.done(std::move(*refusal));
   }
 
   void stop_within(std::chrono::milliseconds patience) {
@@ -132,6 +115,26 @@ private:
   enum class phase : uint8_t { closed, connecting, open };
 
   // -- messages --------------------------------------------------------------
+
+  /// Why it is not taken; then `x` is as it was. It is posted with the mutex held:
+  /// so the end, which is posted without it afterwards, comes behind it, and nothing
+  /// is left to a thread that has gone.
+  std::optional<error> keep(message& x) {
+    std::lock_guard guard{mutex_};
+    if (ends_)
+      return is_leaving();
+    if (count_ >= options_.waiting_max)
+      return has_too_much();
+    auto kept = std::make_shared<message>(std::move(x));
+    asio::post(io_, [self = shared_from_this(), kept] {
+      if (self->is_finished_)
+        return self->answer(*kept, is_leaving());
+      self->waiting_.push_back(std::move(*kept));
+      self->drive();
+    });
+    ++count_;
+    return std::nullopt;
+  }
 
   void answer(message& x, expected<payload> what) {
     try {

@@ -179,7 +179,8 @@ TEST(link_bounds, holds_so_many_calls_under_way_and_no_more) {
   auto to_b = a.connect(b.endpoint());
   auto x = link_node::send(to_b);
   auto y = link_node::send(to_b);
-  auto& refused = link_node::send(to_b)->wait();
+  auto z = link_node::send(to_b);
+  auto& refused = z->wait();
   ASSERT_EQ(refused.what, outcome::failed);
   EXPECT_EQ(refused.failure->code(), errc::too_many_requests);
   EXPECT_EQ(refused.failure->what_happened(), effect::none);
