@@ -66,6 +66,9 @@ public:
     return code;
   }
 
+  /// What was gathered is lost.
+  void forget() noexcept { pieces_.clear(); }
+
 private:
   /// What is to be written at `begin_`.
   std::string pieces_;
@@ -91,10 +94,12 @@ int read_log(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
 
 int write_log(sqlite3_file* file, const void* from, int size,
               sqlite3_int64 offset) {
+  auto& log = as_log(file);
   auto piece = static_cast<const char*>(from);
   try {
-    return as_log(file).write({piece, static_cast<size_t>(size)}, offset);
+    return log.write({piece, static_cast<size_t>(size)}, offset);
   } catch (const std::bad_alloc&) {
+    log.forget();
     return SQLITE_IOERR_NOMEM;
   }
 }

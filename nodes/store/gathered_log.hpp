@@ -3,8 +3,12 @@
 // log piece after piece reaches the file in one, when it is synced, or when
 // anything else is asked of the log. All other files are those of the VFS below.
 //
-// Only for connections that sync every commit (synchronous=FULL): others read a
-// frame when the index of the log names it, which SQLite writes after that sync.
+// Only for connections that
+// - sync every commit (synchronous=FULL): others read a frame when the index of
+//   the log names it, which SQLite writes after that sync;
+// - write nothing before they commit (cache_spill=OFF): what a transaction had no
+//   room for would still be here when it is rolled back and has let go of its
+//   lock, and be written over what another process has committed meanwhile.
 // See "The WAL-Index File Format" and "Application-Defined VFSes" of
 // https://sqlite.org/docs.html.
 

@@ -36,6 +36,9 @@ SQLite::Database open_connection(const std::filesystem::path& file,
   // What is deleted is written over where the page is written anyhow; Debian's
   // SQLite would write pages for that alone.
   db.execAndGet("PRAGMA secure_delete=FAST");
+  // A transaction that is not committed has written nothing: gathered_log would
+  // keep some of it. It is in memory, as its requests are.
+  db.exec("PRAGMA cache_spill=OFF");
   db.execAndGet("PRAGMA wal_autocheckpoint=0"); // sqlite_checkpointer does it
   if (options.pages_max > 0)
     db.execAndGet("PRAGMA max_page_count=" + std::to_string(options.pages_max));

@@ -18,7 +18,10 @@
 
 #include "actors/core/errors.hpp"
 #include "nodes/store/gathered_log.hpp"
+#include "nodes/store/sqlite_connection.hpp"
+#include "nodes/store/sqlite_store.hpp"
 #include "tests/support/faulty_disk.hpp"
+#include "tests/support/store_calls.hpp"
 #include "tests/support/temporary_folder.hpp"
 #include "tests/support/watched_vfs.hpp"
 
@@ -174,6 +177,69 @@ TEST(gathered_log_test, a_transaction_reads_what_it_had_no_room_for) {
 
 TEST(gathered_log_test, a_vfs_that_is_not_there_is_refused) {
   EXPECT_THROW(gathered_log{"no such vfs"}, error_exception);
+}
+
+// -- in a store ----------------------------------------------------------------
+
+TEST(gathered_log_test,
+     a_connection_of_a_store_writes_nothing_before_a_commit) {
+  testing::temporary_folder folder;
+  log_recorder disk;
+  gathered_log log{disk.vfs()};
+  sqlite_options options;
+  options.vfs = log.vfs();
+  auto db = open_connection(folder.path() / "data.db", options);
+  db.exec("PRAGMA journal_mode=WAL");
+  db.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, x TEXT)");
+  db.exec("PRAGMA cache_size=10");
+  disk.take();
+  db.exec("BEGIN");
+  for (int id = 0; id < 200; ++id)
+    db.exec("INSERT INTO t VALUES (" + std::to_string(id) + ", '" + text_of(id)
+            + "')");
+  db.exec("ROLLBACK");
+  EXPECT_EQ(disk.take().find('w'), std::string::npos);
+}
+
+std::string long_state(size_t bytes, char x) {
+  return '"' + std::string(bytes, x) + '"';
+}
+
+/// Of one of two stores on one folder something large fails, with the log begun
+/// anew before; the other one commits; then the first goes on.
+TEST(gathered_log_test, what_fails_is_not_written_over_what_others_commit) {
+  testing::temporary_folder folder;
+  testing::temporary_folder crashed;
+  sqlite_options options;
+  options.use = folder_use::shared;
+  auto with_little_room = options;
+  with_little_room.pages_max = 1300;
+  sqlite_store ours{folder.path(), with_little_room};
+  sqlite_store other{folder.path(), options};
+  auto put = [](sqlite_store& store, const std::string& key,
+                const std::string& state) {
+    return testing::put(store, {"cart", key}, state);
+  };
+  for (int i = 0; i < 400; ++i)
+    ASSERT_EQ(put(other, "old" + std::to_string(i), long_state(3500, 'o')),
+              commit_outcome::done);
+  SQLite::Database shell{(folder.path() / "data.db").string(),
+                         SQLite::OPEN_READWRITE, 5000};
+  shell.execAndGet("PRAGMA wal_checkpoint(PASSIVE)");
+  EXPECT_EQ(put(ours, "too long", long_state(6'000'000, 'a')),
+            commit_outcome::failed);
+  auto state = long_state(5'000'000, 'b');
+  EXPECT_EQ(put(other, "long", state), commit_outcome::done);
+  EXPECT_EQ(put(ours, "short", "1"), commit_outcome::done);
+  EXPECT_EQ(testing::load(other, {"cart", "long"}).value().state, state);
+  EXPECT_EQ(shell.execAndGet("PRAGMA integrity_check").getString(), "ok");
+  testing::copy_store(folder.path(), crashed.path());
+  SQLite::Database after{(crashed.path() / "data.db").string(),
+                         SQLite::OPEN_READWRITE};
+  EXPECT_EQ(after.execAndGet("PRAGMA integrity_check").getString(), "ok");
+  EXPECT_EQ(
+    after.execAndGet("SELECT count(*) FROM entity WHERE revision > 0").getInt(),
+    402);
 }
 
 // -- faults --------------------------------------------------------------------
