@@ -13,7 +13,6 @@ namespace troupe {
 
 struct gathered_log::content {
   std::string name;
-  sqlite3_vfs* below = nullptr;
   sqlite3_vfs vfs{};
 };
 
@@ -183,15 +182,15 @@ gathered_log::gathered_log(const std::string& below)
   : content_(std::make_unique<content>()) {
   auto& x = *content_;
   x.name = make_name();
-  x.below = sqlite3_vfs_find(below.empty() ? nullptr : below.c_str());
-  if (!x.below)
+  auto real = sqlite3_vfs_find(below.empty() ? nullptr : below.c_str());
+  if (!real)
     throw error_exception{
       error{errc::store_unavailable, "SQLite has no VFS '" + below + "'"}};
-  x.vfs = *x.below;
+  x.vfs = *real;
   x.vfs.pNext = nullptr;
   x.vfs.zName = x.name.c_str();
-  x.vfs.pAppData = x.below;
-  x.vfs.szOsFile = static_cast<int>(sizeof(log_file)) + x.below->szOsFile;
+  x.vfs.pAppData = real;
+  x.vfs.szOsFile = static_cast<int>(sizeof(log_file)) + real->szOsFile;
   x.vfs.xOpen = open_file;
   x.vfs.xDelete = ask_below<&sqlite3_vfs::xDelete>;
   x.vfs.xAccess = ask_below<&sqlite3_vfs::xAccess>;

@@ -6,8 +6,7 @@
 //   lock        held by the node that has the folder
 //   data.db     entities, outcomes, shards, locks, work
 //               (sqlite_schema.cpp);
-//               WAL, synchronous=FULL; the log is written as gathered_log.hpp
-//               says
+//               WAL, synchronous=FULL, written through gathered_log.hpp
 //   cluster.db  the node that has the folder; a file of its own, so that what a
 //               cluster renews in it never waits for commits
 //
