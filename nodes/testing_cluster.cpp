@@ -63,7 +63,7 @@ public:
   }
 
   void declare_dead(std::string incarnation, uint64_t counter_seen,
-                    callback<bool> done) override {
+                    callback<verdict> done) override {
     if (way_->is_away)
       return done(away());
     to_.declare_dead(std::move(incarnation), counter_seen, std::move(done));

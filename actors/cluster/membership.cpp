@@ -318,22 +318,24 @@ void membership_actor::declare(const lease_row& peer) {
   if (!declaring_.insert(peer.incarnation).second)
     return;
   leases_.declare_dead(peer.incarnation, peer.counter,
-                       back<node_declared, bool>(peer.incarnation));
+                       back<node_declared, verdict>(peer.incarnation));
 }
 
 void membership_actor::take(node_declared& answer) {
   declaring_.erase(answer.incarnation);
   auto is_last = declaring_.empty() && std::exchange(more_to_declare_, false);
-  if (is_last && answer.is_down)
+  if (is_last && answer.result)
     renew(); // others may have declared the rest meanwhile
-  if (!answer.is_down || !*answer.is_down)
+  if (!answer.result || *answer.result == verdict::lives)
     return;
   for (auto& x : rows_) {
     if (x.incarnation != answer.incarnation || !is_alive(x))
       continue;
-    ++state_.counts.declared;
-    if (options_.declared)
-      options_.declared({x.node, x.incarnation});
+    if (*answer.result == verdict::dies) {
+      ++state_.counts.declared;
+      if (options_.declared)
+        options_.declared({x.node, x.incarnation});
+    }
     x.state = node_state::down;
     down_since_.try_emplace(x.incarnation, now());
     last_seen_.try_emplace(x.incarnation,

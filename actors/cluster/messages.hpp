@@ -36,7 +36,7 @@ struct lease_renewed {
 
 struct node_declared {
   std::string incarnation;
-  expected<bool> is_down;
+  expected<verdict> result;
 };
 
 struct node_left {

@@ -97,6 +97,13 @@ struct lease_view {
   friend bool operator==(const lease_view&, const lease_view&) = default;
 };
 
+/// What came of declaring a node dead.
+enum class verdict : uint8_t {
+  lives,    ///< its counter is another: it has renewed
+  dies,     ///< by this it is `down`
+  was_down, ///< it was before: it has left, or another declared it dead
+};
+
 /// Who is alive. Thread-safe, never blocks: callbacks come from a thread of the
 /// store (or before the function returns), exactly once each, and do not block
 /// it. Failures are `store_unavailable`.
@@ -115,11 +122,11 @@ public:
   /// first. The state is never set back: a row that is `draining` stays so.
   virtual void renew(lease_row mine, callback<lease_view> done) = 0;
 
-  /// Makes `incarnation` `down` if its counter is still `counter_seen`. Answers
-  /// whether it is down now, by this or since before: if so, no renewal of it
-  /// that was not done yet ever will be. One without a row is down.
+  /// Makes `incarnation` `down` if its counter is still `counter_seen`. Unless
+  /// it lives, no renewal of it that was not done yet ever will be. One without
+  /// a row was down.
   virtual void declare_dead(std::string incarnation, uint64_t counter_seen,
-                            callback<bool> done) = 0;
+                            callback<verdict> done) = 0;
 
   /// Makes one's own incarnation `down`, whatever its counter; answered when it
   /// is.

@@ -37,18 +37,19 @@ lease_view memory_lease_table::apply(lease_row mine) {
 
 void memory_lease_table::declare_dead(std::string incarnation,
                                       uint64_t counter_seen,
-                                      callback<bool> done) {
-  auto is_down = true;
+                                      callback<verdict> done) {
+  auto result = verdict::was_down;
   {
     std::lock_guard guard{mutex_};
     auto i = rows_.find(incarnation);
-    if (i != rows_.end()) {
-      if (i->second.counter == counter_seen)
+    if (i != rows_.end() && i->second.state != node_state::down) {
+      auto dies = i->second.counter == counter_seen;
+      result = dies ? verdict::dies : verdict::lives;
+      if (dies)
         i->second.state = node_state::down;
-      is_down = i->second.state == node_state::down;
     }
   }
-  done(is_down);
+  done(result);
 }
 
 void memory_lease_table::leave(std::string incarnation, callback<void> done) {
@@ -56,6 +57,7 @@ void memory_lease_table::leave(std::string incarnation, callback<void> done) {
     std::lock_guard guard{mutex_};
     if (auto i = rows_.find(incarnation); i != rows_.end())
       i->second.state = node_state::down;
+    ended_.insert(std::move(incarnation));
   }
   done({});
 }
@@ -63,8 +65,10 @@ void memory_lease_table::leave(std::string incarnation, callback<void> done) {
 void memory_lease_table::forget(std::string incarnation) {
   std::lock_guard guard{mutex_};
   auto i = rows_.find(incarnation);
-  if (i != rows_.end() && i->second.state == node_state::down)
-    rows_.erase(i);
+  if (i == rows_.end() || i->second.state != node_state::down)
+    return;
+  rows_.erase(i);
+  ended_.erase(incarnation);
 }
 
 bool memory_lease_table::proven_dead(const std::string& incarnation) noexcept {

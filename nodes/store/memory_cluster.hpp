@@ -22,8 +22,9 @@ public:
   void renew(lease_row mine, callback<lease_view> done) override;
 
   void declare_dead(std::string incarnation, uint64_t counter_seen,
-                    callback<bool> done) override;
+                    callback<verdict> done) override;
 
+  /// From then on there is a proof that it is dead, too.
   void leave(std::string incarnation, callback<void> done) override;
 
   void forget(std::string incarnation) override;

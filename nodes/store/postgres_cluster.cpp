@@ -67,12 +67,11 @@ ORDER BY incarnation)"};
 constexpr postgres_statement declare_down{"declare_dead", R"(
 WITH dead AS (
   UPDATE lease SET state = 4
-  WHERE incarnation = $1::text AND counter = $2::bigint
+  WHERE incarnation = $1::text AND counter = $2::bigint AND state < 4
   RETURNING 1
 )
-SELECT EXISTS (SELECT FROM dead)
-    OR NOT EXISTS (SELECT FROM lease
-                   WHERE incarnation = $1::text AND state < 4))"};
+SELECT EXISTS (SELECT FROM dead),
+       EXISTS (SELECT FROM lease WHERE incarnation = $1::text AND state < 4))"};
 
 constexpr postgres_statement leave_table{
   "leave", "UPDATE lease SET state = 4 WHERE incarnation = $1::text"};
@@ -202,6 +201,12 @@ shard_view read_view(const postgres_rows& x, uint32_t timeline) {
   return result;
 }
 
+verdict read_verdict(const postgres_rows& x) {
+  return x.flag(0, 0)   ? verdict::dies
+         : x.flag(0, 1) ? verdict::lives
+                        : verdict::was_down;
+}
+
 template <class T, class Decode>
 std::function<void(expected<std::vector<postgres_rows>>)>
 answer(lease_table::callback<T> done, Decode decode) {
@@ -241,12 +246,13 @@ void postgres_lease_table::renew(lease_row mine, callback<lease_view> done) {
 
 void postgres_lease_table::declare_dead(std::string incarnation,
                                         uint64_t counter_seen,
-                                        callback<bool> done) {
+                                        callback<verdict> done) {
   asker_.ask({{{{&declare_down,
                  {as_bytes(std::move(incarnation)), as_int8(counter_seen)}}}},
               false,
-              answer<bool>(std::move(done),
-                           [](const auto& x) { return x[0].flag(0, 0); })});
+              answer<verdict>(std::move(done), [](const auto& x) {
+                return read_verdict(x[0]);
+              })});
 }
 
 void postgres_lease_table::leave(std::string incarnation, callback<void> done) {

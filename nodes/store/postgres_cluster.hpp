@@ -22,7 +22,7 @@ public:
   void renew(lease_row mine, callback<lease_view> done) override;
 
   void declare_dead(std::string incarnation, uint64_t counter_seen,
-                    callback<bool> done) override;
+                    callback<verdict> done) override;
 
   void leave(std::string incarnation, callback<void> done) override;
 

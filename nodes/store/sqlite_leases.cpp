@@ -59,7 +59,7 @@ public:
                 "zone, version, wire_version, settings, state, counter "
                 "FROM lease ORDER BY incarnation"),
       declare_(db_, "UPDATE lease SET state = 4 "
-                    "WHERE incarnation = ?1 AND counter = ?2"),
+                    "WHERE incarnation = ?1 AND counter = ?2 AND state < 4"),
       alive_(db_, "SELECT 1 FROM lease WHERE incarnation = ?1 AND state < 4"),
       leave_(db_, "UPDATE lease SET state = 4 WHERE incarnation = ?1"),
       forget_(db_, "DELETE FROM lease WHERE incarnation = ?1 AND state = 4") {}
@@ -82,15 +82,15 @@ public:
     return result;
   }
 
-  bool declare_dead(const std::string& incarnation, uint64_t counter_seen) {
+  verdict declare_dead(const std::string& incarnation, uint64_t counter_seen) {
     SQLite::Transaction all{db_, SQLite::TransactionBehavior::IMMEDIATE};
     declare_.bindNoCopy(1, incarnation);
     bind_number(declare_, 2, counter_seen);
-    run(declare_);
+    auto dies = run(declare_) > 0;
     alive_.bindNoCopy(1, incarnation);
-    auto is_alive = sqlite_query{alive_}.next();
+    auto lives = sqlite_query{alive_}.next();
     all.commit();
-    return !is_alive;
+    return dies ? verdict::dies : lives ? verdict::lives : verdict::was_down;
   }
 
   void leave(const std::string& incarnation) {
@@ -212,8 +212,8 @@ void sqlite_lease_table::renew(lease_row mine, callback<lease_view> done) {
 
 void sqlite_lease_table::declare_dead(std::string incarnation,
                                       uint64_t counter_seen,
-                                      callback<bool> done) {
-  ask<bool>(std::move(done),
+                                      callback<verdict> done) {
+  ask<verdict>(std::move(done),
             [=](rows& x) { return x.declare_dead(incarnation, counter_seen); });
 }
 

@@ -405,5 +405,18 @@ TEST_F(membership_on_one_host, a_proof_of_death_saves_the_wait) {
   EXPECT_EQ(cluster.shards()["a"] + cluster.shards()["c"], 16u);
 }
 
+// That it has ended is known before others have read that it left.
+TEST_F(membership_on_one_host, one_that_leaves_is_not_declared_dead) {
+  start({"a", "b", "c"});
+  for (int round = 0; round < 50; ++round) {
+    cluster.drain("b");
+    cluster.advance(5s);
+    ASSERT_FALSE(cluster.is_alive("b"));
+    ASSERT_EQ(declared(), 0u) << "round " << round;
+    cluster.start("b");
+    cluster.advance(5s + cluster.between(0s, 1s));
+  }
+}
+
 } // namespace
 } // namespace troupe

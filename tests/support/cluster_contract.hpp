@@ -52,8 +52,8 @@ protected:
       .value();
   }
 
-  bool declare_dead(std::string incarnation, uint64_t counter, int node = 0) {
-    return testing::begin<expected<bool>>([&](auto done) {
+  verdict declare_dead(std::string incarnation, uint64_t counter, int node = 0) {
+    return testing::begin<expected<verdict>>([&](auto done) {
              kind_.leases(node).declare_dead(std::move(incarnation), counter,
                                              std::move(done));
            })
@@ -180,7 +180,7 @@ TYPED_TEST(cluster_contract, a_renewal_sees_all_rows) {
 
 TYPED_TEST(cluster_contract, one_that_is_declared_dead_never_renews_again) {
   this->renew(row("a"));
-  EXPECT_TRUE(this->declare_dead("a", 1, 1));
+  EXPECT_EQ(this->declare_dead("a", 1, 1), verdict::dies);
   for (auto counter : {0u, 1u, 2u}) {
     auto view = this->renew(row("a", counter));
     EXPECT_TRUE(view.fenced);
@@ -191,18 +191,24 @@ TYPED_TEST(cluster_contract, one_that_is_declared_dead_never_renews_again) {
 TYPED_TEST(cluster_contract, one_that_has_renewed_since_is_not_declared_dead) {
   this->renew(row("a"));
   this->renew(row("a", 1));
-  EXPECT_FALSE(this->declare_dead("a", 1, 1));
+  EXPECT_EQ(this->declare_dead("a", 1, 1), verdict::lives);
   EXPECT_FALSE(this->renew(row("a", 2)).fenced);
-  EXPECT_FALSE(this->declare_dead("a", 4, 1));
+  EXPECT_EQ(this->declare_dead("a", 4, 1), verdict::lives);
 }
 
-TYPED_TEST(cluster_contract, declaring_the_dead_dead_says_that_they_are) {
+TYPED_TEST(cluster_contract, declaring_the_dead_dead_says_that_they_were) {
   this->renew(row("a"));
   this->renew(row("a", 1));
-  this->declare_dead("a", 2);
-  EXPECT_TRUE(this->declare_dead("a", 2, 1));
-  EXPECT_TRUE(this->declare_dead("a", 1, 1));
-  EXPECT_TRUE(this->declare_dead("never was", 1));
+  EXPECT_EQ(this->declare_dead("a", 2), verdict::dies);
+  EXPECT_EQ(this->declare_dead("a", 2, 1), verdict::was_down);
+  EXPECT_EQ(this->declare_dead("a", 1, 1), verdict::was_down);
+  EXPECT_EQ(this->declare_dead("never was", 1), verdict::was_down);
+}
+
+TYPED_TEST(cluster_contract, one_that_left_is_not_declared_dead_any_more) {
+  this->renew(row("a", 0, node_state::draining));
+  this->leave("a");
+  EXPECT_EQ(this->declare_dead("a", 1, 1), verdict::was_down);
 }
 
 TYPED_TEST(cluster_contract, one_that_left_never_renews_again) {
@@ -238,7 +244,7 @@ TYPED_TEST(cluster_contract, either_the_renewal_or_the_verdict_comes_first) {
     auto fenced = false;
     auto dead = false;
     std::thread renewing{[&] { fenced = this->renew(row(name, 1), 0).fenced; }};
-    std::thread judging{[&] { dead = this->declare_dead(name, 1, 1); }};
+    std::thread judging{[&] { dead = this->declare_dead(name, 1, 1) == verdict::dies; }};
     renewing.join();
     judging.join();
     EXPECT_EQ(fenced, dead);

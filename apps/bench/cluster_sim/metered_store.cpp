@@ -83,15 +83,15 @@ void way_to_store::renew(lease_row mine,
 }
 
 void way_to_store::declare_dead(std::string incarnation, uint64_t counter_seen,
-                                lease_table::callback<bool> done) {
-  ask<bool>(
+                                lease_table::callback<verdict> done) {
+  ask<verdict>(
     [=, this] {
       ++store_.use.declarations;
       store_.use.bytes += bytes_of(incarnation) + sizeof(counter_seen) + 1;
-      auto is_down = false;
+      auto result = verdict::lives;
       store_.leases.declare_dead(incarnation, counter_seen,
-                                 [&](expected<bool> x) { is_down = *x; });
-      return is_down;
+                                 [&](expected<verdict> x) { result = *x; });
+      return result;
     },
     std::move(done));
 }

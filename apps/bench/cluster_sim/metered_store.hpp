@@ -89,7 +89,7 @@ public:
   void renew(lease_row mine, lease_table::callback<lease_view> done) override;
 
   void declare_dead(std::string incarnation, uint64_t counter_seen,
-                    lease_table::callback<bool> done) override;
+                    lease_table::callback<verdict> done) override;
 
   void leave(std::string incarnation,
              lease_table::callback<void> done) override;
