@@ -2,6 +2,8 @@
 # resolve every symbol it uses from the layers below it, so that an include in
 # the wrong direction fails to link.
 
+include(precompiled)
+
 add_library(troupe_flags INTERFACE)
 target_compile_options(troupe_flags INTERFACE
   -Wall -Wextra -Werror -fno-omit-frame-pointer -fno-semantic-interposition)
@@ -25,9 +27,9 @@ foreach(entry IN LISTS TROUPE_PUBLIC_HEADERS)
        CONTENT "#pragma once\n\n#include \"${header_path}\"\n")
 endforeach()
 
-# troupe_layer(NAME SOURCES... [LINK targets...])
+# troupe_layer(NAME SOURCES... [LINK targets...] [PRECOMPILE kind])
 function(troupe_layer name)
-  cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+  cmake_parse_arguments(arg "" "PRECOMPILE" "SOURCES;LINK" ${ARGN})
   if(NOT arg_SOURCES)
     add_library(troupe_${name} INTERFACE)
     add_library(troupe::${name} ALIAS troupe_${name})
@@ -44,6 +46,10 @@ function(troupe_layer name)
     $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/troupe>)
   target_link_libraries(troupe_${name} PUBLIC ${arg_LINK} $<BUILD_INTERFACE:troupe_flags>)
   target_link_options(troupe_${name} PRIVATE -Wl,--as-needed)
+  if(NOT arg_PRECOMPILE)
+    set(arg_PRECOMPILE actors)
+  endif()
+  troupe_precompile(troupe_${name} ${arg_PRECOMPILE})
   if(NOT TROUPE_SANITIZED)
     target_link_options(troupe_${name} PRIVATE -Wl,-z,defs)
   endif()
@@ -74,6 +80,7 @@ function(troupe_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LINK} GTest::gmock GTest::gtest_main $<BUILD_INTERFACE:troupe_flags>)
+  troupe_precompile(${name} tests)
   if(arg_WHOLE)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} LABELS ${name})
