@@ -370,6 +370,12 @@ public:
   virtual void find(invocation_id id,
                     callback<std::optional<work_view>> done) = 0;
 
+  /// As it is to be done, its arguments included: what waits, is claimed or dead.
+  /// Nothing if there is no such work, or if it ended otherwise: then nobody
+  /// will do it again.
+  virtual void item(invocation_id id,
+                    callback<std::optional<work_item>> done) = 0;
+
   /// By id.
   virtual void list(work_selection which,
                     callback<std::vector<work_view>> done) = 0;

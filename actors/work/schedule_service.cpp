@@ -56,6 +56,8 @@ void to_json(json& to, const schedule_entity& from) {
         {"paused", from.paused_}};
   if (from.skipped_ > 0)
     to["skipped"] = from.skipped_;
+  if (!from.last_call_.empty())
+    to["call"] = from.last_call_;
 }
 
 void from_json(const json& from, schedule_entity& to) {
@@ -69,6 +71,7 @@ void from_json(const json& from, schedule_entity& to) {
   from.at("fired").get_to(to.fired_);
   from.at("paused").get_to(to.paused_);
   to.skipped_ = from.value("skipped", uint64_t{0});
+  to.last_call_ = from.value("call", std::string{});
 }
 
 json schedule_entity::summary() const {
@@ -76,6 +79,8 @@ json schedule_entity::summary() const {
   result["paused"] = paused_;
   result["next"] = time_json(next_);
   result["last"] = time_json(last_);
+  if (!last_call_.empty())
+    result["lastCall"] = last_call_;
   result["fired"] = fired_;
   result["skipped"] = skipped_;
   return result;
@@ -205,13 +210,18 @@ void schedule_entity::fire(context& ctx) {
 }
 
 void schedule_entity::send(context& ctx, time_point due) {
-  send_options options;
-  options.priority = spec_.priority;
-  options.idempotency_key =
+  work_request next;
+  next.item.target = spec_.target;
+  next.item.arguments = {spec_.input,
+                         spec_.input.empty() ? "" : "application/json"};
+  next.item.trace = ctx.trace();
+  next.item.notes = dump_json({{"schedule", ctx.key()}});
+  next.item.priority = spec_.priority;
+  next.item.due = ctx.now();
+  next.idempotency_key =
     "schedule/" + std::string{ctx.key()} + "/" + to_rfc3339(due);
-  ctx.send(spec_.target,
-           {spec_.input, spec_.input.empty() ? "" : "application/json"},
-           std::move(options));
+  next.fingerprint = fingerprint_of(next.item);
+  last_call_ = to_string(ctx.host().send(std::move(next)));
   last_ = due;
   ++fired_;
 }

@@ -100,6 +100,10 @@ private:
   std::optional<time_point> next_;
 
   std::optional<time_point> last_;
+
+  /// The id of the call that the last firing has sent; empty if there is none, or
+  /// if a node of an earlier version has sent it.
+  std::string last_call_;
   uint64_t fired_ = 0;
   uint64_t skipped_ = 0;
   bool paused_ = false;

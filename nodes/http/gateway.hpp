@@ -180,6 +180,8 @@ private:
 
   void invocations(http::exchange& x, const path_view& path);
 
+  void show_queued_call(http_call& call, work_queue& queue, invocation_id id);
+
   struct followed;
 
   followed see(work_view work) const;

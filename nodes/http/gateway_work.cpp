@@ -172,8 +172,10 @@ void gateway::begin_accepted() {
 }
 
 void gateway::invocations(http::exchange& x, const path_view& path) {
-  if (path.count != 2)
-    refuse(errc::not_found, "the path is /invocations/{id}");
+  auto shows_call = path.count == 3 && path[2] == "call";
+  if (path.count != 2 && !shows_call)
+    refuse(errc::not_found,
+           "there are /invocations/{id} and /invocations/{id}/call");
   auto& request = x.request();
   check_get(request);
   if (!request.query().empty())
@@ -186,6 +188,8 @@ void gateway::invocations(http::exchange& x, const path_view& path) {
   port_.prepare(*call, patience, read_call_headers(request, *call));
   call->port = this;
   hold(x, *call);
+  if (shows_call)
+    return show_queued_call(*call, *queue, *id);
   auto then = [](gateway& me, http_call& call,
                  expected<std::optional<work_view>> found) {
     if (!found)
@@ -198,6 +202,22 @@ void gateway::invocations(http::exchange& x, const path_view& path) {
         call, std::make_shared<followed>(me.see(std::move(**found))));
   };
   queue->find(*id, come_back<std::optional<work_view>>(*call, then));
+}
+
+void gateway::show_queued_call(http_call& call, work_queue& queue,
+                               invocation_id id) {
+  using answer = std::optional<work_item>;
+  auto then = [](gateway& me, http_call& call, expected<answer> found) {
+    if (!found)
+      me.conclude(call, found.error());
+    else if (!*found)
+      me.conclude(call, error{errc::not_found,
+                              "no invocation that is queued, runs or is a dead "
+                              "letter has this id"});
+    else
+      me.conclude(call, payload{troupe::to_json(**found), json_type});
+  };
+  queue.item(id, come_back<answer>(call, then));
 }
 
 std::string gateway::followed::to_json() const {

@@ -4,6 +4,7 @@
 
 #include "actors/core/codec.hpp"
 #include "actors/core/payload_json.hpp"
+#include "actors/work/group_work.hpp"
 #include "nodes/http/gateway_parts.hpp"
 
 namespace troupe {
@@ -22,6 +23,20 @@ void add_time(std::string& to, const char* name, work_time time) {
 bool has_ended(work_state x) noexcept {
   return x == work_state::succeeded || x == work_state::failed
          || x == work_state::dead;
+}
+
+/// Of the notes, what says where it comes from.
+json origin_of(const work_item& x) {
+  auto result = json::parse(x.notes, nullptr, false);
+  if (!result.is_object())
+    return json::object();
+  result.erase("steps");
+  result.erase("group");
+  if (auto member = member_of(x)) {
+    result["group"] = member->group;
+    result["number"] = member->number;
+  }
+  return result;
 }
 
 } // namespace
@@ -61,6 +76,24 @@ std::string to_json(const work_view& x) {
   } else if (is_json(x.answer) && !x.answer.bytes.empty()) {
     result.append(",\"error\":").append(x.answer.bytes);
   }
+  return result + '}';
+}
+
+std::string to_json(const work_item& x) {
+  std::string result = "{\"id\":\"" + to_string(x.id) + "\",\"target\":";
+  result += json_string(to_string(x.target));
+  result += ",\"priority\":" + std::to_string(x.priority);
+  result += ",\"maxAttempts\":" + std::to_string(x.attempts_max);
+  add_time(result, "createdAt", x.accepted);
+  add_time(result, "expiresAt", x.expires);
+  if (!x.routing_key.empty())
+    result += ",\"routingKey\":" + json_string(x.routing_key);
+  if (!x.trace.empty())
+    result += ",\"trace\":" + json_string(x.trace);
+  if (auto origin = origin_of(x); !origin.empty())
+    result += ",\"origin\":" + dump_json(origin);
+  result += ",\"contentType\":" + json_string(x.arguments.content_type) + ",";
+  append_payload(result, "arguments", x.arguments);
   return result + '}';
 }
 

@@ -18,4 +18,12 @@ std::string_view to_string(work_state x) noexcept;
 /// again. A result that is JSON is there as it is, not parsed and written anew.
 std::string to_json(const work_view& x);
 
+/// The call itself: `{id, target, priority, maxAttempts, createdAt,
+/// expiresAt}`, `arguments`, or `argumentsBase64`, with `contentType`, and as far
+/// as there are any `routingKey`, `trace` and `origin`: who it comes from, which is
+/// of `schedule`, `subscription` and `topic`, `follows` (the id of the call whose
+/// end it follows), `group` and `number`, `event` (the attributes of a
+/// CloudEvent), `reminder`.
+std::string to_json(const work_item& x);
+
 } // namespace troupe

@@ -325,6 +325,19 @@ void memory_work_queue::find(invocation_id id,
   done(std::move(result));
 }
 
+void memory_work_queue::item(invocation_id id,
+                             callback<std::optional<work_item>> done) {
+  std::optional<work_item> result;
+  {
+    std::lock_guard guard{mutex_};
+    auto i = rows_.find(id);
+    if (i != rows_.end() && i->second.state != work_state::succeeded
+        && i->second.state != work_state::failed)
+      result = i->second.item;
+  }
+  done(std::move(result));
+}
+
 std::vector<invocation_id>
 memory_work_queue::select(const work_selection& which) const {
   std::vector<invocation_id> result;

@@ -16,6 +16,19 @@ constexpr postgres_statement find_work{
   "UNION ALL "
   "SELECT " TROUPE_WORK_DEAD_VIEW " FROM work_dead WHERE id = $1::uuid"};
 
+#define TROUPE_ITEM(table)                                                     \
+  "SELECT " TROUPE_WORK_ITEM ", body FROM " table " WHERE id = $1::uuid"
+
+constexpr postgres_statement find_item{
+  "work_item",
+  "SELECT " TROUPE_WORK_ITEM ", coalesce(body, "
+  "(SELECT b.body FROM work_body b WHERE b.id = $1::uuid)) FROM ("
+  TROUPE_ITEM("work_claimed") " UNION ALL "
+  TROUPE_ITEM("work_waiting") " UNION ALL "
+  TROUPE_ITEM("work_dead") ") AS x"};
+
+#undef TROUPE_ITEM
+
 #define TROUPE_LIST(view, table)                                               \
   "SELECT " view " FROM " table                                                \
   " WHERE id >= $1::uuid AND id <= $2::uuid ORDER BY id LIMIT $3::bigint"
@@ -99,7 +112,7 @@ list_statements list_of(work_state state) {
 } // namespace
 
 std::vector<const postgres_statement*> postgres_work_queries::statements() {
-  return {&find_work,         &list_waiting,  &list_waiting_lane, &list_claimed,
+  return {&find_work,         &find_item,     &list_waiting,  &list_waiting_lane, &list_claimed,
           &list_claimed_lane, &list_dead,     &list_dead_lane,    &count_rows,
           &find_lanes,        &find_claimants};
 }
@@ -111,6 +124,15 @@ postgres_call postgres_work_queries::find(const invocation_id& id) {
 std::optional<work_view>
 postgres_work_queries::read_one(const postgres_rows& x) {
   return x.size() > 0 ? std::optional{read_view(x, 0)} : std::nullopt;
+}
+
+postgres_call postgres_work_queries::item(const invocation_id& id) {
+  return {&find_item, {as_bytes(id_bytes(id))}};
+}
+
+std::optional<work_item>
+postgres_work_queries::read_item(const postgres_rows& x) {
+  return x.size() > 0 ? std::optional{read_claimed(x, 0).item} : std::nullopt;
 }
 
 std::optional<postgres_call>

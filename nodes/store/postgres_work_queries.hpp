@@ -20,6 +20,9 @@ struct postgres_work_queries {
   static postgres_call find(const invocation_id& id);
   static std::optional<work_view> read_one(const postgres_rows& x);
 
+  static postgres_call item(const invocation_id& id);
+  static std::optional<work_item> read_item(const postgres_rows& x);
+
   /// Nothing if there can be no such work.
   static std::optional<postgres_call> list(const work_selection& which);
   static std::vector<work_view> read_list(const postgres_rows& x);

@@ -171,6 +171,12 @@ void postgres_work_queue::find(invocation_id id,
       postgres_work_queries::read_one);
 }
 
+void postgres_work_queue::item(invocation_id id,
+                               callback<std::optional<work_item>> done) {
+  ask(postgres_work_queries::item(id), std::move(done),
+      postgres_work_queries::read_item);
+}
+
 void postgres_work_queue::list(work_selection which,
                                callback<std::vector<work_view>> done) {
   if (auto query = postgres_work_queries::list(which))

@@ -47,6 +47,8 @@ public:
 
   void find(invocation_id id, callback<std::optional<work_view>> done) override;
 
+  void item(invocation_id id, callback<std::optional<work_item>> done) override;
+
   void list(work_selection which,
             callback<std::vector<work_view>> done) override;
 

@@ -23,10 +23,27 @@ std::string find_statement() {
   return result;
 }
 
+/// The same of what `read_item` reads, with arguments that are elsewhere.
+std::string item_statement() {
+  std::string result;
+  for (auto state : {work_state::claimed, work_state::waiting,
+                     work_state::dead}) {
+    if (!result.empty())
+      result += " UNION ALL ";
+    result += std::string{"SELECT "} + item_columns + " FROM "
+              + table_of(state) + " WHERE id = ?1";
+  }
+  return "SELECT id, target, priority, due_ms, expires_ms, accepted_ms, "
+         "attempts_max, rest, coalesce(body, "
+         "(SELECT b.body FROM work_body b WHERE b.id = ?1)) FROM ("
+         + result + ")";
+}
+
 } // namespace
 
 sqlite_work_queries::sqlite_work_queries(SQLite::Database& db)
   : db_(db), find_(db_, find_statement()),
+    item_(db_, item_statement()),
     count_(db_, "SELECT 0, lane, count(*), min(accepted_ms) FROM work_waiting "
                 "INDEXED BY work_waiting_lane GROUP BY lane UNION ALL "
                 "SELECT 1, lane, count(*), 0 FROM work_claimed "
@@ -47,6 +64,13 @@ std::optional<work_view> sqlite_work_queries::find(invocation_id id) {
   bind_bytes(find_, 1, bytes);
   sqlite_query row{find_};
   return row.next() ? std::optional{read_view(row)} : std::nullopt;
+}
+
+std::optional<work_item> sqlite_work_queries::item(invocation_id id) {
+  auto bytes = to_bytes(id);
+  bind_bytes(item_, 1, bytes);
+  sqlite_query row{item_};
+  return row.next() ? std::optional{read_item(row).item} : std::nullopt;
 }
 
 std::vector<work_view> sqlite_work_queries::list(const work_selection& which) {

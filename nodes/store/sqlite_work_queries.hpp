@@ -20,6 +20,8 @@ public:
 
   std::optional<work_view> find(invocation_id id);
 
+  std::optional<work_item> item(invocation_id id);
+
   std::vector<work_view> list(const work_selection& which);
 
   std::vector<work_count> count();
@@ -34,6 +36,7 @@ private:
 
   SQLite::Database& db_;
   SQLite::Statement find_;
+  SQLite::Statement item_;
   SQLite::Statement count_;
   SQLite::Statement next_lane_;
   SQLite::Statement next_priority_;

@@ -148,6 +148,11 @@ void sqlite_work_queue::find(invocation_id id,
   ask(std::move(done), [id](sqlite_work_queries& x) { return x.find(id); });
 }
 
+void sqlite_work_queue::item(invocation_id id,
+                             callback<std::optional<work_item>> done) {
+  ask(std::move(done), [id](sqlite_work_queries& x) { return x.item(id); });
+}
+
 void sqlite_work_queue::list(work_selection which,
                              callback<std::vector<work_view>> done) {
   ask(std::move(done), [which = std::move(which)](sqlite_work_queries& x) {

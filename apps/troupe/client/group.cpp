@@ -1,6 +1,7 @@
 #include "apps/troupe/client/commands.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <nlohmann/json.hpp>
 
@@ -89,10 +90,23 @@ void print(const json& x) {
   write_stdout(text);
 }
 
+/// The states of what the end of a group has called: each once.
+std::string follow_up_cell(const command_line& line, const json& x) {
+  std::set<std::string> states;
+  for (auto& id : x.value("followedBy", json::array()))
+    if (id.is_string())
+      states.insert(state_of_call(line, id.get<std::string>()));
+  std::string result;
+  for (auto& state : states)
+    result += (result.empty() ? "" : ",") + state;
+  return result.empty() ? "-" : result;
+}
+
 void list(const arguments& args) {
   command_line line{"Usage: troupe group list [options]\n\n"
                     "Lists the groups that run, and those that have ended not "
-                    "long ago.\n",
+                    "long ago, and what\nbecame of what their end has called. A "
+                    "terminal that is too narrow shows fewer\ncolumns.\n",
                     {}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -101,12 +115,13 @@ void list(const arguments& args) {
   if (printed_json(line, all))
     return;
   table result{{"ID", "STATE", "JOIN", "WAITING", "SUCCEEDED", "FAILED",
-                "ABANDONED", "THEN"}};
+                "ABANDONED", "FOLLOW-UP", "THEN"}};
   for (auto& x : all)
     result.add({cell(x, "id"), cell(x, "state"), cell(x, "join"),
                 cell(x, "waiting"), cell(x, "succeeded"), cell(x, "failed"),
-                cell(x, "abandoned"), list_cell(x, "then")});
-  write_stdout(result.to_string());
+                cell(x, "abandoned"), follow_up_cell(line, x),
+                list_cell(x, "then")});
+  write_fitting(result, {"JOIN", "ABANDONED", "WAITING", "SUCCEEDED", "FAILED"});
 }
 
 void show(const arguments& args) {

@@ -61,6 +61,21 @@ nlohmann::json fetch_pages(const command_line& line, const std::string& path,
   return all;
 }
 
+nlohmann::json fetch_if_any(const command_line& line, const std::string& path) {
+  try {
+    return fetch(line, path);
+  } catch (const error_exception& e) {
+    if (e.reason() == errc::not_found)
+      return nullptr;
+    throw;
+  }
+}
+
+std::string state_of_call(const command_line& line, const std::string& id) {
+  auto found = fetch_if_any(line, "/invocations/" + percent_encode(id));
+  return found.is_object() ? cell(found, "state") : "-";
+}
+
 bool printed_json(const command_line& line, const nlohmann::json& value) {
   if (!line.has("json"))
     return false;

@@ -34,6 +34,13 @@ nlohmann::json fetch_list(const endpoint& node, const char* member);
 nlohmann::json fetch_pages(const command_line& line, const std::string& path,
                            const char* member);
 
+/// The JSON at `path` of the node; null if there is nothing.
+nlohmann::json fetch_if_any(const command_line& line, const std::string& path);
+
+/// What became of a queued call, as /invocations/{id} has it; "-" if that is not
+/// known any more.
+std::string state_of_call(const command_line& line, const std::string& id);
+
 /// Prints `value` as JSON if --json asks for it. @returns whether it did
 bool printed_json(const command_line& line, const nlohmann::json& value);
 

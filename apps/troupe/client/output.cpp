@@ -11,6 +11,7 @@
 
 #include "actors/core/errors.hpp"
 #include "apps/troupe/client/commands.hpp"
+#include "apps/troupe/client/terminal.hpp"
 
 namespace troupe::cli {
 
@@ -130,6 +131,12 @@ std::string table::to_string() const {
     result += '\n';
   }
   return result;
+}
+
+void write_fitting(const table& what,
+                   const std::vector<std::string>& expendable) {
+  auto width = terminal_width();
+  write_stdout(width ? what.to_string(*width, expendable) : what.to_string());
 }
 
 } // namespace troupe::cli

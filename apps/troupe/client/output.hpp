@@ -56,4 +56,9 @@ private:
   std::vector<std::vector<std::string>> rows_;
 };
 
+/// Writes a table to stdout. On a terminal no line is wider than that: columns are
+/// left out, in the order of `expendable`.
+void write_fitting(const table& what,
+                   const std::vector<std::string>& expendable);
+
 } // namespace troupe::cli

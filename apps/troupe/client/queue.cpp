@@ -84,9 +84,7 @@ void print(const json& all) {
                 cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
                 width ? error_cell(x)
                       : shortened(printable(error_cell(x)), error_width)});
-  write_stdout(
-    width ? result.to_string(*width, {"PRIORITY", "DUE", "SINCE", "ATTEMPTS"})
-          : result.to_string());
+  write_fitting(result, {"PRIORITY", "DUE", "SINCE", "ATTEMPTS"});
 }
 
 void list(const arguments& args) {
@@ -132,15 +130,30 @@ void list(const arguments& args) {
   print(all);
 }
 
+/// What is not said of the invocation anyway.
+json call_part(const json& invocation, json call) {
+  for (auto& [name, value] : invocation.items())
+    if (auto i = call.find(name); i != call.end() && *i == value)
+      call.erase(i);
+  return call;
+}
+
 void show(const arguments& args) {
   command_line line{"Usage: troupe queue show ID [options]\n\n"
-                    "Prints what became of a queued call, as JSON.\n",
+                    "Prints what became of a queued call, as JSON. While it "
+                    "waits or runs, and when it\nis a dead letter, 'call' has "
+                    "its arguments, and where it comes from.\n",
                     {"ID"}};
   line.flag("json", "As it is printed anyway.");
   if (!line.parse(args))
     return;
-  auto found =
-    fetch(line, "/invocations/" + percent_encode(line.argument("ID")));
+  auto path = "/invocations/" + percent_encode(line.argument("ID"));
+  auto found = fetch(line, path);
+  if (!found.is_object())
+    refuse_answer(line.node(), path);
+  // It may have ended meanwhile.
+  if (auto call = fetch_if_any(line, path + "/call"); call.is_object())
+    found["call"] = call_part(found, std::move(call));
   write_stdout(found.dump(2) + "\n");
 }
 

@@ -78,7 +78,13 @@ std::string state_cell(const json& x) {
   return late.empty() ? "active" : "late by " + late;
 }
 
-void print(const json& x) {
+/// What became of the call of the last firing.
+std::string last_call_cell(const command_line& line, const json& x) {
+  auto id = cell(x, "lastCall");
+  return id == "-" ? id : state_of_call(line, id);
+}
+
+void print(const command_line& line, const json& x) {
   table result{{"SCHEDULE", cell(x, "name")}};
   result.add({"state", state_cell(x)});
   for (auto [title, member] : {std::pair{"expression", "expression"},
@@ -90,6 +96,9 @@ void print(const json& x) {
                                {"skipped", "skipped"},
                                {"last", "last"}})
     result.add({title, cell(x, member)});
+  if (x.contains("lastCall"))
+    result.add({"last call",
+                cell(x, "lastCall") + " " + last_call_cell(line, x)});
   if (auto input = x.find("input"); input != x.end() && !input->is_null())
     result.add({"input", printable(input->dump())});
   auto firings = x.value("nextFirings", json::array());
@@ -102,7 +111,9 @@ void print(const json& x) {
 
 void list(const arguments& args) {
   command_line line{"Usage: troupe schedule list [options]\n\n"
-                    "Lists the schedules, and when they fire next (UTC).\n",
+                    "Lists the schedules, when they fire next (UTC), and what "
+                    "became of the call of\nthe last firing. A terminal that is "
+                    "too narrow shows fewer columns.\n",
                     {}};
   add_listing_options(line);
   if (!line.parse(args))
@@ -110,13 +121,14 @@ void list(const arguments& args) {
   auto all = fetch_pages(line, "/schedules", "schedules");
   if (printed_json(line, all))
     return;
-  table result{{"NAME", "STATE", "NEXT", "LAST", "FIRED", "SKIPPED", "TARGET",
-                "ZONE", "EXPRESSION"}};
+  table result{{"NAME", "STATE", "NEXT", "LAST", "LAST CALL", "FIRED",
+                "SKIPPED", "TARGET", "ZONE", "EXPRESSION"}};
   for (auto& x : all)
     result.add({cell(x, "name"), state_cell(x), cell(x, "next"),
-                cell(x, "last"), cell(x, "fired"), cell(x, "skipped"),
-                cell(x, "target"), cell(x, "zone"), cell(x, "expression")});
-  write_stdout(result.to_string());
+                cell(x, "last"), last_call_cell(line, x), cell(x, "fired"),
+                cell(x, "skipped"), cell(x, "target"), cell(x, "zone"),
+                cell(x, "expression")});
+  write_fitting(result, {"ZONE", "SKIPPED", "FIRED", "LAST", "TARGET", "NEXT"});
 }
 
 void show(const arguments& args) {
@@ -128,7 +140,7 @@ void show(const arguments& args) {
     return;
   auto found = fetch(line, path_of(line));
   if (!printed_json(line, found))
-    print(found);
+    print(line, found);
 }
 
 std::string needed(const command_line& line, const char* option) {
@@ -166,8 +178,9 @@ json spec_of(const command_line& line) {
 void put(const arguments& args) {
   command_line line{"Usage: troupe schedule put NAME --expression E --target T "
                     "[options]\n\n"
-                    "Makes a schedule, or changes it. The same again changes "
-                    "nothing.\n",
+                    "Makes a schedule, or puts it in place of the one of this "
+                    "name: what is not named\nis as by default then. The same "
+                    "again changes nothing.\n",
                     {"NAME"}};
   line
     .option(
@@ -194,7 +207,7 @@ void put(const arguments& args) {
   request.content_type = "application/json";
   auto made = send_for_json(line, request);
   if (!printed_json(line, made))
-    print(made);
+    print(line, made);
 }
 
 void change(const arguments& args, const std::string& what,
@@ -209,7 +222,7 @@ void change(const arguments& args, const std::string& what,
   request.target = path_of(line) + "/" + what;
   auto changed = send_for_json(line, request);
   if (!printed_json(line, changed))
-    print(changed);
+    print(line, changed);
 }
 
 void pause(const arguments& args) {

@@ -120,7 +120,8 @@ void list(const arguments& args) {
                 cell(x, "retried"), cell(x, "deadLettered"),
                 shortened(error, error_width)});
   }
-  write_stdout(result.to_string());
+  write_fitting(result, {"BROKER", "RETRIED", "IN FLIGHT", "TOPIC", "TARGET",
+                         "DONE", "LAG", "NODE", "DEAD"});
 }
 
 std::string path_of(const command_line& line) {
