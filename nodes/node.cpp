@@ -685,6 +685,7 @@ int node::serve() {
 
 void node::take_signals() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN); // the write fails, as on a full disk
   auto signals = control_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }

@@ -186,8 +186,9 @@ void message_intake::bury(const held_ptr& x, const error& why) {
   item.arguments = was_read ? x->call.arguments : x->message.body;
   item.routing_key = x->call.routing_key;
   item.trace = x->call.trace;
-  item.notes =
-    dump_json({{"subscription", what_.name}, {"topic", x->message.topic}});
+  item.notes = dump_json({{"subscription", what_.name},
+                          {"topic", x->message.topic},
+                          {"attempts", x->attempts + 1}});
   if (!x->call.identity.empty()) {
     letter.idempotency_key = idempotency_key_of(what_, x->call.identity);
     letter.fingerprint = fingerprint({x->message.topic, item.arguments.bytes});

@@ -193,10 +193,17 @@ state_store::callback<T> gateway::come_back(http_call& call, F then,
                                             G unwanted) {
   caf::intrusive_ptr<http_call> held{&call};
   auto tell = [self = self_, held, then, unwanted](expected<T> found) {
-    if (*self && held->exchange)
+    if (!*self || !held->exchange)
+      return unwanted(found);
+    try {
       then(**self, *held, std::move(found));
-    else
-      unwanted(found);
+    } catch (const std::exception& e) { // not what this version writes
+      if (held->exchange)
+        (*self)->conclude(*held, error{errc::internal_error, effect::unknown,
+                                       std::string{"what the store has cannot "
+                                                   "be read: "}
+                                         + e.what()});
+    }
   };
   return
     [back = way_back_, tell = std::move(tell), unwanted](expected<T> found) {

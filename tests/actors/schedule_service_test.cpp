@@ -119,6 +119,9 @@ TEST_F(schedule_service_test, a_rate_fires_again_and_again) {
   auto about = shown();
   EXPECT_EQ(about["fired"], 3);
   EXPECT_EQ(about["last"], "2026-01-01T00:03:00Z");
+  auto last = parse_invocation_id(about["lastCall"].get<std::string>());
+  ASSERT_TRUE(last);
+  EXPECT_EQ(testing::find_work(store.queue, *last).value()->target.name, "job");
   EXPECT_EQ(about["next"], "2026-01-01T00:04:00Z");
   EXPECT_EQ(about["nextFirings"].size(), 5u);
   EXPECT_EQ(about["nextFirings"][4], "2026-01-01T00:08:00Z");

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include "actors/messages/subscription_book.hpp"
 #include "nodes/assembly.hpp"
 #include "nodes/http/gateway.hpp"
 #include "nodes/store/memory_store.hpp"
@@ -110,6 +111,20 @@ TEST(gateway, reads_a_state_when_the_store_gives_it) {
   EXPECT_EQ(x.body, R"({"value":1})");
   EXPECT_EQ(x.field("ETag"), "\"7\"");
   EXPECT_EQ(x.field("Troupe-Schema"), "3");
+}
+
+TEST(gateway, says_that_it_cannot_read_what_the_store_has) {
+  for (auto state : {"no JSON", R"({"subscriptions":7})"}) {
+    slow_node node;
+    node.actors.install("subscriptions", subscriptions_module()).value();
+    node.host.subscription = [](const std::string&) { return json{}; };
+    test::raw_client client{node.server.port()};
+    client.send(get("/subscriptions/meters"));
+    node.store->loads.get()(stored_state{7, state, 1});
+    auto x = client.read();
+    EXPECT_EQ(x.status, 500u) << state << x.body;
+    EXPECT_EQ(x.error_type(), "internal_error");
+  }
 }
 
 TEST(gateway, answers_a_read_by_its_deadline_when_the_store_does_not) {

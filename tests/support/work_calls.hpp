@@ -116,6 +116,13 @@ inline expected<std::optional<work_view>> find_work(work_queue& queue,
     .get();
 }
 
+inline expected<std::optional<work_item>> find_item(work_queue& queue,
+                                                    invocation_id id) {
+  return begin<expected<std::optional<work_item>>>(
+           [&](auto done) { queue.item(id, std::move(done)); })
+    .get();
+}
+
 inline expected<std::vector<work_view>> list_work(work_queue& queue,
                                                   work_selection which) {
   return begin<expected<std::vector<work_view>>>(

@@ -759,6 +759,39 @@ TYPED_TEST(work_contract, lists_what_find_finds) {
   }
 }
 
+TYPED_TEST(work_contract, shows_what_is_to_be_done_and_what_died) {
+  auto item_of = [this](uint64_t n) {
+    return testing::find_item(this->queue(), work_id(n)).value();
+  };
+  for (size_t length : {0, 2100, 100'000}) {
+    auto n = length + 1;
+    auto item = work(n, {"counter", "", "k", "increment"});
+    item.arguments = {std::string(length, 'x'), "text/plain"};
+    item.routing_key = "r";
+    item.trace = "00-1-2-3";
+    item.notes = R"({"schedule":"daily"})";
+    item.attempts_max = 7;
+    this->put(item);
+    EXPECT_EQ(item_of(n), item) << "waits";
+    this->claim({{"counter/", 1}});
+    EXPECT_EQ(item_of(n), item) << "is claimed";
+    this->end(n, work_end::dead, this->trouble);
+    EXPECT_EQ(item_of(n), item) << "is dead";
+  }
+}
+
+TYPED_TEST(work_contract, keeps_no_call_of_what_succeeded_or_failed) {
+  for (auto [n, end] : {std::pair{uint64_t{1}, work_end::succeeded},
+                        std::pair{uint64_t{2}, work_end::failed}}) {
+    this->begin(work(n));
+    this->end(n, end, this->trouble);
+    EXPECT_EQ(testing::find_item(this->queue(), work_id(n)).value(),
+              std::nullopt);
+  }
+  EXPECT_EQ(testing::find_item(this->queue(), work_id(3)).value(),
+            std::nullopt);
+}
+
 TYPED_TEST(work_contract, counts_by_lane) {
   auto item = work(1);
   item.accepted = at(9);

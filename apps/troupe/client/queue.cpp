@@ -74,14 +74,19 @@ std::string error_cell(const json& x) {
   return cell(*error, "errorType") + (message == "-" ? "" : ": " + message);
 }
 
+/// Of a list on a terminal: a key may be long.
+constexpr size_t target_width = 40;
+
 /// On a terminal, no line is wider than it.
 void print(const json& all) {
   auto width = terminal_width();
   table result{
     {"ID", "TARGET", "PRIORITY", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"}};
   for (auto& x : all)
-    result.add({cell(x, "id"), cell(x, "target"), cell(x, "priority"),
-                cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
+    result.add({cell(x, "id"),
+                width ? shortened(cell(x, "target"), target_width)
+                      : cell(x, "target"),
+                cell(x, "priority"), cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
                 width ? error_cell(x)
                       : shortened(printable(error_cell(x)), error_width)});
   write_fitting(result, {"PRIORITY", "DUE", "SINCE", "ATTEMPTS"});

@@ -212,6 +212,80 @@ TEST(queue, tries_again_and_then_keeps_a_dead_letter) {
   expect_error(get(node, where), 404, "not_found");
 }
 
+TEST(queue, shows_a_dead_letter_as_it_was_called) {
+  example_node node{{"--queued", "fail=attempts:2,pause:10ms,max-pause:10ms"}};
+  auto where = queue(node, "/invoke/fail", "{\"no\": \"luck\"}",
+                     {"Content-Type: application/json", "Troupe-Key: k",
+                      "Troupe-Priority: 7"});
+  ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
+  auto call = look(node, where + "/call");
+  EXPECT_EQ(call["target"], "fail");
+  EXPECT_EQ(call["arguments"], json({{"no", "luck"}}));
+  EXPECT_EQ(call["contentType"], "application/json");
+  EXPECT_EQ(call["routingKey"], "k");
+  EXPECT_EQ(call["priority"], 7);
+  EXPECT_EQ(call["maxAttempts"], 2);
+  EXPECT_FALSE(call.contains("origin")) << call;
+  auto id = where.substr(where.rfind('/') + 1);
+  auto shown = json::parse(cli(node, {"queue", "show", id}).out);
+  EXPECT_EQ(shown["error"]["errorType"], "std::runtime_error");
+  EXPECT_EQ(shown["call"]["arguments"], json({{"no", "luck"}}));
+  EXPECT_FALSE(shown["call"].contains("target")) << shown;
+
+  where = queue(node, "/invoke/fail", std::string{"\0\xFF", 2});
+  ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
+  EXPECT_EQ(look(node, where + "/call")["argumentsBase64"], "AP8=");
+}
+
+TEST(queue, shows_the_call_of_what_waits_and_of_nothing_that_is_over) {
+  example_node node;
+  auto waits = queue(node, "/invoke/add", "[2,3]", {"Troupe-Delay-Ms: 60000"});
+  EXPECT_EQ(look(node, waits + "/call")["argumentsBase64"], "WzIsM10=");
+  auto over = queue(node, "/invoke/add", "[2,3]");
+  outcome(node, over);
+  expect_error(get(node, over + "/call"), 404, "not_found");
+  expect_error(get(node, "/invocations/" + std::string(32, 'f') + "/call"), 404,
+               "not_found");
+  expect_error(get(node, over + "/calls"), 404, "not_found");
+  expect_error(get(node, over + "/call/more"), 404, "not_found");
+  expect_error(get(node, over + "/call?x=1"), 400, "bad_request");
+  EXPECT_EQ(post(node, waits + "/call").status, 405u);
+  auto id = over.substr(over.rfind('/') + 1);
+  EXPECT_FALSE(
+    json::parse(cli(node, {"queue", "show", id}).out).contains("call"));
+}
+
+TEST(queue, says_where_a_dead_letter_comes_from) {
+  example_node node{{"--queued", "add=on-success:fail", "--queued",
+                     "fail=attempts:1"}};
+  auto where = queue(node, "/invoke/add", "[2,3]");
+  auto next = outcome(node, where)["followUps"];
+  ASSERT_EQ(next.size(), 1u) << next;
+  auto failed = "/invocations/" + next[0]["id"].get<std::string>();
+  ASSERT_TRUE(is_soon(node, failed, "dead_lettered"));
+  auto origin = look(node, failed + "/call")["origin"];
+  EXPECT_EQ(origin,
+            json({{"follows", where.substr(where.rfind('/') + 1)}}));
+
+  auto group = post(node, "/groups",
+                    R"({"calls":[{"target":"add","input":[1,2]},
+                        {"target":"add","input":[3,4]}]})");
+  ASSERT_EQ(group.status, 202u) << group.body;
+  // Its calls are over by now, or soon; what they were followed by is not of it.
+  json listed;
+  ASSERT_TRUE(eventually([&] {
+    listed = json::parse(
+      get(node, "/queue/invocations?state=dead_lettered&lane=fail").body);
+    return listed["invocations"].size() == 3;
+  }));
+  for (auto& x : listed["invocations"]) {
+    origin = look(node, "/invocations/" + x["id"].get<std::string>()
+                          + "/call")["origin"];
+    EXPECT_TRUE(origin.contains("follows")) << origin;
+    EXPECT_FALSE(origin.contains("group")) << origin;
+  }
+}
+
 TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
   example_node node{
     {"--queued", "add=on-success:counter/{key}/increment,on-success:echo",

@@ -226,6 +226,34 @@ TEST(schedules, the_command_line_makes_and_shows_them) {
                 HasSubstr("Usage: troupe schedule"));
 }
 
+TEST(schedules, one_whose_calls_fail_shows_it) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  auto made = send(node, "PUT", "/schedules/broken",
+                   spec("rate(1 second)", "fail", {{"input", "no"}}),
+                   {"Content-Type: application/json"});
+  ASSERT_EQ(made.status, 200u) << made.body;
+  EXPECT_FALSE(json::parse(made.body).contains("lastCall"));
+  ASSERT_TRUE(
+    eventually([&] { return show(node, "broken").contains("lastCall"); }));
+  ASSERT_EQ(post(node, "/schedules/broken/pause").status, 200u);
+  auto where =
+    "/invocations/" + show(node, "broken")["lastCall"].get<std::string>();
+  ASSERT_TRUE(eventually([&] {
+    return json::parse(get(node, where).body).value("state", "")
+           == "dead_lettered";
+  }));
+  EXPECT_THAT(cli(node, {"schedule", "list"}).out,
+              HasSubstr("  dead_lettered  "));
+  EXPECT_THAT(cli(node, {"schedule", "show", "broken"}).out,
+              ::testing::ContainsRegex("last call +[0-9a-f]{32} dead_lettered"));
+  auto call = json::parse(get(node, where + "/call").body);
+  EXPECT_EQ(call["origin"], json({{"schedule", "broken"}}));
+  EXPECT_EQ(call["arguments"], "no");
+  ASSERT_EQ(post(node, "/queue/purge?all=true").status, 200u);
+  EXPECT_THAT(cli(node, {"schedule", "list"}).out,
+              testing::Not(HasSubstr("dead_lettered")));
+}
+
 TEST(schedules, are_in_the_metrics) {
   example_node node;
   for (auto name : {"one", "two"})
