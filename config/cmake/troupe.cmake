@@ -80,6 +80,8 @@ function(troupe_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE
     ${arg_LINK} GTest::gmock GTest::gtest_main $<BUILD_INTERFACE:troupe_flags>)
+  # What is tested is optimized, the tests need not be: they take long to compile.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   troupe_precompile(${name} tests)
   if(arg_WHOLE)
     add_test(NAME ${name} COMMAND ${name})

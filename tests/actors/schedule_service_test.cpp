@@ -5,10 +5,12 @@
 
 #include <optional>
 
+#include "actors/core/work_id.hpp"
 #include "actors/model/rfc3339.hpp"
 #include "actors/work/dispatcher.hpp"
 #include "nodes/time_zones.hpp"
 #include "tests/support/service_fixture.hpp"
+#include "tests/support/work_calls.hpp"
 
 namespace troupe {
 namespace {

@@ -107,8 +107,8 @@ public:
   }
 
   void declare_dead(std::string incarnation, uint64_t counter_seen,
-                    callback<verdict> done) override {
-    sim_.ask<expected<verdict>>(
+                    callback<troupe::verdict> done) override {
+    sim_.ask<expected<troupe::verdict>>(
       owner_,
       [=, this](auto f) {
         sim_.lease_table_.declare_dead(incarnation, counter_seen, std::move(f));

@@ -251,7 +251,7 @@ TEST(schedules, one_whose_calls_fail_shows_it) {
   EXPECT_EQ(call["arguments"], "no");
   ASSERT_EQ(post(node, "/queue/purge?all=true").status, 200u);
   EXPECT_THAT(cli(node, {"schedule", "list"}).out,
-              testing::Not(HasSubstr("dead_lettered")));
+              ::testing::Not(HasSubstr("dead_lettered")));
 }
 
 TEST(schedules, are_in_the_metrics) {
