@@ -91,7 +91,8 @@ struct postgres_options {
   milliseconds idle_in_transaction_time{2'000};
 
   /// How long one address of a server may take to let us in; for leases and
-  /// shards 2 s at most. libpq counts seconds, from 2.
+  /// shards 2 s at most, and for all 10 s at least when the store is opened.
+  /// libpq counts seconds, from 2.
   std::chrono::seconds connect_time{3};
 
   /// Between tries to connect; for leases and shards 300 ms at most, well below

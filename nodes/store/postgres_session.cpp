@@ -1,13 +1,25 @@
 #include "nodes/store/postgres_session.hpp"
 
+#include <algorithm>
+
 namespace troupe {
+
+namespace {
+
+/// What an address has at least at the start, when nobody waits for an answer: a
+/// server that is busy lets us in late.
+constexpr std::chrono::seconds first_connect_time{10};
+
+} // namespace
 
 postgres_session::postgres_session(postgres_server& server, postgres_role role)
   : server_(server), role_(std::move(role)), backoff_(role_.pauses) {}
 
 void postgres_session::open() {
   try {
-    link_ = server_.connect(role_, {});
+    auto first = role_;
+    first.connect_time = std::max(first.connect_time, first_connect_time);
+    link_ = server_.connect(first, {});
   } catch (const postgres_error& e) {
     throw error_exception{
       error{errc::store_unavailable, "the store " + server_.description()
