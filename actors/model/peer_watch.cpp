@@ -33,7 +33,8 @@ void peer_watch::look(const std::vector<sighting>& view, boot_time asked,
 
 std::optional<uint64_t> peer_watch::dead(const std::string& name) const {
   auto i = peers_.find(name);
-  if (i == peers_.end() || i->second.still < options_.dead_after + i->second.patience)
+  if (i == peers_.end()
+      || i->second.still < options_.dead_after + i->second.patience)
     return std::nullopt;
   return i->second.counter;
 }

@@ -19,13 +19,12 @@ constexpr postgres_statement find_work{
 #define TROUPE_ITEM(table)                                                     \
   "SELECT " TROUPE_WORK_ITEM ", body FROM " table " WHERE id = $1::uuid"
 
-constexpr postgres_statement find_item{
-  "work_item",
-  "SELECT " TROUPE_WORK_ITEM ", coalesce(body, "
-  "(SELECT b.body FROM work_body b WHERE b.id = $1::uuid)) FROM ("
-  TROUPE_ITEM("work_claimed") " UNION ALL "
-  TROUPE_ITEM("work_waiting") " UNION ALL "
-  TROUPE_ITEM("work_dead") ") AS x"};
+constexpr postgres_statement
+  find_item{"work_item",
+            "SELECT " TROUPE_WORK_ITEM ", coalesce(body, "
+            "(SELECT b.body FROM work_body b WHERE b.id = $1::uuid)) FROM "
+            "(" TROUPE_ITEM("work_claimed") " UNION ALL " TROUPE_ITEM(
+              "work_waiting") " UNION ALL " TROUPE_ITEM("work_dead") ") AS x"};
 
 #undef TROUPE_ITEM
 
@@ -112,9 +111,9 @@ list_statements list_of(work_state state) {
 } // namespace
 
 std::vector<const postgres_statement*> postgres_work_queries::statements() {
-  return {&find_work,         &find_item,     &list_waiting,  &list_waiting_lane, &list_claimed,
-          &list_claimed_lane, &list_dead,     &list_dead_lane,    &count_rows,
-          &find_lanes,        &find_claimants};
+  return {&find_work,    &find_item,         &list_waiting,  &list_waiting_lane,
+          &list_claimed, &list_claimed_lane, &list_dead,     &list_dead_lane,
+          &count_rows,   &find_lanes,        &find_claimants};
 }
 
 postgres_call postgres_work_queries::find(const invocation_id& id) {

@@ -213,8 +213,9 @@ void sqlite_lease_table::renew(lease_row mine, callback<lease_view> done) {
 void sqlite_lease_table::declare_dead(std::string incarnation,
                                       uint64_t counter_seen,
                                       callback<verdict> done) {
-  ask<verdict>(std::move(done),
-            [=](rows& x) { return x.declare_dead(incarnation, counter_seen); });
+  ask<verdict>(std::move(done), [=](rows& x) {
+    return x.declare_dead(incarnation, counter_seen);
+  });
 }
 
 void sqlite_lease_table::leave(std::string incarnation, callback<void> done) {

@@ -26,12 +26,12 @@ std::string find_statement() {
 /// The same of what `read_item` reads, with arguments that are elsewhere.
 std::string item_statement() {
   std::string result;
-  for (auto state : {work_state::claimed, work_state::waiting,
-                     work_state::dead}) {
+  for (auto state :
+       {work_state::claimed, work_state::waiting, work_state::dead}) {
     if (!result.empty())
       result += " UNION ALL ";
-    result += std::string{"SELECT "} + item_columns + " FROM "
-              + table_of(state) + " WHERE id = ?1";
+    result += std::string{"SELECT "} + item_columns + " FROM " + table_of(state)
+              + " WHERE id = ?1";
   }
   return "SELECT id, target, priority, due_ms, expires_ms, accepted_ms, "
          "attempts_max, rest, coalesce(body, "
@@ -42,8 +42,7 @@ std::string item_statement() {
 } // namespace
 
 sqlite_work_queries::sqlite_work_queries(SQLite::Database& db)
-  : db_(db), find_(db_, find_statement()),
-    item_(db_, item_statement()),
+  : db_(db), find_(db_, find_statement()), item_(db_, item_statement()),
     count_(db_, "SELECT 0, lane, count(*), min(accepted_ms) FROM work_waiting "
                 "INDEXED BY work_waiting_lane GROUP BY lane UNION ALL "
                 "SELECT 1, lane, count(*), 0 FROM work_claimed "

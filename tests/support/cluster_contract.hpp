@@ -52,7 +52,8 @@ protected:
       .value();
   }
 
-  verdict declare_dead(std::string incarnation, uint64_t counter, int node = 0) {
+  verdict declare_dead(std::string incarnation, uint64_t counter,
+                       int node = 0) {
     return testing::begin<expected<verdict>>([&](auto done) {
              kind_.leases(node).declare_dead(std::move(incarnation), counter,
                                              std::move(done));
@@ -244,7 +245,8 @@ TYPED_TEST(cluster_contract, either_the_renewal_or_the_verdict_comes_first) {
     auto fenced = false;
     auto dead = false;
     std::thread renewing{[&] { fenced = this->renew(row(name, 1), 0).fenced; }};
-    std::thread judging{[&] { dead = this->declare_dead(name, 1, 1) == verdict::dies; }};
+    std::thread judging{
+      [&] { dead = this->declare_dead(name, 1, 1) == verdict::dies; }};
     renewing.join();
     judging.join();
     EXPECT_EQ(fenced, dead);

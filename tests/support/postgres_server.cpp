@@ -251,9 +251,8 @@ void postgres_instance::signal_all(int signal) {
     kill(x, signal);
   if (signal == SIGKILL)
     for (auto x : children())
-      wait_until("a process does not end", [x] {
-        return ::kill(x, 0) != 0 || is_in_state(x, 'Z');
-      });
+      wait_until("a process does not end",
+                 [x] { return ::kill(x, 0) != 0 || is_in_state(x, 'Z'); });
   kill(pid_, signal);
 }
 

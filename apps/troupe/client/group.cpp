@@ -103,11 +103,12 @@ std::string follow_up_cell(const command_line& line, const json& x) {
 }
 
 void list(const arguments& args) {
-  command_line line{"Usage: troupe group list [options]\n\n"
-                    "Lists the groups that run, and those that have ended not "
-                    "long ago, and what\nbecame of what their end has called. A "
-                    "terminal that is too narrow shows fewer\ncolumns.\n",
-                    {}};
+  command_line line{
+    "Usage: troupe group list [options]\n\n"
+    "Lists the groups that run, and those that have ended not "
+    "long ago, and what\nbecame of what their end has called. A "
+    "terminal that is too narrow shows fewer\ncolumns.\n",
+    {}};
   add_listing_options(line);
   if (!line.parse(args))
     return;
@@ -121,7 +122,8 @@ void list(const arguments& args) {
                 cell(x, "waiting"), cell(x, "succeeded"), cell(x, "failed"),
                 cell(x, "abandoned"), follow_up_cell(line, x),
                 list_cell(x, "then")});
-  write_fitting(result, {"JOIN", "ABANDONED", "WAITING", "SUCCEEDED", "FAILED"});
+  write_fitting(result,
+                {"JOIN", "ABANDONED", "WAITING", "SUCCEEDED", "FAILED"});
 }
 
 void show(const arguments& args) {

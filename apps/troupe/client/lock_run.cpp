@@ -193,9 +193,9 @@ private:
 
 void run(renewed_lock& lock, const arguments& command) {
   if (lock.is_lost())
-    throw error_exception{{errc::lock_held, effect::none,
-                           "the lock '" + lock.name()
-                             + "' was lost before the program began"}};
+    throw error_exception{
+      {errc::lock_held, effect::none,
+       "the lock '" + lock.name() + "' was lost before the program began"}};
   auto proof = lock.name() + "=" + std::to_string(lock.token());
   ::setenv("TROUPE_LOCK", proof.c_str(), 1);
   child_program child{command};

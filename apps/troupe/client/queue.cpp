@@ -83,12 +83,13 @@ void print(const json& all) {
   table result{
     {"ID", "TARGET", "PRIORITY", "ATTEMPTS", "SINCE", "DUE", "LAST ERROR"}};
   for (auto& x : all)
-    result.add({cell(x, "id"),
-                width ? shortened(cell(x, "target"), target_width)
-                      : cell(x, "target"),
-                cell(x, "priority"), cell(x, "attempts"), cell(x, "createdAt"), cell(x, "dueAt"),
-                width ? error_cell(x)
-                      : shortened(printable(error_cell(x)), error_width)});
+    result.add(
+      {cell(x, "id"),
+       width ? shortened(cell(x, "target"), target_width) : cell(x, "target"),
+       cell(x, "priority"), cell(x, "attempts"), cell(x, "createdAt"),
+       cell(x, "dueAt"),
+       width ? error_cell(x)
+             : shortened(printable(error_cell(x)), error_width)});
   write_fitting(result, {"PRIORITY", "DUE", "SINCE", "ATTEMPTS"});
 }
 

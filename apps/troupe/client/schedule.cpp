@@ -97,8 +97,8 @@ void print(const command_line& line, const json& x) {
                                {"last", "last"}})
     result.add({title, cell(x, member)});
   if (x.contains("lastCall"))
-    result.add({"last call",
-                cell(x, "lastCall") + " " + last_call_cell(line, x)});
+    result.add(
+      {"last call", cell(x, "lastCall") + " " + last_call_cell(line, x)});
   if (auto input = x.find("input"); input != x.end() && !input->is_null())
     result.add({"input", printable(input->dump())});
   auto firings = x.value("nextFirings", json::array());
@@ -110,11 +110,12 @@ void print(const command_line& line, const json& x) {
 }
 
 void list(const arguments& args) {
-  command_line line{"Usage: troupe schedule list [options]\n\n"
-                    "Lists the schedules, when they fire next (UTC), and what "
-                    "became of the call of\nthe last firing. A terminal that is "
-                    "too narrow shows fewer columns.\n",
-                    {}};
+  command_line line{
+    "Usage: troupe schedule list [options]\n\n"
+    "Lists the schedules, when they fire next (UTC), and what "
+    "became of the call of\nthe last firing. A terminal that is "
+    "too narrow shows fewer columns.\n",
+    {}};
   add_listing_options(line);
   if (!line.parse(args))
     return;

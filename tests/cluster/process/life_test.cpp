@@ -312,9 +312,10 @@ TEST(cluster, with_certificates_lets_in_nobody_who_has_none) {
   for (auto id : {"plain", "stranger"}) {
     EXPECT_EQ(nodes.seen_by("a").at(id).at("state"), "joining");
     EXPECT_EQ(get(nodes[id], "/readyz").status, 503u);
-    EXPECT_THAT(nodes[id].log(),
-                AllOf(HasSubstr("linked to 0 of 2 others: cannot link to "),
-                      HasSubstr("cannot link to node 'a' at " + a_link + ": ")));
+    EXPECT_THAT(
+      nodes[id].log(),
+      AllOf(HasSubstr("linked to 0 of 2 others: cannot link to "),
+            HasSubstr("cannot link to node 'a' at " + a_link + ": ")));
     auto text = get(nodes[id], "/metrics").body;
     EXPECT_THAT(text, HasSubstr("troupe_link_up{node=\"a\"} 0"));
     EXPECT_THAT(

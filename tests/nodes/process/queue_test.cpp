@@ -214,9 +214,9 @@ TEST(queue, tries_again_and_then_keeps_a_dead_letter) {
 
 TEST(queue, shows_a_dead_letter_as_it_was_called) {
   example_node node{{"--queued", "fail=attempts:2,pause:10ms,max-pause:10ms"}};
-  auto where = queue(node, "/invoke/fail", "{\"no\": \"luck\"}",
-                     {"Content-Type: application/json", "Troupe-Key: k",
-                      "Troupe-Priority: 7"});
+  auto where = queue(
+    node, "/invoke/fail", "{\"no\": \"luck\"}",
+    {"Content-Type: application/json", "Troupe-Key: k", "Troupe-Priority: 7"});
   ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
   auto call = look(node, where + "/call");
   EXPECT_EQ(call["target"], "fail");
@@ -256,16 +256,15 @@ TEST(queue, shows_the_call_of_what_waits_and_of_nothing_that_is_over) {
 }
 
 TEST(queue, says_where_a_dead_letter_comes_from) {
-  example_node node{{"--queued", "add=on-success:fail", "--queued",
-                     "fail=attempts:1"}};
+  example_node node{
+    {"--queued", "add=on-success:fail", "--queued", "fail=attempts:1"}};
   auto where = queue(node, "/invoke/add", "[2,3]");
   auto next = outcome(node, where)["followUps"];
   ASSERT_EQ(next.size(), 1u) << next;
   auto failed = "/invocations/" + next[0]["id"].get<std::string>();
   ASSERT_TRUE(is_soon(node, failed, "dead_lettered"));
   auto origin = look(node, failed + "/call")["origin"];
-  EXPECT_EQ(origin,
-            json({{"follows", where.substr(where.rfind('/') + 1)}}));
+  EXPECT_EQ(origin, json({{"follows", where.substr(where.rfind('/') + 1)}}));
 
   auto group = post(node, "/groups",
                     R"({"calls":[{"target":"add","input":[1,2]},

@@ -244,8 +244,9 @@ TEST(schedules, one_whose_calls_fail_shows_it) {
   }));
   EXPECT_THAT(cli(node, {"schedule", "list"}).out,
               HasSubstr("  dead_lettered  "));
-  EXPECT_THAT(cli(node, {"schedule", "show", "broken"}).out,
-              ::testing::ContainsRegex("last call +[0-9a-f]{32} dead_lettered"));
+  EXPECT_THAT(
+    cli(node, {"schedule", "show", "broken"}).out,
+    ::testing::ContainsRegex("last call +[0-9a-f]{32} dead_lettered"));
   auto call = json::parse(get(node, where + "/call").body);
   EXPECT_EQ(call["origin"], json({{"schedule", "broken"}}));
   EXPECT_EQ(call["arguments"], "no");

@@ -327,11 +327,11 @@ TEST(surface, a_long_message_of_a_handler_is_cut_between_two_characters) {
 
 TEST(surface, takes_a_preference_in_every_form) {
   example_node node;
-  for (auto& x : std::vector<fields>{
-         {"Prefer: respond-async"},
-         {"Prefer: wait=5, Respond-Async"},
-         {"Prefer: wait=5", "Prefer: respond-async"},
-         {"prefer: respond-async;x=y"}})
+  for (auto& x :
+       std::vector<fields>{{"Prefer: respond-async"},
+                           {"Prefer: wait=5, Respond-Async"},
+                           {"Prefer: wait=5", "Prefer: respond-async"},
+                           {"prefer: respond-async;x=y"}})
     EXPECT_EQ(post(node, "/invoke/add", "[2,3]", x).status, 202u) << x.front();
   for (auto x : {"Prefer: respond-asynchronously", "Prefer: wait=5", "Prefer:"})
     EXPECT_EQ(post(node, "/invoke/add", "[2,3]", {x}).body, "5") << x;
