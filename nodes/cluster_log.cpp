@@ -44,7 +44,7 @@ void cluster_log::seen(const cluster_view& view,
   see_counts(counts);
   // Before it has joined, and after it has left, it sees nobody.
   if (!view.own())
-    return;
+    return see_end(view);
   see_gone(view);
   see_joined(view);
   see_own(view);
@@ -58,10 +58,17 @@ void cluster_log::see_counts(const cluster_counts& counts) {
   auto before = std::exchange(taken_, taken);
   if (taken <= before)
     return;
+  auto what = "took " + std::to_string(taken - before) + " shards ";
+  if (up_as_.empty()) // of whoever was there before this node, however it ended
+    return say(level::info, what + "of nodes that are gone");
   auto ms = counts.takeover_ns.load() / 1'000'000;
-  say(level::info, "took " + std::to_string(taken - before)
-                     + " shards of dead nodes over, " + std::to_string(ms)
+  say(level::info, what + "of dead nodes over, " + std::to_string(ms)
                      + " ms after the last sign of life");
+}
+
+void cluster_log::see_end(const cluster_view& view) {
+  if (view.self.empty() && !std::exchange(up_as_, {}).empty())
+    say(level::info, "this node has left the cluster");
 }
 
 void cluster_log::see_gone(const cluster_view& view) {
@@ -72,6 +79,8 @@ void cluster_log::see_gone(const cluster_view& view) {
     auto& x = entry.second;
     if (view.find(entry.first))
       return false;
+    if (x.node == view.own()->node) // an earlier run of this one
+      return true;
     if (x.declared)
       dead.push_back(x.node);
     else if (x.leaves)
@@ -83,9 +92,9 @@ void cluster_log::see_gone(const cluster_view& view) {
   if (!left.empty())
     say(level::info, line_of(left, "left"));
   if (!dead.empty())
-    say(level::info, line_of(dead, "declared dead by this node"));
+    say(level::warning, line_of(dead, "declared dead by this node"));
   if (!gone.empty())
-    say(level::info, line_of(gone, "declared dead by another node"));
+    say(level::warning, line_of(gone, "declared dead by another node"));
 }
 
 void cluster_log::see_joined(const cluster_view& view) {

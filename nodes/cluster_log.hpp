@@ -73,6 +73,7 @@ private:
   };
 
   void see_joined(const cluster_view& view);
+  void see_end(const cluster_view& view);
   void see_gone(const cluster_view& view);
   void see_own(const cluster_view& view);
   void see_counts(const cluster_counts& counts);

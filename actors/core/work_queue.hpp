@@ -103,6 +103,10 @@ struct work_item {
   friend bool operator==(const work_item&, const work_item&) = default;
 };
 
+/// In the notes of a dead letter that is no call, as it could not be read as one:
+/// why, as JSON of an `error`. Who has it tried again is told so.
+inline constexpr std::string_view unreadable_name = "unreadable";
+
 /// What repeats of a call with an idempotency key must have in common.
 std::string fingerprint_of(const work_item& x);
 

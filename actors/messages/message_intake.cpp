@@ -28,6 +28,12 @@ error is_given_back(bool has_begun) {
 /// Between two tries to keep a dead letter.
 constexpr backoff_options bury_pauses{milliseconds{100}, milliseconds{5'000}};
 
+/// What an operator reads.
+std::string text_of(const error& why) {
+  return std::string{why.message().empty() ? why.type()
+                                           : std::string_view{why.message()}};
+}
+
 error came_too_often(uint64_t times) {
   return {errc::instance_lost, "it was delivered " + std::to_string(times)
                                  + " times, and never came to an end"};
@@ -146,7 +152,7 @@ void message_intake::failed(const held_ptr& x, const error& why) {
   auto now = around_.clock();
   {
     std::lock_guard guard{mutex_};
-    last_error_ = why.message();
+    last_error_ = text_of(why);
     verdict =
       judge(what_.policy, why, x->attempts + 1, what_.policy.attempts_max,
             x->came, x->came + what_.policy.age_max, now, random_);
@@ -176,7 +182,7 @@ void message_intake::bury(const held_ptr& x, const error& why) {
   milliseconds pause;
   {
     std::lock_guard guard{mutex_};
-    last_error_ = why.message();
+    last_error_ = text_of(why);
     item.id = ids_.next(around_.clock());
     pause = std::chrono::ceil<milliseconds>(
       backoff{bury_pauses}.delay(x->buryings++, random_));
@@ -186,9 +192,12 @@ void message_intake::bury(const held_ptr& x, const error& why) {
   item.arguments = was_read ? x->call.arguments : x->message.body;
   item.routing_key = x->call.routing_key;
   item.trace = x->call.trace;
-  item.notes = dump_json({{"subscription", what_.name},
-                          {"topic", x->message.topic},
-                          {"attempts", x->attempts + 1}});
+  json notes{{"subscription", what_.name},
+             {"topic", x->message.topic},
+             {"attempts", x->attempts + (x->has_begun ? 1 : 0)}};
+  if (!was_read) // it is not to be called so
+    notes[unreadable_name] = json::parse(why.to_json());
+  item.notes = dump_json(notes);
   if (!x->call.identity.empty()) {
     letter.idempotency_key = idempotency_key_of(what_, x->call.identity);
     letter.fingerprint = fingerprint({x->message.topic, item.arguments.bytes});

@@ -10,6 +10,7 @@
 #include "actors/work/follow_up.hpp"
 #include "actors/work/group_work.hpp"
 #include "actors/work/lane_search.hpp"
+#include "actors/work/schedule_service.hpp"
 
 namespace troupe {
 
@@ -368,6 +369,8 @@ work_report dispatcher::failure(attempt& what, const work_policy& policy,
                 failure_notice(item, result.attempt, item.arguments, reason));
   if (member)
     follow(result, arrival(item, *member, reason));
+  if (auto news = schedule_news(item, reason))
+    follow(result, std::move(*news));
   return result;
 }
 

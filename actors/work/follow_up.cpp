@@ -77,6 +77,7 @@ std::vector<work_request> follow_up(const work_item& source, work_end how,
   auto notes = notes_of(source);
   notes[steps_name] = steps_before(source) + 1;
   notes["follows"] = to_string(source.id);
+  notes.erase(unreadable_name);
   notes.erase("group");    // the group of `source` waits for that alone
   notes.erase(event_name); // of the step before
   std::vector<work_request> result;

@@ -368,7 +368,8 @@ void group_entity::tell(context& ctx, const std::vector<std::string>& targets,
     next.item.target = parse_group_destination(x);
     next.item.arguments = what;
     next.item.trace = ctx.trace();
-    next.item.notes = dump_json({{"steps", steps_ + 2}});
+    next.item.notes =
+      dump_json({{"steps", steps_ + 2}, {"followsGroup", ctx.key()}});
     next.item.priority = priority_;
     if (next.item.target.is_outside())
       keep_event(next.item, event_of_end(ctx));

@@ -14,6 +14,9 @@ using time_point = schedule::time_point;
 
 constexpr auto reminder_name = "fire";
 
+/// In the notes of a call: whose it is.
+constexpr auto schedule_name = "schedule";
+
 /// Firings that `show` looks ahead.
 constexpr size_t shown = 5;
 
@@ -43,6 +46,48 @@ std::optional<time_point> read_time(const json& x) {
 
 } // namespace
 
+// -- calls that fail -----------------------------------------------------------
+
+void to_json(json& to, const schedule_failure& from) {
+  to = {{"id", from.id}, {"errorType", from.error_type}};
+}
+
+void from_json(const json& from, schedule_failure& to) {
+  from.at("id").get_to(to.id);
+  from.at("errorType").get_to(to.error_type);
+}
+
+std::optional<work_request> schedule_news(const work_item& source,
+                                          const error& reason) {
+  if (source.notes.find(schedule_name) == source.notes.npos)
+    return std::nullopt;
+  auto notes = json::parse(source.notes, nullptr, false);
+  // What follows a call of it has its notes, too.
+  if (!notes.is_object() || notes.contains("follows"))
+    return std::nullopt;
+  auto name = notes.find(schedule_name);
+  if (name == notes.end() || !name->is_string())
+    return std::nullopt;
+  work_request result;
+  auto& item = result.item;
+  item.target = {
+    std::string{schedules_service}, {}, name->get<std::string>(), "failed"};
+  auto type = json::parse(reason.to_json(), nullptr, false)
+                .value("errorType", std::string{});
+  item.arguments = {dump_json(schedule_failure{to_string(source.id), type}),
+                    "application/json"};
+  item.trace = source.trace;
+  item.priority = source.priority;
+  return result;
+}
+
+void schedule_entity::failed(context&, schedule_failure what) {
+  if (!exists())
+    return; // deleted meanwhile
+  ++failed_;
+  last_failure_ = std::move(what);
+}
+
 // -- what it keeps -----------------------------------------------------------
 
 void to_json(json& to, const schedule_entity& from) {
@@ -58,6 +103,10 @@ void to_json(json& to, const schedule_entity& from) {
     to["skipped"] = from.skipped_;
   if (!from.last_call_.empty())
     to["call"] = from.last_call_;
+  if (from.last_failure_) {
+    to["failed"] = from.failed_;
+    to["failure"] = *from.last_failure_;
+  }
 }
 
 void from_json(const json& from, schedule_entity& to) {
@@ -72,6 +121,10 @@ void from_json(const json& from, schedule_entity& to) {
   from.at("paused").get_to(to.paused_);
   to.skipped_ = from.value("skipped", uint64_t{0});
   to.last_call_ = from.value("call", std::string{});
+  to.failed_ = from.value("failed", uint64_t{0});
+  to.last_failure_.reset();
+  if (auto failure = from.find("failure"); failure != from.end())
+    to.last_failure_ = failure->get<schedule_failure>();
 }
 
 json schedule_entity::summary() const {
@@ -83,6 +136,9 @@ json schedule_entity::summary() const {
     result["lastCall"] = last_call_;
   result["fired"] = fired_;
   result["skipped"] = skipped_;
+  result["failed"] = failed_;
+  if (last_failure_)
+    result["lastFailure"] = *last_failure_;
   return result;
 }
 
@@ -215,7 +271,7 @@ void schedule_entity::send(context& ctx, time_point due) {
   next.item.arguments = {spec_.input,
                          spec_.input.empty() ? "" : "application/json"};
   next.item.trace = ctx.trace();
-  next.item.notes = dump_json({{"schedule", ctx.key()}});
+  next.item.notes = dump_json({{schedule_name, ctx.key()}});
   next.item.priority = spec_.priority;
   next.item.due = ctx.now();
   next.idempotency_key =
@@ -238,7 +294,8 @@ module schedules_module(zone_source zones) {
     .method("resume", &schedule_entity::resume)
     .method("remove", &schedule_entity::remove)
     .method("show", &schedule_entity::show)
-    .method("fire", &schedule_entity::fire);
+    .method("fire", &schedule_entity::fire)
+    .method("failed", &schedule_entity::failed);
   return m;
 }
 

@@ -39,6 +39,23 @@ struct schedule_glance {
   uint64_t skipped = 0;
 };
 
+/// A call of a schedule that has failed for good.
+struct schedule_failure {
+  /// Of the call.
+  std::string id;
+
+  /// Without its message.
+  std::string error_type;
+};
+
+void to_json(json& to, const schedule_failure& from);
+void from_json(const json& from, schedule_failure& to);
+
+/// Tells the schedule that `source`, a call of it, has failed for good. No ids,
+/// times and limits are set; nothing if it is no such call.
+std::optional<work_request> schedule_news(const work_item& source,
+                                          const error& reason);
+
 /// One schedule. Times are whole seconds.
 class schedule_entity {
 public:
@@ -66,6 +83,9 @@ public:
 
   /// What its reminder calls.
   void fire(context& ctx);
+
+  /// What the end of a call of it calls, if that has failed for good.
+  void failed(context& ctx, schedule_failure what);
 
   /// What is known of it without its zone.
   json summary() const;
@@ -106,6 +126,10 @@ private:
   std::string last_call_;
   uint64_t fired_ = 0;
   uint64_t skipped_ = 0;
+
+  /// Calls that have failed for good, and the last of them.
+  uint64_t failed_ = 0;
+  std::optional<schedule_failure> last_failure_;
   bool paused_ = false;
 };
 

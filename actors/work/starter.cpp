@@ -53,6 +53,16 @@ std::string after_colon(std::string_view stored) {
   return ": " + std::string{what.type()} + ": " + what.message();
 }
 
+/// Why work is no call at all; nothing if it is one.
+std::optional<error> why_unreadable(const work_item& x) {
+  if (x.notes.find(unreadable_name) == x.notes.npos)
+    return std::nullopt;
+  auto notes = json::parse(x.notes, nullptr, false);
+  if (!notes.is_object() || !notes.contains(unreadable_name))
+    return std::nullopt;
+  return error::from_json(notes[unreadable_name]);
+}
+
 } // namespace
 
 dispatcher::starter::starter(dispatcher& front, caf::actor_system& sys,
@@ -109,6 +119,8 @@ void dispatcher::starter::begin(claimed_work work, std::string by,
     return refuse(std::move(work), std::move(by), is_too_old(), here);
   if (steps_before(work.item) > defaults::work::steps_max)
     return refuse(std::move(work), std::move(by), is_too_long(), here);
+  if (auto why = why_unreadable(work.item))
+    return refuse(std::move(work), std::move(by), *why, here);
   if (lacks_a_key(work.item.target)) {
     auto why = has_no_key(work.item.target);
     return refuse(std::move(work), std::move(by), why, here);

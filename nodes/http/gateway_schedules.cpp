@@ -36,10 +36,18 @@ key_query read_page_query(const http::request& x) {
   return result;
 }
 
+json summary_of(const listed_entity& x) {
+  try {
+    return schedule_summary(x.key, x.state.state);
+  } catch (const std::exception&) { // of a later version
+    return {{"name", x.key}, {"state", "unreadable"}};
+  }
+}
+
 payload to_payload(const entity_page& page) {
   json result{{"schedules", json::array()}, {"next", nullptr}};
   for (auto& x : page.entities)
-    result["schedules"].push_back(schedule_summary(x.key, x.state.state));
+    result["schedules"].push_back(summary_of(x));
   if (page.next)
     result["next"] = *page.next;
   return {dump_json(result), json_type};

@@ -27,10 +27,17 @@ bool has_ended(work_state x) noexcept {
 
 /// Of the notes, what says where it comes from.
 json origin_of(const work_item& x) {
-  auto result = json::parse(x.notes, nullptr, false);
+  if (x.notes.empty())
+    return json::object();
+  json result;
+  try {
+    result = parse_json(x.notes);
+  } catch (const error_exception&) { // not what this version writes
+  }
   if (!result.is_object())
     return json::object();
   result.erase("steps");
+  result.erase(unreadable_name); // it is its error
   result.erase("group");
   if (auto member = member_of(x)) {
     result["group"] = member->group;

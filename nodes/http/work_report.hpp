@@ -23,8 +23,9 @@ std::string to_json(const work_view& x);
 /// as there are any `routingKey`, `trace` and `origin`: who it comes from, which is
 /// of `schedule`, `subscription` with `topic` and the `attempts` that were made
 /// before, `follows` (the id of the call whose
-/// end it follows), `group` and `number`, `event` (the attributes of a
-/// CloudEvent), `reminder`.
+/// end it follows), `group` and `number`, `followsGroup`, `rule` with
+/// `eventSource` and `eventId`, `event` (the attributes of a CloudEvent that is
+/// sent out), `reminder`.
 std::string to_json(const work_item& x);
 
 } // namespace troupe

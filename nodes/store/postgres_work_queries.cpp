@@ -19,12 +19,12 @@ constexpr postgres_statement find_work{
 #define TROUPE_ITEM(table)                                                     \
   "SELECT " TROUPE_WORK_ITEM ", body FROM " table " WHERE id = $1::uuid"
 
-constexpr postgres_statement
-  find_item{"work_item",
-            "SELECT " TROUPE_WORK_ITEM ", coalesce(body, "
-            "(SELECT b.body FROM work_body b WHERE b.id = $1::uuid)) FROM "
-            "(" TROUPE_ITEM("work_claimed") " UNION ALL " TROUPE_ITEM(
-              "work_waiting") " UNION ALL " TROUPE_ITEM("work_dead") ") AS x"};
+constexpr postgres_statement find_item{
+  "work_item",
+  "SELECT " TROUPE_WORK_ITEM ", coalesce(body, "
+  "(SELECT b.body FROM work_body b WHERE b.id = $1::uuid)) FROM "
+  "(" TROUPE_ITEM("work_claimed") " UNION ALL " TROUPE_ITEM(
+    "work_waiting") " UNION ALL " TROUPE_ITEM("work_dead") ") AS x"};
 
 #undef TROUPE_ITEM
 

@@ -373,6 +373,39 @@ TEST_F(dispatcher_test,
   EXPECT_EQ(state_of(id), "succeeded 1 5");
 }
 
+TEST_F(dispatcher_test, never_runs_a_dead_letter_that_is_no_call) {
+  begin();
+  auto letter = of("add", "[2,3]");
+  letter.item.notes = R"({"unreadable":{"errorType":"bad_request",)"
+                      R"("errorMessage":"no field 'id'","effect":"none"}})";
+  auto id = bury(std::move(letter));
+  queue.redrive({}, wall(), wall() + 1h, [](auto) {});
+  advance(1h);
+  EXPECT_TRUE(state_of(id).starts_with("dead")) << state_of(id);
+  EXPECT_THAT(error_of(id), HasSubstr("no field 'id'"));
+  EXPECT_EQ(calls, 0);
+}
+
+TEST_F(dispatcher_test, tells_of_a_letter_that_is_no_call_as_of_any_other) {
+  dispatcher_options options;
+  options.policy = [](const std::string& lane) {
+    work_policy result;
+    if (lane == "add")
+      result.on_failure = {*work_destination::parse("keep")};
+    return result;
+  };
+  begin(std::move(options));
+  auto letter = of("add", "[2,3]");
+  letter.item.notes = R"({"unreadable":{"errorType":"bad_request",)"
+                      R"("errorMessage":"no field 'id'","effect":"none"}})";
+  bury(std::move(letter));
+  queue.redrive({}, wall(), wall() + 1h, [](auto) {});
+  advance(1h);
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_THAT(kept[0], HasSubstr("no field 'id'"));
+  EXPECT_EQ(calls, 0);
+}
+
 TEST_F(dispatcher_test, knows_a_dead_letter_that_comes_again) {
   begin();
   auto letter = of("add", "[2,3]");

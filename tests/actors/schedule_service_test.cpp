@@ -38,6 +38,7 @@ module with_schedules(schedule_outside& outside) {
   m.function("job", [&outside](std::string text) {
     outside.calls.push_back(line(outside.wall_clock(), text));
   });
+  m.function("fail", [](json) { throw std::runtime_error{"no"}; });
   return m;
 }
 
@@ -128,6 +129,31 @@ TEST_F(schedule_service_test, a_rate_fires_again_and_again) {
   EXPECT_EQ(about["nextFirings"].size(), 5u);
   EXPECT_EQ(about["nextFirings"][4], "2026-01-01T00:08:00Z");
   EXPECT_EQ(about["name"], "daily");
+}
+
+TEST_F(schedule_service_test, counts_the_calls_that_failed_for_good) {
+  ask("put", R"x({"target":"fail","expression":"rate(1 hour)","input":1})x");
+  EXPECT_EQ(shown()["failed"], 0);
+  EXPECT_FALSE(shown().contains("lastFailure"));
+  advance(2h + 30min);
+  auto about = shown();
+  EXPECT_EQ(about["fired"], 2);
+  EXPECT_EQ(about["failed"], 2);
+  EXPECT_EQ(about["lastFailure"]["errorType"], "std::runtime_error");
+  EXPECT_EQ(about["lastFailure"]["id"], about["lastCall"]);
+  ask("put", spec("rate(1 hour)"), "fine");
+  advance(1h + 1min);
+  EXPECT_EQ(shown("fine")["failed"], 0);
+}
+
+TEST_F(schedule_service_test, one_that_was_deleted_hears_of_no_failure) {
+  ask("put", R"x({"target":"fail","expression":"rate(1 hour)","input":1})x");
+  advance(1h + 1ms); // it has begun, and waits for another attempt
+  ask("remove");
+  advance(1h);
+  EXPECT_NE(ask("show").find("not_found"), std::string::npos);
+  work_selection dead;
+  EXPECT_EQ(testing::list_work(store.queue, dead).value().size(), 1u);
 }
 
 TEST_F(schedule_service_test, the_same_again_does_not_begin_anew) {

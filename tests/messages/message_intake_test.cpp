@@ -218,9 +218,15 @@ TEST_F(message_intake_test, what_no_attempt_helps_is_a_dead_letter_at_once) {
   EXPECT_TRUE(target->calls.empty());
   EXPECT_EQ(letters.size(), 5u);
   EXPECT_EQ(letters[0].second, errc::bad_request);
+  auto notes = json::parse(letters[0].first.item.notes);
+  EXPECT_EQ(notes["attempts"], 0);
+  EXPECT_EQ(notes[unreadable_name]["errorType"], "bad_request");
   take(R"({"id":"7"})");
   fail({errc::bad_request, "does not fit"});
   EXPECT_EQ(letters.size(), 6u);
+  notes = json::parse(letters[5].first.item.notes);
+  EXPECT_EQ(notes["attempts"], 1);
+  EXPECT_FALSE(notes.contains(unreadable_name)) << "it is a call";
   take(R"({"id":"7"})", "s//t"); // an empty key
   EXPECT_EQ(letters.size(), 7u);
 }

@@ -97,8 +97,8 @@ TEST_F(cluster_log_test, tells_who_left_from_who_was_declared_dead) {
   log_.declared(id("c"));
   see({row("e")});
   EXPECT_THAT(lines(), ElementsAre("I 2 nodes left: a, b",
-                                   "I node 'c' declared dead by this node",
-                                   "I node 'd' declared dead by another node"));
+                                   "W node 'c' declared dead by this node",
+                                   "W node 'd' declared dead by another node"));
 }
 
 TEST_F(cluster_log_test, says_what_was_taken_over) {
@@ -110,7 +110,24 @@ TEST_F(cluster_log_test, says_what_was_taken_over) {
   EXPECT_THAT(lines(),
               ElementsAre("I took 12 shards of dead nodes over, 3210 ms after "
                           "the last sign of life",
-                          "I node 'a' declared dead by another node"));
+                          "W node 'a' declared dead by another node"));
+}
+
+TEST_F(cluster_log_test, calls_nobody_dead_who_was_there_before_this_node) {
+  counts_.taken = 1024;
+  counts_.takeover_ns = 514'000'000;
+  see({});
+  EXPECT_THAT(lines(), ElementsAre("I took 1024 shards of nodes that are gone",
+                                   "I this node is up, the only one"));
+}
+
+TEST_F(cluster_log_test, says_nothing_of_an_earlier_run_of_this_node) {
+  auto before = row("own");
+  before.incarnation = "own0";
+  see({before, row("a")});
+  lines();
+  see({row("a")});
+  EXPECT_THAT(lines(), IsEmpty());
 }
 
 TEST_F(cluster_log_test, says_that_this_node_was_declared_dead) {
@@ -126,10 +143,13 @@ TEST_F(cluster_log_test, says_that_this_node_was_declared_dead) {
   EXPECT_THAT(lines(), ElementsAre("I this node is up, beside a"));
 }
 
-TEST_F(cluster_log_test, says_nothing_of_others_when_this_node_has_left) {
+TEST_F(cluster_log_test, says_once_that_this_node_has_left_and_nothing_more) {
   see({row("a")});
   lines();
   cluster_view left;
+  log_.seen(left, counts_);
+  EXPECT_THAT(lines(), ElementsAre("I this node has left the cluster"));
+  left.nodes.push_back(row("a"));
   log_.seen(left, counts_);
   EXPECT_THAT(lines(), IsEmpty());
 }

@@ -16,12 +16,15 @@ void add_listing_options(command_line& line) {
   line.flag("json", "Print JSON, for programs.");
 }
 
+/// A node's answers have what callers gave it a little deeper.
+constexpr size_t depth_max = json_depth_max + 8;
+
 nlohmann::json fetch(const endpoint& node, const std::string& path) {
   http_request request;
   request.target = path;
   auto answer = send_checked(node, request);
   try {
-    return parse_json(answer.body);
+    return parse_json(answer.body, depth_max);
   } catch (const error_exception&) {
     refuse_answer(node, path);
   }
@@ -72,8 +75,12 @@ nlohmann::json fetch_if_any(const command_line& line, const std::string& path) {
 }
 
 std::string state_of_call(const command_line& line, const std::string& id) {
-  auto found = fetch_if_any(line, "/invocations/" + percent_encode(id));
-  return found.is_object() ? cell(found, "state") : "-";
+  try {
+    auto found = fetch_if_any(line, "/invocations/" + percent_encode(id));
+    return found.is_object() ? cell(found, "state") : "-";
+  } catch (const error_exception&) { // others may be known
+    return "unknown";
+  }
 }
 
 bool printed_json(const command_line& line, const nlohmann::json& value) {

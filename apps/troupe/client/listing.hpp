@@ -38,7 +38,7 @@ nlohmann::json fetch_pages(const command_line& line, const std::string& path,
 nlohmann::json fetch_if_any(const command_line& line, const std::string& path);
 
 /// What became of a queued call, as /invocations/{id} has it; "-" if that is not
-/// known any more.
+/// known any more, "unknown" if the node cannot tell.
 std::string state_of_call(const command_line& line, const std::string& id);
 
 /// Prints `value` as JSON if --json asks for it. @returns whether it did

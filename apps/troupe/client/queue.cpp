@@ -1,6 +1,7 @@
 #include "apps/troupe/client/commands.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include <nlohmann/json.hpp>
 
@@ -75,7 +76,7 @@ std::string error_cell(const json& x) {
 }
 
 /// Of a list on a terminal: a key may be long.
-constexpr size_t target_width = 40;
+constexpr size_t target_width = 24;
 
 /// On a terminal, no line is wider than it.
 void print(const json& all) {
@@ -113,6 +114,7 @@ void list(const arguments& args) {
                       + state + "'"};
   auto missing = line.number("limit").value_or(100);
   auto all = json::array();
+  auto has_more = false;
   std::string after;
   while (missing > 0) {
     // A page of reminders alone shows none.
@@ -122,18 +124,22 @@ void list(const arguments& args) {
                     + (line.has("all") ? "&internal=true" : "")
                     + "&limit=" + std::to_string(limit));
     for (auto& x : found.at("invocations")) {
-      if (missing == 0)
+      has_more = missing == 0;
+      if (has_more)
         break;
       all.push_back(x);
       --missing;
     }
     if (found.at("next").is_null())
       break;
+    has_more |= missing == 0;
     after = "&after=" + found["next"].get<std::string>();
   }
   if (printed_json(line, all))
     return;
   print(all);
+  if (has_more)
+    std::fputs("There may be more: --limit N shows N.\n", stderr);
 }
 
 /// What is not said of the invocation anyway.
@@ -224,7 +230,8 @@ void change(const command_line& line, const std::string& what,
   }
   if (id && sum == 0)
     throw error_exception{
-      error{errc::not_found, "there is no such call with this id"}};
+      error{errc::not_found, more.empty() ? "no dead letter has this id"
+                                          : "no call that waits has this id"}};
   write_stdout(std::to_string(sum) + "\n");
 }
 

@@ -69,6 +69,8 @@ std::string late_by(const std::string& time, int64_t now_s) {
 }
 
 std::string state_cell(const json& x) {
+  if (x.contains("state"))
+    return cell(x, "state");
   if (x.value("paused", false))
     return "paused";
   auto next = x.find("next");
@@ -76,12 +78,6 @@ std::string state_cell(const json& x) {
     return "ended";
   auto late = late_by(next->get<std::string>(), std::time(nullptr));
   return late.empty() ? "active" : "late by " + late;
-}
-
-/// What became of the call of the last firing.
-std::string last_call_cell(const command_line& line, const json& x) {
-  auto id = cell(x, "lastCall");
-  return id == "-" ? id : state_of_call(line, id);
 }
 
 void print(const command_line& line, const json& x) {
@@ -94,11 +90,15 @@ void print(const command_line& line, const json& x) {
                                {"priority", "priority"},
                                {"fired", "fired"},
                                {"skipped", "skipped"},
+                               {"failed", "failed"},
                                {"last", "last"}})
     result.add({title, cell(x, member)});
   if (x.contains("lastCall"))
-    result.add(
-      {"last call", cell(x, "lastCall") + " " + last_call_cell(line, x)});
+    result.add({"last call", cell(x, "lastCall") + " "
+                               + state_of_call(line, cell(x, "lastCall"))});
+  if (auto failure = x.find("lastFailure"); failure != x.end())
+    result.add({"last failure",
+                cell(*failure, "id") + " " + cell(*failure, "errorType")});
   if (auto input = x.find("input"); input != x.end() && !input->is_null())
     result.add({"input", printable(input->dump())});
   auto firings = x.value("nextFirings", json::array());
@@ -110,26 +110,26 @@ void print(const command_line& line, const json& x) {
 }
 
 void list(const arguments& args) {
-  command_line line{
-    "Usage: troupe schedule list [options]\n\n"
-    "Lists the schedules, when they fire next (UTC), and what "
-    "became of the call of\nthe last firing. A terminal that is "
-    "too narrow shows fewer columns.\n",
-    {}};
+  command_line line{"Usage: troupe schedule list [options]\n\n"
+                    "Lists the schedules, when they fire next (UTC), and how "
+                    "many of their calls "
+                    "have\nfailed for good. A terminal that is too narrow "
+                    "shows fewer columns.\n",
+                    {}};
   add_listing_options(line);
   if (!line.parse(args))
     return;
   auto all = fetch_pages(line, "/schedules", "schedules");
   if (printed_json(line, all))
     return;
-  table result{{"NAME", "STATE", "NEXT", "LAST", "LAST CALL", "FIRED",
-                "SKIPPED", "TARGET", "ZONE", "EXPRESSION"}};
+  table result{{"NAME", "STATE", "NEXT", "LAST", "FIRED", "FAILED", "SKIPPED",
+                "TARGET", "ZONE", "EXPRESSION"}};
   for (auto& x : all)
     result.add({cell(x, "name"), state_cell(x), cell(x, "next"),
-                cell(x, "last"), last_call_cell(line, x), cell(x, "fired"),
+                cell(x, "last"), cell(x, "fired"), cell(x, "failed"),
                 cell(x, "skipped"), cell(x, "target"), cell(x, "zone"),
                 cell(x, "expression")});
-  write_fitting(result, {"ZONE", "SKIPPED", "FIRED", "LAST", "TARGET", "NEXT"});
+  write_fitting(result, {"ZONE", "LAST", "SKIPPED", "TARGET", "NEXT"});
 }
 
 void show(const arguments& args) {

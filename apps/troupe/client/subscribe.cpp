@@ -121,7 +121,7 @@ void list(const arguments& args) {
                 shortened(error, error_width)});
   }
   write_fitting(result, {"BROKER", "RETRIED", "IN FLIGHT", "TOPIC", "TARGET",
-                         "DONE", "LAG", "NODE", "DEAD"});
+                         "DONE", "LAG", "NODE"});
 }
 
 std::string path_of(const command_line& line) {

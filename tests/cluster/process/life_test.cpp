@@ -399,7 +399,8 @@ TEST(cluster, says_in_the_log_who_comes_and_goes) {
   EXPECT_THAT(log(), HasSubstr("info: node 'b' joined\n"));
   EXPECT_THAT(log(), HasSubstr("info: node 'c' joined\n"));
   EXPECT_THAT(log(), HasSubstr("info: node 'b' left\n")) << nodes["b"].log();
-  EXPECT_THAT(log(), HasSubstr("info: node 'c' declared dead by this node\n"));
+  EXPECT_THAT(log(),
+              HasSubstr("warning: node 'c' declared dead by this node\n"));
   EXPECT_THAT(log(), HasSubstr("the link to node 'c' is lost: "));
   EXPECT_THAT(log(), ::testing::Not(HasSubstr("link to node 'b' is lost")));
 }

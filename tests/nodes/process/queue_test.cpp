@@ -285,6 +285,46 @@ TEST(queue, says_where_a_dead_letter_comes_from) {
   }
 }
 
+TEST(queue, says_which_event_or_group_a_dead_letter_comes_from) {
+  example_node node{{"--queued", "fail=attempts:1", "--event",
+                     "orders=type:order,function:fail"}};
+  auto sent = post(node, "/events", "{}",
+                   {"ce-specversion: 1.0", "ce-type: order", "ce-id: 17",
+                    "ce-source: /shop", "Content-Type: application/json"});
+  ASSERT_EQ(sent.status, 202u) << sent.body;
+  auto group = post(node, "/groups",
+                    R"({"calls":[{"target":"add","input":[1,2]}],
+                        "then":"fail"})");
+  ASSERT_EQ(group.status, 202u) << group.body;
+  json listed;
+  ASSERT_TRUE(eventually([&] {
+    listed =
+      json::parse(get(node, "/queue/invocations?state=dead_lettered").body);
+    return listed["invocations"].size() == 2;
+  }))
+    << listed;
+  std::vector<json> origins;
+  for (auto& x : listed["invocations"])
+    origins.push_back(look(node, "/invocations/" + x["id"].get<std::string>()
+                                   + "/call")["origin"]);
+  EXPECT_THAT(
+    origins,
+    ::testing::UnorderedElementsAre(
+      json({{"rule", "orders"}, {"eventSource", "/shop"}, {"eventId", "17"}}),
+      json({{"followsGroup", json::parse(group.body)["id"]}})));
+}
+
+TEST(queue, shows_calls_that_are_as_deep_as_they_may_be) {
+  example_node node{{"--queued", "fail=attempts:1"}};
+  auto deep = std::string(512, '[') + std::string(512, ']');
+  auto where =
+    queue(node, "/invoke/fail", deep, {"Content-Type: application/json"});
+  ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
+  auto shown = cli(node, {"queue", "show", where.substr(where.rfind('/') + 1)});
+  EXPECT_EQ(shown.status, 0) << shown.err;
+  EXPECT_EQ(json::parse(shown.out)["call"]["arguments"], json::parse(deep));
+}
+
 TEST(queue, feeds_the_next_with_a_result_and_another_with_a_failure) {
   example_node node{
     {"--queued", "add=on-success:counter/{key}/increment,on-success:echo",
@@ -448,11 +488,16 @@ TEST(queue, is_seen_and_changed_on_the_command_line) {
               HasSubstr("std::runtime_error: no\n"));
   EXPECT_EQ(json::parse(cli(node, {"queue", "list", "--json"}).out).at(0)["id"],
             later);
+  EXPECT_EQ(cli(node, {"queue", "list"}).err, "");
+  cli(node, {"call", "counter", "k", "increment", "--async", "--delay", "2h"});
+  auto one = cli(node, {"queue", "list", "--limit", "1"});
+  EXPECT_THAT(one.out, HasSubstr(later));
+  EXPECT_THAT(one.err, HasSubstr("--limit"));
   EXPECT_EQ(cli(node, {"queue", "redrive", dead}).out, "1\n");
   EXPECT_TRUE(is_soon(node, "/invocations/" + dead, "dead_lettered"));
   EXPECT_EQ(cli(node, {"queue", "purge", "--all"}).out, "1\n");
   EXPECT_EQ(cli(node, {"queue", "purge", "--queued", "--lane", "counter/"}).out,
-            "1\n");
+            "2\n");
   EXPECT_EQ(cli(node, {"queue", "--json"}).out, "[]\n");
 
   auto gone = cli(node, {"queue", "show", dead});
