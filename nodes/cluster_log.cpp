@@ -41,7 +41,7 @@ void cluster_log::say(level x, const std::string& line) {
 void cluster_log::seen(const cluster_view& view,
                        const cluster_counts& counts) noexcept {
   std::lock_guard guard{mutex_};
-  see_counts(counts);
+  see_counts(view, counts);
   // Before it has joined, and after it has left, it sees nobody.
   if (!view.own())
     return see_end(view);
@@ -50,7 +50,8 @@ void cluster_log::seen(const cluster_view& view,
   see_own(view);
 }
 
-void cluster_log::see_counts(const cluster_counts& counts) {
+void cluster_log::see_counts(const cluster_view& view,
+                             const cluster_counts& counts) {
   auto fenced = counts.fenced.load();
   if (std::exchange(fenced_, fenced) != fenced)
     say(level::warning, "this node was declared dead, and joins anew");
@@ -59,7 +60,12 @@ void cluster_log::see_counts(const cluster_counts& counts) {
   if (taken <= before)
     return;
   auto what = "took " + std::to_string(taken - before) + " shards ";
-  if (up_as_.empty()) // of whoever was there before this node, however it ended
+  auto own = view.own();
+  auto is_gone = [&](auto& x) {
+    return !view.find(x.first) && !(own && own->node == x.second.node);
+  };
+  // Of whoever was there before this node, it knows neither how nor when it ended.
+  if (!saw_end_ && std::none_of(peers_.begin(), peers_.end(), is_gone))
     return say(level::info, what + "of nodes that are gone");
   auto ms = counts.takeover_ns.load() / 1'000'000;
   say(level::info, what + "of dead nodes over, " + std::to_string(ms)
@@ -89,6 +95,7 @@ void cluster_log::see_gone(const cluster_view& view) {
       gone.push_back(x.node);
     return true;
   });
+  saw_end_ |= !left.empty() || !dead.empty() || !gone.empty();
   if (!left.empty())
     say(level::info, line_of(left, "left"));
   if (!dead.empty())

@@ -76,7 +76,7 @@ private:
   void see_end(const cluster_view& view);
   void see_gone(const cluster_view& view);
   void see_own(const cluster_view& view);
-  void see_counts(const cluster_counts& counts);
+  void see_counts(const cluster_view& view, const cluster_counts& counts);
   void say(level x, const std::string& line);
   void say_of_link(level x, std::string line);
 
@@ -85,6 +85,7 @@ private:
   std::mutex mutex_;                  // guards what follows
   std::map<std::string, peer> peers_; // by incarnation
   std::string up_as_;                 // this node's run that was up
+  bool saw_end_ = false;              // of another node
   uint64_t fenced_ = 0;
   uint64_t taken_ = 0;
   time_point waits_next_{};

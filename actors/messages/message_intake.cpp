@@ -195,6 +195,8 @@ void message_intake::bury(const held_ptr& x, const error& why) {
   json notes{{"subscription", what_.name},
              {"topic", x->message.topic},
              {"attempts", x->attempts + (x->has_begun ? 1 : 0)}};
+  if (x->message.deliveries > 1)
+    notes["deliveries"] = x->message.deliveries;
   if (!was_read) // it is not to be called so
     notes[unreadable_name] = json::parse(why.to_json());
   item.notes = dump_json(notes);

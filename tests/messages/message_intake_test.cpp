@@ -270,6 +270,7 @@ TEST_F(message_intake_test, a_message_that_ends_its_process_is_a_dead_letter) {
   EXPECT_TRUE(is_done(m));
   ASSERT_EQ(letters.size(), 1u);
   EXPECT_EQ(letters[0].second, errc::instance_lost);
+  EXPECT_EQ(json::parse(letters[0].first.item.notes)["deliveries"], 1000);
 }
 
 TEST_F(message_intake_test, the_key_of_a_topic_places_the_call_of_a_function) {

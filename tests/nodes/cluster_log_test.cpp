@@ -114,11 +114,24 @@ TEST_F(cluster_log_test, says_what_was_taken_over) {
 }
 
 TEST_F(cluster_log_test, calls_nobody_dead_who_was_there_before_this_node) {
+  auto before = row("own");
+  before.incarnation = "own0";
+  see({before});
+  see({});
+  lines();
   counts_.taken = 1024;
   counts_.takeover_ns = 514'000'000;
   see({});
-  EXPECT_THAT(lines(), ElementsAre("I took 1024 shards of nodes that are gone",
-                                   "I this node is up, the only one"));
+  EXPECT_THAT(lines(),
+              ElementsAre("I took 1024 shards of nodes that are gone"));
+  see({row("a")});
+  lines();
+  counts_.taken += 512;
+  see({});
+  EXPECT_THAT(lines(),
+              ElementsAre("I took 512 shards of dead nodes over, 514 ms after "
+                          "the last sign of life",
+                          "W node 'a' declared dead by another node"));
 }
 
 TEST_F(cluster_log_test, says_nothing_of_an_earlier_run_of_this_node) {
