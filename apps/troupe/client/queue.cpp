@@ -5,7 +5,9 @@
 
 #include <nlohmann/json.hpp>
 
+#include "actors/core/base64.hpp"
 #include "actors/core/errors.hpp"
+#include "actors/model/utf8.hpp"
 
 #include "apps/troupe/client/listing.hpp"
 #include "apps/troupe/client/output.hpp"
@@ -142,8 +144,26 @@ void list(const arguments& args) {
     std::fputs("There may be more: --limit N shows N.\n", stderr);
 }
 
-/// What is not said of the invocation anyway.
+bool is_text(std::string_view bytes) {
+  while (!bytes.empty()) {
+    auto length = utf8_length(bytes);
+    auto c = static_cast<unsigned char>(bytes.front());
+    if (length == 0 || (c < ' ' && c != '\n' && c != '\r' && c != '\t'))
+      return false;
+    bytes.remove_prefix(length);
+  }
+  return true;
+}
+
+/// What is not said of the invocation anyway. Arguments that are text, and no
+/// JSON, are there as such, and not in Base64.
 json call_part(const json& invocation, json call) {
+  if (auto i = call.find("argumentsBase64"); i != call.end() && i->is_string())
+    if (auto bytes = from_base64(i->get<std::string>());
+        bytes && is_text(*bytes)) {
+      call.erase(i);
+      call["argumentsText"] = std::move(*bytes);
+    }
   for (auto& [name, value] : invocation.items())
     if (auto i = call.find(name); i != call.end() && *i == value)
       call.erase(i);
@@ -154,7 +174,9 @@ void show(const arguments& args) {
   command_line line{"Usage: troupe queue show ID [options]\n\n"
                     "Prints what became of a queued call, as JSON. While it "
                     "waits or runs, and when it\nis a dead letter, 'call' has "
-                    "its arguments, and where it comes from.\n",
+                    "its arguments (text that is no JSON as argumentsText,\n"
+                    "other bytes as argumentsBase64), and where it comes "
+                    "from.\n",
                     {"ID"}};
   line.flag("json", "As it is printed anyway.");
   if (!line.parse(args))

@@ -129,7 +129,7 @@ void list(const arguments& args) {
                 cell(x, "last"), cell(x, "fired"), cell(x, "failed"),
                 cell(x, "skipped"), cell(x, "target"), cell(x, "zone"),
                 cell(x, "expression")});
-  write_fitting(result, {"ZONE", "LAST", "SKIPPED", "TARGET", "NEXT"});
+  write_fitting(result, {"ZONE", "LAST", "SKIPPED", "TARGET", "FIRED", "NEXT"});
 }
 
 void show(const arguments& args) {

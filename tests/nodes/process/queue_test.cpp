@@ -235,6 +235,15 @@ TEST(queue, shows_a_dead_letter_as_it_was_called) {
   where = queue(node, "/invoke/fail", std::string{"\0\xFF", 2});
   ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
   EXPECT_EQ(look(node, where + "/call")["argumentsBase64"], "AP8=");
+  auto call_of = [&](const std::string& path) {
+    return json::parse(
+      cli(node, {"queue", "show", path.substr(path.rfind('/') + 1)})
+        .out)["call"];
+  };
+  EXPECT_EQ(call_of(where)["argumentsBase64"], "AP8=");
+  where = queue(node, "/invoke/fail", "kein Glück");
+  ASSERT_EQ(outcome(node, where)["state"], "dead_lettered");
+  EXPECT_EQ(call_of(where)["argumentsText"], "kein Glück");
 }
 
 TEST(queue, shows_the_call_of_what_waits_and_of_nothing_that_is_over) {
