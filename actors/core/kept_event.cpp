@@ -3,18 +3,13 @@
 #include <utility>
 
 #include "actors/core/cloud_event_json.hpp"
-#include "actors/core/codec.hpp"
+#include "actors/core/work_notes.hpp"
 
 namespace troupe {
 
 namespace {
 
 constexpr auto event_name = "event";
-
-json notes_of(const work_item& x) {
-  auto result = json::parse(x.notes, nullptr, false);
-  return result.is_object() ? result : json::object();
-}
 
 } // namespace
 

@@ -160,15 +160,15 @@ expected<work_request> event_rule::call_of(const cloud_event& x) const {
     item.target = {target.function, target.qualifier};
     item.routing_key = std::move(*key);
   }
-  if (outside)
+  if (outside) {
     item.arguments = {x.data.value_or(""), x.datacontenttype};
-  else
+  } else {
     item.arguments = takes_event
                        ? payload{to_json(x), std::string{structured_event_type}}
                        : x.body();
-  if (!outside)
     item.notes =
       dump_json({{"rule", name}, {"eventSource", x.source}, {"eventId", x.id}});
+  }
   if (outside && size_of(item) > defaults::work::payload_max)
     return is_too_large(x);
   if (auto trace = x.attribute("traceparent"); trace && is_trace_parent(*trace))

@@ -10,7 +10,7 @@
 #include "actors/work/follow_up.hpp"
 #include "actors/work/group_work.hpp"
 #include "actors/work/lane_search.hpp"
-#include "actors/work/schedule_service.hpp"
+#include "actors/work/schedule_work.hpp"
 
 namespace troupe {
 

@@ -7,6 +7,7 @@
 #include "actors/core/kept_event.hpp"
 #include "actors/core/outside.hpp"
 #include "actors/core/payload_json.hpp"
+#include "actors/core/work_notes.hpp"
 #include "actors/model/fingerprint.hpp"
 #include "actors/model/rfc3339.hpp"
 
@@ -16,11 +17,6 @@ namespace {
 
 constexpr auto steps_name = "steps";
 constexpr auto event_name = "event";
-
-json notes_of(const work_item& x) {
-  auto result = json::parse(x.notes, nullptr, false);
-  return result.is_object() ? result : json::object();
-}
 
 /// Where an event comes from: a reference of a URI, in which a key is one part.
 std::string source_of(const work_target& x) {

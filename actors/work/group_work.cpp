@@ -2,6 +2,7 @@
 
 #include "actors/core/codec.hpp"
 #include "actors/core/payload_json.hpp"
+#include "actors/core/work_notes.hpp"
 #include "actors/work/follow_up.hpp"
 #include "actors/work/group_service.hpp"
 
@@ -51,9 +52,7 @@ std::string notes_of(const group_member& x, uint32_t steps) {
 std::optional<group_member> member_of(const work_item& x) {
   if (x.notes.find(group_name) == x.notes.npos)
     return std::nullopt;
-  auto notes = json::parse(x.notes, nullptr, false);
-  if (!notes.is_object())
-    return std::nullopt;
+  auto notes = notes_of(x);
   auto found = notes.find(group_name);
   if (found == notes.end() || !found->is_array() || found->size() != 2
       || !(*found)[0].is_string() || !(*found)[1].is_number_unsigned())

@@ -14,9 +14,6 @@ using time_point = schedule::time_point;
 
 constexpr auto reminder_name = "fire";
 
-/// In the notes of a call: whose it is.
-constexpr auto schedule_name = "schedule";
-
 /// Firings that `show` looks ahead.
 constexpr size_t shown = 5;
 
@@ -45,48 +42,6 @@ std::optional<time_point> read_time(const json& x) {
 }
 
 } // namespace
-
-// -- calls that fail -----------------------------------------------------------
-
-void to_json(json& to, const schedule_failure& from) {
-  to = {{"id", from.id}, {"errorType", from.error_type}};
-}
-
-void from_json(const json& from, schedule_failure& to) {
-  from.at("id").get_to(to.id);
-  from.at("errorType").get_to(to.error_type);
-}
-
-std::optional<work_request> schedule_news(const work_item& source,
-                                          const error& reason) {
-  if (source.notes.find(schedule_name) == source.notes.npos)
-    return std::nullopt;
-  auto notes = json::parse(source.notes, nullptr, false);
-  // What follows a call of it has its notes, too.
-  if (!notes.is_object() || notes.contains("follows"))
-    return std::nullopt;
-  auto name = notes.find(schedule_name);
-  if (name == notes.end() || !name->is_string())
-    return std::nullopt;
-  work_request result;
-  auto& item = result.item;
-  item.target = {
-    std::string{schedules_service}, {}, name->get<std::string>(), "failed"};
-  auto type = json::parse(reason.to_json(), nullptr, false)
-                .value("errorType", std::string{});
-  item.arguments = {dump_json(schedule_failure{to_string(source.id), type}),
-                    "application/json"};
-  item.trace = source.trace;
-  item.priority = source.priority;
-  return result;
-}
-
-void schedule_entity::failed(context&, schedule_failure what) {
-  if (!exists())
-    return; // deleted meanwhile
-  ++failed_;
-  last_failure_ = std::move(what);
-}
 
 // -- what it keeps -----------------------------------------------------------
 
@@ -271,7 +226,7 @@ void schedule_entity::send(context& ctx, time_point due) {
   next.item.arguments = {spec_.input,
                          spec_.input.empty() ? "" : "application/json"};
   next.item.trace = ctx.trace();
-  next.item.notes = dump_json({{schedule_name, ctx.key()}});
+  next.item.notes = schedule_notes(ctx.key());
   next.item.priority = spec_.priority;
   next.item.due = ctx.now();
   next.idempotency_key =
@@ -280,6 +235,13 @@ void schedule_entity::send(context& ctx, time_point due) {
   last_call_ = to_string(ctx.host().send(std::move(next)));
   last_ = due;
   ++fired_;
+}
+
+void schedule_entity::failed(context&, schedule_failure what) {
+  if (!exists())
+    return; // deleted meanwhile
+  ++failed_;
+  last_failure_ = std::move(what);
 }
 
 // -- the service -------------------------------------------------------------

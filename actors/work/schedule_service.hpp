@@ -20,6 +20,7 @@
 #include "actors/core/own_services.hpp"
 #include "actors/model/schedule.hpp"
 #include "actors/work/schedule_spec.hpp"
+#include "actors/work/schedule_work.hpp"
 
 namespace troupe {
 
@@ -38,23 +39,6 @@ struct schedule_glance {
   /// Missed firings that were not made up for.
   uint64_t skipped = 0;
 };
-
-/// A call of a schedule that has failed for good.
-struct schedule_failure {
-  /// Of the call.
-  std::string id;
-
-  /// Without its message.
-  std::string error_type;
-};
-
-void to_json(json& to, const schedule_failure& from);
-void from_json(const json& from, schedule_failure& to);
-
-/// Tells the schedule that `source`, a call of it, has failed for good. No ids,
-/// times and limits are set; nothing if it is no such call.
-std::optional<work_request> schedule_news(const work_item& source,
-                                          const error& reason);
 
 /// One schedule. Times are whole seconds.
 class schedule_entity {

@@ -15,6 +15,7 @@
 #include "actors/core/reminder.hpp"
 #include "actors/core/submit.hpp"
 #include "actors/core/work_destination.hpp"
+#include "actors/core/work_notes.hpp"
 #include "actors/work/attempt.hpp"
 #include "actors/work/follow_up.hpp"
 
@@ -57,10 +58,10 @@ std::string after_colon(std::string_view stored) {
 std::optional<error> why_unreadable(const work_item& x) {
   if (x.notes.find(unreadable_name) == x.notes.npos)
     return std::nullopt;
-  auto notes = json::parse(x.notes, nullptr, false);
-  if (!notes.is_object() || !notes.contains(unreadable_name))
-    return std::nullopt;
-  return error::from_json(notes[unreadable_name]);
+  auto notes = notes_of(x);
+  auto why = notes.find(unreadable_name);
+  return why == notes.end() ? std::nullopt
+                            : std::optional{error::from_json(*why)};
 }
 
 } // namespace

@@ -22,10 +22,10 @@ std::string to_json(const work_view& x);
 /// expiresAt}`, `arguments`, or `argumentsBase64`, with `contentType`, and as far
 /// as there are any `routingKey`, `trace` and `origin`: who it comes from, which is
 /// of `schedule`, `subscription` with `topic`, the `attempts` that were made
-/// before and the broker's `deliveries` (if there were several), `follows` (the id of the call whose
-/// end it follows), `group` and `number`, `followsGroup`, `rule` with
-/// `eventSource` and `eventId`, `event` (the attributes of a CloudEvent that is
-/// sent out), `reminder`.
+/// before and the broker's `deliveries` (if there were several), `follows` (the id
+/// of the call whose end it follows), `group` and `number`, `followsGroup`, `rule`
+/// with `eventSource` and `eventId`, `event` (the attributes of a CloudEvent that
+/// is sent out), `reminder`.
 std::string to_json(const work_item& x);
 
 } // namespace troupe
